@@ -1,0 +1,156 @@
+"""Which images come when, and what augmentation and normalisation do to them.
+
+Order, crops and flips are drawn an epoch at a time on the CPU from the seed's streams; pixels are worked on in
+batches on the device. Batch i depends on (seed, i) alone, so a run can go on at any iteration.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from repro import streams
+from repro.data.load import Images
+from repro.spec import Recipe
+
+
+@dataclass(frozen=True)
+class Draws:
+    """For each image of a batch: its index, the crop's top-left corner in the padded image, and whether to mirror it."""
+
+    index: torch.Tensor  # int64 (N,)
+    corner: torch.Tensor  # int64 (N, 2): row, column in 0 .. 2*padding
+    flip: torch.Tensor  # bool (N,)
+
+    def __getitem__(self, part: slice) -> "Draws":
+        return Draws(self.index[part], self.corner[part], self.flip[part])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def to(self, device: torch.device) -> "Draws":
+        return Draws(self.index.to(device), self.corner.to(device), self.flip.to(device))
+
+
+def draw_epoch(seed: int, epoch: int, images: int, padding: int) -> Draws:
+    """One epoch's order (each image once) and one crop and flip for each image, from three streams of the seed."""
+    return Draws(
+        torch.randperm(images, generator=streams.generator(seed, "order", epoch)),
+        torch.randint(0, 2 * padding + 1, (images, 2), generator=streams.generator(seed, "crop", epoch)),
+        torch.randint(0, 2, (images,), generator=streams.generator(seed, "flip", epoch)).bool(),
+    )
+
+
+class Order:
+    """The draws of every batch of a run. Holds the current epoch's on the device; `batch(i)` for rising i is cheap."""
+
+    def __init__(self, recipe: Recipe, images: int, seed: int, device: torch.device) -> None:
+        self.recipe, self.images, self.seed, self.device = recipe, images, seed, device
+        self._epochs: dict[int, Draws] = {}
+
+    def batch(self, iteration: int) -> Draws:
+        """The draws of batch `iteration`, counted from 0."""
+        size = self.recipe.batch_size
+        if self.recipe.last_batch == "wrap":
+            epoch, start = divmod(iteration * size, self.images)
+            parts = [self._epoch(epoch)[start : start + size]]
+            while (short := size - sum(map(len, parts))) > 0:
+                epoch += 1
+                parts.append(self._epoch(epoch)[:short])
+            return _joined(parts)
+        whole, left = divmod(self.images, size)
+        epoch, position = divmod(iteration, whole + (left > 0 and self.recipe.last_batch == "keep"))
+        return self._epoch(epoch)[position * size : (position + 1) * size]
+
+    def _epoch(self, epoch: int) -> Draws:
+        if epoch not in self._epochs:
+            self._epochs = {e: draws for e, draws in self._epochs.items() if e == epoch - 1}
+            self._epochs[epoch] = draw_epoch(self.seed, epoch, self.images, self.recipe.crop_padding).to(self.device)
+        return self._epochs[epoch]
+
+
+def _joined(parts: list[Draws]) -> Draws:
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*((p.index, p.corner, p.flip) for p in parts), strict=True)
+    return Draws(*(torch.cat(column) for column in columns))
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How uint8 pixels become a network's input: (x / 255 - mean) / std, with padding before or after."""
+
+    mean: torch.Tensor  # float32 (C, H, W) or (C, 1, 1), in 0..1
+    std: torch.Tensor  # float32 (C, 1, 1)
+    padding: int  # pixels on each side; 0 = no crop
+    pad_after: bool  # pad the normalised image with zeros (He et al. 2015) or the raw one with black
+    hflip: bool
+
+    @classmethod
+    def fit(cls, recipe: Recipe, train: Images) -> "Pixels":
+        """The recipe's normalisation, its statistics taken from the training images."""
+        mean, std = NORMALISERS[recipe.normalise](train.pixels)
+        return cls(mean, std, recipe.crop_padding, recipe.padding == "after-normalise", recipe.hflip)
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 (N, C, H, W) -> float32 of the same shape."""
+        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+
+    def augment(self, pixels: torch.Tensor, draws: Draws) -> torch.Tensor:
+        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped at each image's corner, mirrored, normalised."""
+        if self.padding and self.pad_after:
+            pixels = crop(self.normalise(pixels), self.padding, draws.corner)
+        elif self.padding:
+            pixels = self.normalise(crop(pixels, self.padding, draws.corner))
+        else:
+            pixels = self.normalise(pixels)
+        return torch.where(draws.flip[:, None, None, None], pixels.flip(3), pixels) if self.hflip else pixels
+
+
+def crop(images: torch.Tensor, padding: int, corner: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at its own corner (N, 2)."""
+    height, width = images.shape[2:]
+    windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2p+1, 2p+1, H, W), a view
+    return windows[torch.arange(len(images), device=images.device), :, corner[:, 0], corner[:, 1]]
+
+
+Statistics = tuple[torch.Tensor, torch.Tensor]
+
+
+def _per_pixel_mean(pixels: torch.Tensor) -> Statistics:
+    """Only the mean image is subtracted, as in He et al. 2015, section 4.2."""
+    total = torch.zeros(pixels.shape[1:], dtype=torch.int64, device=pixels.device)
+    for part in pixels.split(1000):
+        total += part.sum(0, dtype=torch.int64)
+    return (total.double() / len(pixels) / 255).float(), _constant(pixels, 1.0)
+
+
+def _mean_std(pixels: torch.Tensor) -> Statistics:
+    """Mean and standard deviation of each channel over all training pixels; integer sums, so exact on every device."""
+    count = pixels[:, 0].numel()
+    parts = [part.long() for part in pixels.split(1000)]
+    first = sum(
+        (part.sum((0, 2, 3)) for part in parts),
+        torch.zeros(pixels.shape[1], dtype=torch.int64, device=pixels.device),
+    )
+    second = sum((part.square().sum((0, 2, 3)) for part in parts), torch.zeros_like(first))
+    mean = first.double() / count
+    std = (second.double() / count - mean.square()).sqrt()
+    return (mean / 255).float()[:, None, None], (std / 255).float()[:, None, None]
+
+
+def _half(pixels: torch.Tensor) -> Statistics:
+    """Pixels in -1..1."""
+    return _constant(pixels, 0.5), _constant(pixels, 0.5)
+
+
+def _none(pixels: torch.Tensor) -> Statistics:
+    """Pixels in 0..1."""
+    return _constant(pixels, 0.0), _constant(pixels, 1.0)
+
+
+def _constant(pixels: torch.Tensor, value: float) -> torch.Tensor:
+    return torch.full((pixels.shape[1], 1, 1), value, device=pixels.device)
+
+
+NORMALISERS = {"per-pixel-mean": _per_pixel_mean, "mean-std": _mean_std, "half": _half, "none": _none}

@@ -1,0 +1,86 @@
+"""Specs and the state of their runs, in words: what `repro show` and `repro status` print. Results are in `tables`."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from repro import plan, records, spec
+from repro.data import catalog
+from repro.errors import UserError
+
+
+def experiment(root: Path, name: str, as_json: bool) -> str:
+    """The experiment as its spec has it: arms with published numbers, claims, deviations."""
+    e = spec.load(name, root)
+    if as_json:
+        return e.model_dump_json(indent=1)
+    lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
+    for arm in e.arms:
+        lines.append(f"  {arm.name:22} {arm.label}")
+        if p := arm.published:
+            sd = f" ± {p.sd:g} (n = {p.runs})" if p.sd is not None else ""
+            lines.append(
+                f"  {'':22}   published {p.test_error:g}{sd} % in {p.where}{': ' + p.quote if p.quote else ''}"
+            )
+    lines += ["", "claims"]
+    lines += [
+        f"  {c.id}: {c.says} ({c.kind}, margin {c.margin:g} points{'; ' + c.where if c.where else ''})"
+        for c in e.claims
+    ]
+    lines += ["", "deviations"]
+    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {d.effect}" for d in e.deviations]
+    return "\n".join(lines)
+
+
+def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -> str:
+    """One resolved run, every default filled in, and the fingerprint that identifies its numbers."""
+    e = spec.load(name, root)
+    plan.check_arms(e, [arm])
+    resolved = spec.resolve(e, [seed], arms=[arm], scale=scale)[0]
+    identity = spec.fingerprint(resolved, catalog.describe(resolved.recipe.dataset).checksum)
+    content = resolved.model_dump(mode="json") | {"fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
+    if as_json:
+        return json.dumps(content, indent=1)
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
+
+
+def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
+    """A line an experiment: how many of its runs ended how; arms without any are named."""
+    rows = []
+    for name in names or spec.names(root):
+        e = spec.load(name, root)
+        frame = records.load(root, [name], scale)
+        kinds = frame.status.where(frame.stale == "", "stale")
+        empty = [arm.name for arm in e.arms if arm.name not in set(frame.arm)]
+        rows.append({"experiment": name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(e.arms)})
+    if as_json:
+        return json.dumps({"scale": scale, "experiments": rows}, indent=1)
+    if not rows:
+        raise UserError(f"no experiments in {root / 'experiments'}")
+    lines = [heading(scale)]
+    for row in rows:
+        counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
+        none = row["arms_without_runs"]
+        missing = f"; no run of {', '.join(none)}" if none and len(none) < row["arms"] else ""
+        lines.append(f"  {row['experiment']:18} {counts}{missing}")
+    other = [s for s in records.scales(root) if s != scale]
+    if other:
+        flags = [{spec.FULL: "(no flag)", spec.DEMO: "--demo"}.get(s, f"--scale {s}") for s in other]
+        lines.append(f"Also recorded: {', '.join(flags)}")
+    return "\n".join(lines)
+
+
+def heading(scale: str) -> str:
+    """How a scale is headed wherever its numbers are shown."""
+    if scale == spec.FULL:
+        return "Full scale"
+    if scale == spec.DEMO:
+        return "DEMO on scikit-learn's digits: not the paper's data, network or schedule"
+    return f"REDUCED SCALE {scale}: iterations and drops shrunk alike; not comparable with published numbers"
+
+
+def count(frame: pd.DataFrame) -> int:
+    """Runs that count: finished, on today's recipe."""
+    return int((frame.status.isin(records.FINISHED) & (frame.stale == "")).sum())

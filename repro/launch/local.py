@@ -1,0 +1,105 @@
+"""Launchers on this machine: one run after another in this process, or side by side in worker processes."""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from repro.errors import UserError
+from repro.launch.task import Event, Outcome, Task, carry_out
+from repro.train import Settings, Stop
+
+
+def in_process(tasks: Sequence[Task], settings: Settings, stop: Stop) -> Iterator[Event]:
+    """One run after another; after a stop the rest are not begun."""
+    for task in tasks:
+        if stop.requested():
+            return
+        yield from carry_out(task, settings, stop)
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    task: Task
+
+
+def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:
+    """Up to `jobs` runs at a time, each in a process that takes the next run when it is done.
+
+    A worker that dies (out of memory, say) costs its run alone; another takes its place.
+    """
+    context = multiprocessing.get_context("spawn")  # a forked torch may hang
+    waiting, workers = deque(tasks), []
+
+    def hire() -> None:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, settings, stop.deadline), daemon=True)
+        process.start()
+        theirs.close()
+        task = waiting.popleft()
+        ours.send(task)
+        workers.append(_Worker(process, ours, task))
+
+    told = False
+    try:
+        while workers or (waiting and not stop.requested()):
+            while waiting and len(workers) < jobs and not stop.requested():
+                hire()
+            for pipe in wait([w.pipe for w in workers], timeout=0.2):
+                worker = next(w for w in workers if w.pipe is pipe)
+                try:
+                    event = worker.pipe.recv()
+                except EOFError:
+                    workers.remove(worker)
+                    worker.process.join()
+                    message = f"its process died with exit code {worker.process.exitcode}"
+                    yield worker.task, Outcome("failed", message, worker.task.folder / "run.log")
+                    continue
+                if isinstance(event, UserError):
+                    raise event
+                yield worker.task, event
+                if isinstance(event, Outcome):
+                    if waiting and not stop.requested():
+                        worker.task = waiting.popleft()
+                        worker.pipe.send(worker.task)
+                    else:
+                        worker.pipe.send(None)
+                        workers.remove(worker)
+                        worker.process.join()
+            if stop.requested() and not told:
+                told = True
+                for worker in workers:
+                    worker.pipe.send(stop.reason)
+    finally:
+        for worker in workers:  # only where an error or a second interrupt broke off the loop above
+            worker.process.terminate()
+
+
+class _RemoteStop(Stop):
+    """A worker's stop: its own deadline, or a word from the parent."""
+
+    pipe: Connection
+
+    def requested(self) -> str:
+        if not self.reason and self.pipe.poll():
+            self.reason = self.pipe.recv() or "stopped"
+        return super().requested()
+
+
+def _work(pipe: Connection, settings: Settings, deadline: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the pipe
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    while (task := pipe.recv()) is not None and isinstance(task, Task):
+        stop = _RemoteStop(deadline)
+        stop.pipe = pipe
+        try:
+            for _, event in carry_out(task, settings, stop):
+                pipe.send(event)
+        except UserError as error:
+            pipe.send(error)
+            return

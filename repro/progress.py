@@ -1,0 +1,96 @@
+"""What a person sees while runs train: live bars on a terminal, plain lines elsewhere. Colours only where NO_COLOR is unset."""
+
+import math
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from repro.spec import Run
+from repro.train import Progress
+
+LINE_EVERY = 30.0  # seconds between the plain lines of a run
+
+
+class Display:
+    """Shows the progress of runs as they come; use as a context manager."""
+
+    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+        self.console = Console(file=stream or sys.stderr)
+        self.total, self.ended = total, 0
+        self.live = self.console.is_terminal
+        self.bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self.console,
+            disable=not self.live,
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.spoke: dict[str, float] = {}
+
+    def __enter__(self) -> "Display":
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def show(self, run: Run, progress: Progress) -> None:
+        if progress.note:
+            self.say(f"{run.name}: {progress.note}")
+        if self.live:
+            if run.name not in self.tasks:
+                self.tasks[run.name] = self.bars.add_task(run.name, total=progress.iterations, numbers="")
+            numbers = {"numbers": text} if (text := _numbers(progress)) else {}
+            self.bars.update(self.tasks[run.name], completed=progress.iteration, **numbers)  # type: ignore[arg-type]
+        elif self._due(run.name) and not math.isnan(progress.iterations_per_second):
+            left = (progress.iterations - progress.iteration) / progress.iterations_per_second
+            self.say(
+                f"{run.name}: {progress.iteration}/{progress.iterations} {_numbers(progress)}, {duration(left)} left"
+            )
+
+    def end(self, run: Run, status: str, message: str = "") -> None:
+        self.ended += 1
+        if run.name in self.tasks:
+            self.bars.remove_task(self.tasks.pop(run.name))
+        self.say(f"[{self.ended}/{self.total}] {run.name}: {status}{': ' + message if message else ''}")
+
+    def _due(self, name: str) -> bool:
+        now = time.monotonic()
+        if now - self.spoke.setdefault(name, now) < LINE_EVERY:
+            return False
+        self.spoke[name] = now
+        return True
+
+
+def _numbers(progress: Progress) -> str:
+    known = {
+        "{:.1f} it/s": progress.iterations_per_second,
+        "loss {:.3f}": progress.loss,
+        "test error {:.2f} %": progress.test_error,
+    }
+    return ", ".join(form.format(value) for form, value in known.items() if not math.isnan(value))
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3 h 05 min, 2 d 4 h."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

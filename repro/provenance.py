@@ -1,0 +1,72 @@
+"""Where a run's numbers come from: commit, uncommitted changes, packages, hardware, threads, determinism.
+
+No host names, paths or environment variables: records are published.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+CODE = Path(__file__).resolve().parent
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
+
+
+def collect(device: torch.device, precision: str) -> dict[str, Any]:
+    """What is known at the start of a session of training, ready for JSON."""
+    return {
+        "started": now(),
+        **_code(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": device.type,
+        "hardware": hardware(device),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+    }
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def hardware(device: torch.device) -> str:
+    """The accelerator's name, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _code() -> dict[str, Any]:
+    """The commit of this package, and a hash of what differs from it; None outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None or _git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return {"commit": None, "dirty": None}
+    changes = _git("diff", "HEAD", "--", ".") or ""
+    new = _git("ls-files", "--others", "--exclude-standard", "--", ".") or ""
+    contents = b"".join((CODE / name).read_bytes() for name in new.splitlines())
+    dirty = hashlib.sha256(changes.encode() + contents).hexdigest()[:16] if changes or new else None
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(*words: str) -> str | None:
+    """The output of a git command in this package's folder; None where git or the checkout is missing."""
+    try:
+        done = subprocess.run(["git", *words], cwd=CODE, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

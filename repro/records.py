@@ -1,0 +1,263 @@
+"""A run's folder: its layout, writing it safely, and reading every record into one pandas frame.
+
+results/[scale-1-200/|demo/]<experiment>/<arm>/seed-<s>/
+    run.json          what was run, where, and how it ended; `status` gets its final value last
+    metrics.csv       a row an evaluation
+    predictions.npz   `top1` and `label` of every test image after the last iteration, uint8
+    checkpoint.pt, run.log, .lock: not committed
+
+Disk is the interface: training writes here, tables read here. Imports no torch; statistics stay out.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pandas as pd
+
+from repro import spec
+from repro.data import catalog
+from repro.errors import UserError
+from repro.files import write_atomically
+from repro.spec import RECIPE_VERSION, Run
+
+SCHEMA = 1
+METRICS = (
+    "iteration",
+    "lr",
+    "train_loss",  # nats; mean over the batches since the row before, augmented, dropout on
+    "train_accuracy",  # %; over the same batches
+    "test_loss",
+    "test_error",  # %
+    "validation_loss",
+    "validation_error",
+    "images_per_second",  # of training, evaluations not counted
+)
+FINISHED = ("done", "diverged")  # a run that diverged is a result
+
+
+class Busy(UserError):
+    """Another process is at work on this run."""
+
+
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+
+def results_folder(root: Path, scale: str) -> Path:
+    """Where the records of a scale lie: "1" is full scale; "1/200" and "demo" have folders of their own."""
+    results = root / "results"
+    if scale == spec.FULL:
+        return results
+    return results / (spec.DEMO if scale == spec.DEMO else "scale-" + scale.replace("/", "-"))
+
+
+def run_folder(root: Path, run: Run) -> Path:
+    return results_folder(root, run.scale) / run.experiment / run.arm / f"seed-{run.seed}"
+
+
+def scales(root: Path) -> list[str]:
+    """The scales that have records: full scale first, then the reduced ones, then the demo."""
+    found = [spec.FULL]
+    folders = sorted(path.name for path in (root / "results").glob("scale-*") if path.is_dir())
+    found += ["/".join(name.removeprefix("scale-").split("-")) for name in folders]
+    return found + [spec.DEMO] * (root / "results" / spec.DEMO).is_dir()
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def check_writable(folder: Path) -> None:
+    """Raise a UserError unless files can be made in `folder`, before hours are spent on them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        write_atomically(probe, b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write results to {folder}: {error.strerror}; nothing was trained") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run's lock; Busy where another process has it. The system frees it when a process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Busy(f"{folder} is being trained by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_run(folder: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False, default=str)
+    write_atomically(folder / "run.json", text.encode() + b"\n")
+
+
+def write_metrics(folder: Path, rows: list[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, METRICS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_atomically(folder / "metrics.csv", text.getvalue().encode())
+
+
+def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, top1=top1.astype(np.uint8), label=label.astype(np.uint8))
+    write_atomically(folder / "predictions.npz", content.getvalue())
+
+
+def set_aside(folder: Path, fingerprint: str) -> Path:
+    """Move a stale run's folder out of the way, beside itself; nothing is deleted."""
+    aside = folder.with_name(f"{folder.name}.stale-{fingerprint}")
+    serial = 1
+    while aside.exists():
+        serial += 1
+        aside = folder.with_name(f"{folder.name}.stale-{fingerprint}-{serial}")
+    folder.replace(aside)
+    return aside
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """The folder's run.json; None where there is none. UserError where it is damaged or of a newer schema."""
+    path = folder / "run.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        schema = record["schema"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as a record: {error}") from error
+    if schema > SCHEMA:
+        raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+    return record
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "metrics.csv")
+
+
+def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(top1, label): uint8 (N,) each, in the order of the test set."""
+    with np.load(folder / "predictions.npz") as arrays:
+        return arrays["top1"], arrays["label"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What stands on disk for a run: `kind` is new, resume, done, diverged or stale; `reason` says why."""
+
+    kind: str
+    reason: str
+    record: dict[str, Any] | None = None
+
+
+def state(root: Path, run: Run, checksum: str) -> State:
+    """Hold the run's folder against today's spec, data and RECIPE_VERSION."""
+    record = read_run(run_folder(root, run))
+    if record is None:
+        return State("new", "no record")
+    if record["fingerprint"] != spec.fingerprint(run, checksum):
+        return State("stale", _difference(record, run, checksum), record)
+    if record["status"] in FINISHED:
+        return State(record["status"], f"finished {record['finished']}", record)
+    end = run.recipe.schedule.iterations
+    return State("resume", f"{record['status']} at iteration {record['iteration']} of {end}", record)
+
+
+def _difference(record: dict[str, Any], run: Run, checksum: str) -> str:
+    """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
+    if record["recipe_version"] != RECIPE_VERSION:
+        return f"recipe version {record['recipe_version']}, today {RECIPE_VERSION}"
+    then, now = flat(record["run"]["recipe"]), flat(run.recipe.model_dump(mode="json"))
+    keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    if keys:
+        changes = [f"{key} {json.dumps(then.get(key))}, today {json.dumps(now.get(key))}" for key in keys[:3]]
+        return "; ".join(changes) + (f"; and {len(keys) - 3} more" if len(keys) > 3 else "")
+    return f"data checksum {record['data_checksum']}, today {checksum}"
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"model": {"depth": 20}} -> {"model.depth": 20}"""
+    result: dict[str, Any] = {}
+    for key, value in table.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return result
+
+
+def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FULL) -> pd.DataFrame:
+    """A row a recorded run, of `experiments` (default: all with records), in order of experiment, arm and seed.
+
+    Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
+    where `status` is done or diverged and `stale` is empty.
+    """
+    base = results_folder(root, scale)
+    names = experiments if experiments is not None else spec.names(root)
+    rows = []
+    for name in names:
+        folders = [path.parent for path in base.glob(f"{name}/*/seed-*/run.json")]
+        if not folders:
+            continue
+        experiment = spec.load(name, root)
+        for folder in folders:
+            if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
+                rows.append(_row(record, experiment))
+    frame = pd.DataFrame(rows, columns=list(_row_types()))
+    return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
+
+
+def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
+    if record["arm"] not in [arm.name for arm in experiment.arms]:
+        return f"the spec has no arm {record['arm']!r} any more"
+    run = spec.resolve(experiment, [record["seed"]], arms=[record["arm"]], scale=record["scale"])[0]
+    dataset = catalog.BUILT_IN.get(run.recipe.dataset)
+    checksum = dataset.checksum if dataset else record["data_checksum"]  # a folder of images may not be here
+    return "" if spec.fingerprint(run, checksum) == record["fingerprint"] else _difference(record, run, checksum)
+
+
+def _row_types() -> tuple[str, ...]:
+    return (
+        "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
+        "test_error", "train_error", "best_test_error", "best_iteration", "peek_bias", "validated_test_error",
+        "wall_seconds", "device", "hardware", "precision", "threads", "commit", "dirty", "sessions",
+    )  # fmt: skip
+
+
+def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
+    final, best, validated = (record[key] or {} for key in ("final", "best", "best_on_validation"))
+    session = record["sessions"][-1]
+    peek = best["test_error"] - final["test_error"] if final and best else None
+    return {
+        key: record[key] for key in ("experiment", "arm", "seed", "scale", "status", "fingerprint", "iteration")
+    } | {
+        "stale": _staleness(record, experiment),
+        "iterations": record["run"]["recipe"]["schedule"]["iterations"],
+        "parameters": record["parameters"],
+        "test_error": final.get("test_error"),
+        "train_error": final.get("train_error"),
+        "best_test_error": best.get("test_error"),
+        "best_iteration": best.get("iteration"),
+        "peek_bias": peek,
+        "validated_test_error": validated.get("test_error"),
+        "wall_seconds": record["wall_seconds"],
+        **{key: session[key] for key in ("device", "hardware", "precision", "threads")},
+        # a run is clean only where every session of it was, on one commit or several
+        "commit": session["commit"],
+        "dirty": any(s["dirty"] for s in record["sessions"]),
+        "sessions": len(record["sessions"]),
+    }

@@ -1,0 +1,151 @@
+"""One `repro run`: choose device and launcher, train what is not done yet, show it, and sum up how it ended."""
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from repro import launch, records, spec
+from repro.data import catalog
+from repro.errors import UserError
+from repro.launch import Outcome, Task
+from repro.plan import Planned
+from repro.progress import Display
+from repro.train import Settings, Stop
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass
+class Ended:
+    """How the runs of one invocation ended; `exit_code` as the CLI documents it."""
+
+    stop: Stop
+    command: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    not_begun: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        if self.stop.reason and self.stop.reason != "time limit":
+            return 130
+        if any(outcome.status in ("failed", "busy") for outcome in self.outcomes.values()):
+            return 1
+        return 4 if self.stop.reason and self._left else 0
+
+    @property
+    def _left(self) -> int:
+        return self.not_begun + sum(outcome.status == "interrupted" for outcome in self.outcomes.values())
+
+    def message(self) -> str:
+        lines = []
+        for name, outcome in self.outcomes.items():
+            if outcome.status in ("failed", "busy"):
+                log = f"; log: {outcome.log}" if outcome.log else ""
+                lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
+        if self.stop.reason and self._left:
+            lines.append(f"Stopped ({self.stop.reason}) with {self._left} runs to go. To go on: {self.command}")
+        return "\n".join(lines)
+
+    def summary(self) -> dict[str, Any]:
+        runs = {n: {"status": o.status, "message": o.message} for n, o in self.outcomes.items()}
+        return {
+            "exit_code": self.exit_code,
+            "stopped": self.stop.reason,
+            "not_begun": self.not_begun,
+            "runs": runs,
+        }
+
+
+def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
+    """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
+    stop = Stop(time.monotonic() + seconds(options["time_limit"])) if options["time_limit"] else Stop()
+    ended = Ended(stop, "repro " + " ".join(sys.argv[1:]))
+    todo = [p for p in planned if p.state.kind not in records.FINISHED]
+    for p in planned:
+        if p.state.kind in records.FINISHED:
+            ended.outcomes[p.run.name] = Outcome(p.state.kind)
+    if not todo:
+        return ended
+    device = device_of(options["device"])
+    records.check_writable(records.results_folder(root, todo[0].run.scale))
+    for name in {p.run.recipe.dataset for p in todo}:
+        catalog.require(catalog.describe(name), catalog.data_dir())
+    jobs = min(options["jobs"], len(todo))
+    settings = Settings(
+        device=device,
+        threads=options["threads"] or max(1, cores() // jobs),
+        data_dir=catalog.data_dir(),
+        checkpoint_every=options["checkpoint_every"],
+    )
+    with Display(len(todo)) as display, stopping_on_signals(stop, display):
+        tasks = [_prepare(p, display) for p in todo]
+        events = launch.in_process(tasks, settings, stop) if jobs == 1 else launch.pool(tasks, settings, stop, jobs)
+        for task, event in events:
+            if isinstance(event, Outcome):
+                ended.outcomes[task.run.name] = event
+                display.end(task.run, event.status, event.message)
+            else:
+                display.show(task.run, event)
+    ended.not_begun = len(planned) - len(ended.outcomes)
+    return ended
+
+
+def _prepare(planned: Planned, display: Display) -> Task:
+    if planned.state.kind == "stale" and planned.state.record:
+        aside = records.set_aside(planned.folder, planned.state.record["fingerprint"])
+        display.say(f"{planned.run.name} is stale ({planned.state.reason}): kept as {aside.name}, trained anew")
+    return Task(planned.run, planned.folder)
+
+
+@contextmanager
+def stopping_on_signals(stop: Stop, display: Display) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; a second Ctrl-C breaks off at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.reason:
+            raise KeyboardInterrupt
+        stop.reason = signal.Signals(number).name
+        display.say("Stopping at the next iteration, with a checkpoint; once more to break off.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def device_of(name: str) -> str:
+    """ "auto" -> "cuda" where there is one, else "cpu". UserError for a device that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        kind = "unknown"
+    if kind == "cpu" or (kind == "cuda" and torch.cuda.is_available()):
+        return name
+    there = "cpu, cuda" if torch.cuda.is_available() else "cpu (no CUDA device is here)"
+    raise UserError(f"--device {name} is not available; allowed: auto, {there}")
+
+
+def seconds(text: str) -> float:
+    """ "90s", "25m", "2h" -> seconds; a bare number is seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match or not float(match[1]):
+        raise UserError(f"--time-limit {text}: not a time; allowed: a number above 0 and s, m or h, such as 25m")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

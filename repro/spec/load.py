@@ -1,0 +1,221 @@
+"""experiments/*.toml -> Experiment, with errors that name file, key, value and what is allowed.
+
+An arm's recipe is [base] with the arm's own keys laid over it; the demo's is that with [demo] and the arm's `demo`
+laid over it. Tables merge key by key, except that a table with another `name` replaces the one below it.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import ValidationError
+
+from repro.data import catalog
+from repro.errors import UserError
+from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Frozen, Published, Recipe
+
+ARM_KEYS = ("name", "label", "published", "demo")
+TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "deviation", "cost")
+Table = dict[str, Any]
+M = TypeVar("M", bound=Frozen)
+
+
+def names(root: Path) -> list[str]:
+    """The experiments below root/experiments, without reading them."""
+    return sorted(path.stem for path in (root / "experiments").glob("*.toml"))
+
+
+def load(name: str, root: Path) -> Experiment:
+    """The experiment called `name`; UserError where there is none or its spec is wrong."""
+    known = names(root)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise UserError(f"unknown experiment {name!r}{hint} The experiments are: {', '.join(known) or 'none'}")
+    return parse(root / "experiments" / f"{name}.toml")
+
+
+def parse(path: Path) -> Experiment:
+    """Read and validate one spec file."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from error
+    return _Reader(path, tables).experiment()
+
+
+class _Reader:
+    """One spec file on its way to an Experiment; knows which table a value came from, for the messages."""
+
+    def __init__(self, path: Path, tables: Table) -> None:
+        self.path, self.tables = path, tables
+
+    def experiment(self) -> Experiment:
+        self._known_keys(self.tables, TOP_KEYS, "the top level")
+        if self.tables.get("name") != self.path.stem:
+            self._fail(f"name = {self.tables.get('name')!r}: must be the file's name, {self.path.stem!r}")
+        base, demo = self._table("base"), self.tables.get("demo")
+        if not isinstance(demo, dict | None):
+            self._fail("[demo] must be a table")
+        fields = {
+            "name": self.path.stem,
+            "arms": tuple(self._arm(entry, base, demo) for entry in self._list("arm")),
+            "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
+            "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
+            "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
+        }
+        top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
+        return self._model(Experiment, top | fields, "the top level")
+
+    def _arm(self, entry: Table, base: Table, demo: Table | None) -> Arm:
+        place = f"[[arm]] {entry.get('name', '?')!r}"
+        own = {key: value for key, value in entry.items() if key not in ARM_KEYS}
+        recipe = self._recipe([("[base]", base), (place, own)])
+        demo_recipe = None
+        if demo is not None:
+            smaller = entry.get("demo", {})
+            if not isinstance(smaller, dict):
+                self._fail(f"{place}: demo = {smaller!r} must be a table")
+            demo_recipe = self._recipe([("[base]", base), (place, own), ("[demo]", demo), (f"{place} demo", smaller)])
+        fields: Table = {"label": entry.get("name"), "recipe": recipe, "demo": demo_recipe}
+        fields |= {key: entry[key] for key in ("name", "label") if key in entry}
+        if "published" in entry:
+            fields["published"] = self._model(Published, entry["published"], f"{place} published")
+        return self._model(Arm, fields, place)
+
+    def _recipe(self, layers: list[tuple[str, Table]]) -> Recipe:
+        merged: Table = {}
+        for _, layer in layers:
+            merged = overlay(merged, layer)
+        schedule = merged.get("schedule")
+        if isinstance(schedule, dict) and "epochs" in schedule:
+            if "iterations" in schedule:
+                self._fail("schedule: say epochs or iterations, not both")
+            merged = merged | {"schedule": self._in_iterations(schedule, merged)}
+        recipe = self._model(Recipe, merged, layers)
+        if recipe.image_size is None:
+            recipe = recipe.model_copy(update={"image_size": self._native_size(recipe.dataset)})
+        return recipe
+
+    def _native_size(self, dataset: str) -> int:
+        if dataset not in catalog.BUILT_IN:
+            self._fail(f"dataset = {dataset!r} has images of many sizes: image_size (pixels a side) is missing")
+        return catalog.BUILT_IN[dataset].size
+
+    def _in_iterations(self, schedule: Table, merged: Table) -> Table:
+        """A schedule counted in epochs (`epochs`, `drops`), counted in iterations."""
+        counts = [schedule["epochs"], *schedule.get("drops", [])]
+        if not all(isinstance(count, int) and count > 0 for count in counts):
+            self._fail(f"schedule: epochs and drops must be whole numbers above 0, not {counts}")
+        rest = {key: value for key, value in schedule.items() if key not in ("epochs", "drops")}
+        # a stand-in schedule: only the data set, split and batch decide how long an epoch is
+        recipe = self._model(Recipe, merged | {"schedule": {"iterations": 1}}, "[base]")
+        end, *drops = (in_iterations(recipe, count) for count in counts)
+        return rest | {"iterations": end, "drops": drops}
+
+    def _table(self, key: str) -> Table:
+        value = self.tables.get(key)
+        if not isinstance(value, dict):
+            self._fail(f"[{key}] is missing" if value is None else f"[{key}] must be a table")
+        return value
+
+    def _list(self, key: str) -> list[Table]:
+        value = self.tables.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            self._fail(f"[[{key}]] must be an array of tables")
+        return value
+
+    def _model(self, model: type[M], fields: Any, where: "str | list[tuple[str, Table]]") -> M:
+        try:
+            return model.model_validate(fields)
+        except ValidationError as error:
+            self._fail("\n".join(_explain(error, model, where)))
+
+    def _known_keys(self, table: Table, allowed: tuple[str, ...], place: str) -> None:
+        for key in table:
+            if key not in allowed:
+                self._fail(f"{place}: unknown key {key!r}{_nearest(key, allowed)}; allowed: {', '.join(allowed)}")
+
+    def _fail(self, message: str) -> NoReturn:
+        raise UserError(f"{self.path}: {message}")
+
+
+def overlay(below: Table, above: Table) -> Table:
+    """`above` laid over `below`, key by key; a table whose `name` differs replaces the one below it."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if (
+            isinstance(value, dict)
+            and isinstance(under, dict)
+            and value.get("name", under.get("name")) == under.get("name")
+        ):
+            merged[key] = overlay(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def train_images(recipe: Recipe, directory: Path | None = None) -> int:
+    """How many images the recipe trains on; UserError where its split asks for more than there are."""
+    available = catalog.describe(recipe.dataset, directory).train_images
+    count = recipe.train_split.removeprefix("train")
+    if not count:
+        return available
+    wanted = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
+    if wanted >= available:
+        raise UserError(f"train_split = {recipe.train_split!r}: {recipe.dataset} has {available} training images")
+    return wanted
+
+
+def in_iterations(recipe: Recipe, epochs: int) -> int:
+    """`epochs` passes over the training images, counted in iterations."""
+    images = train_images(recipe)
+    if recipe.last_batch == "wrap":
+        return math.ceil(epochs * images / recipe.batch_size)
+    whole = math.ceil if recipe.last_batch == "keep" else math.floor
+    return epochs * whole(images / recipe.batch_size)
+
+
+def _explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
+    """One line a fault: table, key, value, what is allowed."""
+    for fault in error.errors():
+        # pydantic puts a union's tag into the location; no key of ours is called like a tag's value
+        keys = [str(key) for key in fault["loc"]]
+        place = where if isinstance(where, str) else _origin(keys, where)
+        keys = [key for key in keys if key not in ("resnet-cifar", "vgg", "sgd", "adam")]
+        key = ".".join(keys)
+        value = fault.get("input")
+        if fault["type"] == "extra_forbidden":
+            yield f"{place}: unknown key {key!r} (value {value!r}){_nearest(key, list(model.model_fields))}"
+        elif fault["type"] == "missing":
+            yield f"{place}: {key!r} is missing"
+        elif fault["type"] == "value_error" and isinstance(value, dict | tuple | Frozen):
+            yield f"{place}: {key + ': ' if key else ''}{fault['ctx']['error']}"
+        else:
+            message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+            yield f"{place}: {key} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
+    """Which of the layered tables the faulty key stands in: the topmost that has it."""
+    for place, layer in reversed(layers):
+        table: Any = layer
+        for key in keys:
+            if isinstance(table, dict) and key in table:
+                table = table[key]
+            elif key not in ("resnet-cifar", "vgg", "sgd", "adam"):
+                break
+        else:
+            return place
+    return layers[0][0]
+
+
+def _nearest(key: str, allowed: "list[str] | tuple[str, ...]") -> str:
+    near = difflib.get_close_matches(key.rsplit(".", 1)[-1], allowed, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,77 @@
+"""Experiment -> [Run]: arm x seed, at full scale, a reduced one or as a demo; and the fingerprint that identifies a run."""
+
+import hashlib
+import json
+from fractions import Fraction
+
+from repro.errors import UserError
+from repro.spec.schema import Experiment, Recipe, Run
+
+# Raise this when a change moves the numbers that a recipe gives; the golden-loss test fails where one did and it was not.
+RECIPE_VERSION = 1
+
+FULL, DEMO = "1", "demo"
+
+
+def parse_scale(text: str) -> str:
+    """ "1/200" -> "1/200", "0.01" -> "1/100": a fraction of the schedule, above 0 and at most 1."""
+    try:
+        scale = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UserError(f"scale {text!r} is not a fraction; allowed: above 0 and at most 1, such as 1/200") from None
+    if not 0 < scale <= 1:
+        raise UserError(f"scale {text} is out of range; allowed: above 0 and at most 1, such as 1/200")
+    return str(scale)
+
+
+def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
+    """The recipe with iterations, drops and warm-up shrunk alike, and at most four evaluations more than full scale has."""
+    full = recipe.schedule
+    drops = [round(drop * scale) for drop in full.drops]
+    iterations = round(full.iterations * scale)
+    if iterations < 1 or len(set(drops)) < len(drops) or 0 in drops or (drops and drops[-1] >= iterations):
+        raise UserError(
+            f"scale {scale} leaves nothing of {full.iterations} iterations with drops at {list(full.drops)}"
+        )
+    warmup = full.warmup and full.warmup.model_copy(
+        update={"iterations": max(1, round(full.warmup.iterations * scale))}
+    )
+    schedule = full.model_copy(update={"iterations": iterations, "drops": tuple(drops), "warmup": warmup})
+    # an evaluation costs as much as some 25 iterations of 128 images: a short run has no more than four of them
+    every = max(round(recipe.evaluate_every * scale), -(-iterations // 4))
+    return recipe.model_copy(update={"schedule": schedule, "evaluate_every": every})
+
+
+def resolve(
+    experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: str = FULL
+) -> list[Run]:
+    """The runs of `arms` (default: all) for each seed, seed by seed, so that every arm has one run before any has two."""
+    recipes = {}
+    for arm in experiment.arms:
+        if arms and arm.name not in arms:
+            continue
+        if scale == DEMO:
+            if arm.demo is None:
+                raise UserError(f"experiment {experiment.name!r} has no [demo] table")
+            recipes[arm.name] = arm.demo
+        else:
+            recipes[arm.name] = arm.recipe if scale == FULL else scaled(arm.recipe, Fraction(scale))
+    return [
+        Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)
+        for seed in seeds
+        for arm, recipe in recipes.items()
+    ]
+
+
+def fingerprint(run: Run, data_checksum: str) -> str:
+    """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION.
+
+    Names, device, paths, logging and launcher are no part of it.
+    """
+    identity = {
+        "recipe": run.recipe.model_dump(mode="json"),
+        "seed": run.seed,
+        "data": data_checksum,
+        "recipe_version": RECIPE_VERSION,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

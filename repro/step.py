@@ -1,0 +1,91 @@
+"""One training iteration, and one pass over a set of images. Paths, schedules and records stay out."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from repro.data.batches import Pixels
+from repro.data.load import Images
+
+EVALUATION_BATCH = 500  # images; no result depends on it beyond rounding
+
+
+class Meters:
+    """Running sums of the training loss and hits, kept on the device so that no iteration waits for the host."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.worst_loss = torch.zeros((), device=device)  # the largest of one batch; NaN once any was
+        self.hits = torch.zeros((), dtype=torch.int64, device=device)
+        self.images = 0
+
+    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        self.loss_sum += loss.double() * len(labels)
+        torch.maximum(self.worst_loss, loss, out=self.worst_loss)  # NaN wins
+        self.hits += (logits.argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    def read(self) -> tuple[float, float]:
+        """Mean loss (nats) and accuracy (%) over the images seen; waits for the device."""
+        return self.loss_sum.item() / self.images, 100 * self.hits.item() / self.images
+
+    def state(self) -> dict[str, torch.Tensor | int]:
+        return {
+            "loss_sum": self.loss_sum,
+            "worst_loss": self.worst_loss,
+            "hits": self.hits,
+            "images": self.images,
+        }
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        for name in ("loss_sum", "worst_loss", "hits"):
+            getattr(self, name).copy_(state[name])
+        self.images = int(state["images"])
+
+    def reset(self) -> None:
+        for meter in (self.loss_sum, self.worst_loss, self.hits):
+            meter.zero_()
+        self.images = 0
+
+
+def plain_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    meters: Meters,
+) -> None:
+    """One update of `model` (in training mode) on float32 images (N, C, H, W) and int64 labels (N,)."""
+    logits = model(images)
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    meters.add(loss.detach(), logits.detach(), labels)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss (nats), error (%), and each image's predicted class (uint8 (N,), on the CPU)."""
+
+    loss: float
+    error: float
+    predictions: torch.Tensor
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: Images, pixels: Pixels) -> Evaluation:
+    """`model` in evaluation mode on every image once, as it is: no crop, no flip. Leaves the model in training mode."""
+    model.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
+    predictions = []
+    for part, labels in zip(images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True):
+        logits = model(pixels.normalise(part).contiguous(memory_format=torch.channels_last))
+        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+        predictions.append(logits.argmax(1))
+    model.train()
+    top1 = torch.cat(predictions)
+    wrong = int((top1 != images.labels).sum())
+    return Evaluation(float(loss) / len(images), 100 * wrong / len(images), top1.to(torch.uint8).cpu())
