@@ -105,7 +105,8 @@ def main(root: Path | None) -> None:
     repro run resnet-depth --arm resnet20       the paper's recipe, one seed
     repro table resnet-depth                    the results beside the published numbers
 
-    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check does not hold, 4 stopped at the time limit, 130 interrupted.
+    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check does not hold, 4 stopped at the time limit,
+    130 interrupted.
     """
 
 
@@ -207,7 +208,7 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 @json_option
 @click.pass_context
 def run(
-    ctx: click.Context, experiment: str, scale: str, demo: bool, dry_run: bool, as_json: bool, **options: Any
+    ctx: click.Context, /, experiment: str, scale: str, demo: bool, dry_run: bool, as_json: bool, **options: Any
 ) -> None:
     """Train an experiment's runs, going on where they were left; then print its table.
 
@@ -283,9 +284,8 @@ def data_list(as_json: bool) -> None:
         return
     click.echo(f"in {directory}:")
     for r in rows:
-        click.echo(
-            f"  {r['name']:14} {'ready' if r['ready'] else 'absent':7} {r['train']:6} + {r['test']:5} images   {r['title']}"
-        )
+        ready = "ready" if r["ready"] else "absent"
+        click.echo(f"  {r['name']:14} {ready:7} {r['train']:6} + {r['test']:5} images   {r['title']}")
 
 
 @data.command("fetch")

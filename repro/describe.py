@@ -3,8 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from repro import plan, records, spec
 from repro.data import catalog
@@ -48,7 +47,7 @@ def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -
 
 def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
     """A line an experiment: how many of its runs ended how; arms without any are named."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names or spec.names(root):
         e = spec.load(name, root)
         frame = records.load(root, [name], scale)
@@ -79,8 +78,3 @@ def heading(scale: str) -> str:
     if scale == spec.DEMO:
         return "DEMO on scikit-learn's digits: not the paper's data, network or schedule"
     return f"REDUCED SCALE {scale}: iterations and drops shrunk alike; not comparable with published numbers"
-
-
-def count(frame: pd.DataFrame) -> int:
-    """Runs that count: finished, on today's recipe."""
-    return int((frame.status.isin(records.FINISHED) & (frame.stale == "")).sum())

@@ -1,4 +1,4 @@
-"""What a person sees while runs train: live bars on a terminal, plain lines elsewhere. Colours only where NO_COLOR is unset."""
+"""What a person sees while runs train: live bars on a terminal, plain lines elsewhere. NO_COLOR is respected."""
 
 import math
 import sys
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from repro.durations import duration
 from repro.spec import Run
 from repro.train import Progress
 
@@ -82,15 +83,3 @@ def _numbers(progress: Progress) -> str:
         "test error {:.2f} %": progress.test_error,
     }
     return ", ".join(form.format(value) for form, value in known.items() if not math.isnan(value))
-
-
-def duration(seconds: float) -> str:
-    """45 s, 12 min, 3 h 05 min, 2 d 4 h."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

@@ -1,7 +1,6 @@
 """One `repro run`: choose device and launcher, train what is not done yet, show it, and sum up how it ended."""
 
 import os
-import re
 import signal
 import sys
 import time
@@ -14,15 +13,13 @@ from typing import Any
 
 import torch
 
-from repro import launch, records, spec
+from repro import durations, launch, records
 from repro.data import catalog
 from repro.errors import UserError
 from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
 from repro.train import Settings, Stop
-
-UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass
@@ -68,7 +65,7 @@ class Ended:
 
 def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
-    stop = Stop(time.monotonic() + seconds(options["time_limit"])) if options["time_limit"] else Stop()
+    stop = Stop(time.monotonic() + durations.parse(options["time_limit"])) if options["time_limit"] else Stop()
     ended = Ended(stop, "repro " + " ".join(sys.argv[1:]))
     todo = [p for p in planned if p.state.kind not in records.FINISHED]
     for p in planned:
@@ -137,14 +134,6 @@ def device_of(name: str) -> str:
         return name
     there = "cpu, cuda" if torch.cuda.is_available() else "cpu (no CUDA device is here)"
     raise UserError(f"--device {name} is not available; allowed: auto, {there}")
-
-
-def seconds(text: str) -> float:
-    """ "90s", "25m", "2h" -> seconds; a bare number is seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if not match or not float(match[1]):
-        raise UserError(f"--time-limit {text}: not a time; allowed: a number above 0 and s, m or h, such as 25m")
-    return float(match[1]) * UNITS[match[2] or "s"]
 
 
 def cores() -> int:

@@ -81,7 +81,8 @@ def evaluate(model: nn.Module, images: Images, pixels: Pixels) -> Evaluation:
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
     predictions = []
-    for part, labels in zip(images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True):
+    for start in range(0, len(images), EVALUATION_BATCH):
+        part, labels = (t[start : start + EVALUATION_BATCH] for t in (images.pixels, images.labels))
         logits = model(pixels.normalise(part).contiguous(memory_format=torch.channels_last))
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         predictions.append(logits.argmax(1))

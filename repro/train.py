@@ -49,7 +49,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. Loss in nats, error in %; NaN where there is none yet. `note` is something the user must know."""
+    """How far a run is. Loss in nats, error in %; NaN where there is none yet. `note`: what the user must know."""
 
     iteration: int
     iterations: int

@@ -16,7 +16,7 @@ from repro.spec import Recipe
 
 @dataclass(frozen=True)
 class Draws:
-    """For each image of a batch: its index, the crop's top-left corner in the padded image, and whether to mirror it."""
+    """For each image of a batch: its index, the crop's corner in the padded image, and whether to mirror it."""
 
     index: torch.Tensor  # int64 (N,)
     corner: torch.Tensor  # int64 (N, 2): row, column in 0 .. 2*padding
@@ -97,7 +97,7 @@ class Pixels:
         return pixels.float().div_(255).sub_(self.mean).div_(self.std)
 
     def augment(self, pixels: torch.Tensor, draws: Draws) -> torch.Tensor:
-        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped at each image's corner, mirrored, normalised."""
+        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped at each corner, mirrored, normalised."""
         if self.padding and self.pad_after:
             pixels = crop(self.normalise(pixels), self.padding, draws.corner)
         elif self.padding:
@@ -119,24 +119,18 @@ Statistics = tuple[torch.Tensor, torch.Tensor]
 
 def _per_pixel_mean(pixels: torch.Tensor) -> Statistics:
     """Only the mean image is subtracted, as in He et al. 2015, section 4.2."""
-    total = torch.zeros(pixels.shape[1:], dtype=torch.int64, device=pixels.device)
-    for part in pixels.split(1000):
-        total += part.sum(0, dtype=torch.int64)
+    total = pixels.sum(0, dtype=torch.int64)
     return (total.double() / len(pixels) / 255).float(), _constant(pixels, 1.0)
 
 
 def _mean_std(pixels: torch.Tensor) -> Statistics:
     """Mean and standard deviation of each channel over all training pixels; integer sums, so exact on every device."""
-    count = pixels[:, 0].numel()
-    parts = [part.long() for part in pixels.split(1000)]
-    first = sum(
-        (part.sum((0, 2, 3)) for part in parts),
-        torch.zeros(pixels.shape[1], dtype=torch.int64, device=pixels.device),
-    )
-    second = sum((part.square().sum((0, 2, 3)) for part in parts), torch.zeros_like(first))
-    mean = first.double() / count
-    std = (second.double() / count - mean.square()).sqrt()
-    return (mean / 255).float()[:, None, None], (std / 255).float()[:, None, None]
+    levels = torch.arange(256, device=pixels.device)
+    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)])  # (C, 256)
+    total = counts.sum(1).double()
+    mean = (counts * levels).sum(1) / total
+    variance = (counts * levels**2).sum(1) / total - mean.square()
+    return (mean / 255).float()[:, None, None], (variance.sqrt() / 255).float()[:, None, None]
 
 
 def _half(pixels: torch.Tensor) -> Statistics:

@@ -208,6 +208,6 @@ def require(dataset: DataSet, directory: Path) -> None:
     listing = "\n".join(f"  {line}" for line in wrong)
     raise UserError(
         f"data set {dataset.name!r} is not ready in {directory}:\n{listing}\n"
-        f"Fetch it with `repro data fetch {dataset.name}`, or put the official files into {directory / dataset.folder}, "
-        "or point REPRO_DATA_DIR at the folder that holds them."
+        f"Fetch it with `repro data fetch {dataset.name}`, or put the official files into "
+        f"{directory / dataset.folder}, or point REPRO_DATA_DIR at the folder that holds them."
     )

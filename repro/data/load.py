@@ -102,8 +102,8 @@ def _digits(directory: Path) -> tuple[Images, Images]:
         )
     pixels = torch.from_numpy(levels).mul(15).unsqueeze(1)  # 0..16 -> 0..240
     every = Images(pixels, torch.from_numpy(labels.astype(np.int64)))
-    split = torch.arange(len(every)).split([dataset.train_images, dataset.test_images])
-    return every[split[0]], every[split[1]]
+    index = torch.arange(len(every))
+    return every[index[: dataset.train_images]], every[index[dataset.train_images :]]
 
 
 READERS = {"cifar10": _cifar10, "mnist": _mnist, "fashion-mnist": _fashion_mnist, "digits": _digits}

@@ -1,4 +1,7 @@
-"""Networks by the name the papers use: `build("resnet-cifar", depth=20)`. One file a family; losses and training stay out."""
+"""Networks by the name the papers use: `build("resnet-cifar", depth=20)`. One file a family.
+
+Losses and training stay out.
+"""
 
 from collections.abc import Callable
 from typing import Any

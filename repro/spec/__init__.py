@@ -1,4 +1,4 @@
-"""What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
+"""What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. No torch."""
 
 from repro.spec.load import in_iterations, load, names, parse, train_images
 from repro.spec.resolve import DEMO, FULL, RECIPE_VERSION, fingerprint, parse_scale, resolve

@@ -1,4 +1,4 @@
-"""Experiment -> [Run]: arm x seed, at full scale, a reduced one or as a demo; and the fingerprint that identifies a run."""
+"""Experiment -> [Run]: arm x seed, at full scale, a reduced one or as a demo; and a run's fingerprint."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from fractions import Fraction
 from repro.errors import UserError
 from repro.spec.schema import Experiment, Recipe, Run
 
-# Raise this when a change moves the numbers that a recipe gives; the golden-loss test fails where one did and it was not.
+# Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
 RECIPE_VERSION = 1
 
 FULL, DEMO = "1", "demo"
@@ -25,7 +25,7 @@ def parse_scale(text: str) -> str:
 
 
 def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
-    """The recipe with iterations, drops and warm-up shrunk alike, and at most four evaluations more than full scale has."""
+    """The recipe with iterations, drops and warm-up shrunk alike, and at most four evaluations."""
     full = recipe.schedule
     drops = [round(drop * scale) for drop in full.drops]
     iterations = round(full.iterations * scale)
@@ -45,7 +45,7 @@ def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
 def resolve(
     experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: str = FULL
 ) -> list[Run]:
-    """The runs of `arms` (default: all) for each seed, seed by seed, so that every arm has one run before any has two."""
+    """The runs of `arms` (default: all), seed by seed: every arm has one run before any has two."""
     recipes = {}
     for arm in experiment.arms:
         if arms and arm.name not in arms:

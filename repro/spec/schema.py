@@ -60,7 +60,7 @@ class ResNetCifar(Frozen):
 
 
 class Vgg(Frozen):
-    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, then two hidden layers and the classifier."""
+    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, two hidden layers and the classifier."""
 
     name: Literal["vgg"]
     config: Literal["A", "A-LRN", "B", "C", "D", "E"]
@@ -310,7 +310,7 @@ def _no_twins(kind: str, names: list[str]) -> None:
 
 
 class Run(Frozen):
-    """An arm with a seed: all that training needs. `scale` is "1" (the paper's), a fraction such as "1/200", or "demo"."""
+    """An arm with a seed: all that training needs. `scale` is "1" (the paper's), a fraction ("1/200") or "demo"."""
 
     experiment: str
     arm: str
