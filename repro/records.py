@@ -221,6 +221,11 @@ def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FUL
     return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
 
 
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of `load` that count: finished, diverged ones included, on today's recipe."""
+    return frame[frame.status.isin(FINISHED) & (frame.stale == "")]
+
+
 def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
     if record["arm"] not in [arm.name for arm in experiment.arms]:
         return f"the spec has no arm {record['arm']!r} any more"

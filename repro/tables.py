@@ -63,7 +63,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     """Read an experiment's records and sum them up."""
     experiment = spec.load(name, root)
     frame = records.load(root, [name], scale)
-    counts = frame[frame.status.isin(records.FINISHED) & (frame.stale == "")]
+    counts = records.counted(frame)
     compared = scale == spec.FULL
     resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
     rows = [
@@ -196,9 +196,9 @@ def _text(summaries: list[Summary], width: int) -> str:
     console = Console(width=width, file=io.StringIO(), force_terminal=False, color_system=None)
     for summary in summaries:
         shown = _shown(summary)
-        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
         for i in shown:
-            table.add_column(COLUMNS[i], justify="left" if i == 0 else "right", no_wrap=i != 0)
+            table.add_column(COLUMNS[i], justify="left" if i == 0 else "right", no_wrap=i != 0, overflow="fold")
         for row in summary.rows:
             cells = _cells(row)
             table.add_row(*(cells[i] for i in shown))

@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 
-from repro import checkpoint, models, optim, provenance, records, spec, streams
+from repro import checkpoint, models, provenance, records, spec
 from repro.data import catalog
-from repro.data.batches import Order, Pixels
-from repro.data.load import Splits, load
+from repro.learner import Learner
 from repro.spec import Run
-from repro.step import Evaluation, Meters, evaluate, plain_step
+from repro.step import Evaluation
 
 CHECK_EVERY = 50  # iterations between looks at the loss: the host waits for the device no more often than that
 PRECISION = "fp32"
@@ -82,120 +81,87 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     Yields progress every CHECK_EVERY iterations and at each evaluation; the last has the status the run ended with:
     done, diverged or interrupted. The result depends on the run, the device type and the threads alone.
     """
-    recipe, schedule = run.recipe, run.recipe.schedule
+    recipe, end = run.recipe, run.recipe.schedule.iterations
     device = prepare(settings)
-    splits = load(recipe, device, settings.data_dir)
-    pixels = Pixels.fit(recipe, splits.train)
-    order = Order(recipe, len(splits.train), run.seed, device)
-    dropout = streams.generator(run.seed, "dropout", device=device)
-    model = build_model(run, splits, dropout).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = optim.build(recipe, model)
-    meters, clock = Meters(device), Clock()
+    learner, clock = Learner(run, device, settings.data_dir), Clock()
     identity = spec.fingerprint(run, catalog.describe(recipe.dataset, settings.data_dir).checksum)
-    record = new_record(run, identity, models.parameters(model), settings)
-    rows: list[dict[str, Any]] = []
-    iteration = 0
+    record = new_record(run, identity, models.parameters(learner.model), settings)
+    rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
 
     if state := checkpoint.load(folder, identity, notes.append):
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        dropout.set_state(state["dropout"])
-        meters.restore(state["meters"])
-        iteration, rows = state["iteration"], state["rows"]
+        learner.restore(state["learner"])
+        rows, record["sessions"] = state["rows"], state["sessions"]
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
-        record["sessions"] = state["sessions"]
-    record["sessions"].append({"iteration": iteration, **provenance.collect(device, PRECISION)})
-    records.write_run(folder, record | {"iteration": iteration})
+    record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, PRECISION)})
 
     def progress(**what: Any) -> Progress:
-        latest = rows[-1]["test_error"] if rows else math.nan
-        return Progress(iteration, schedule.iterations, test_error=latest, **what)
+        return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **what)
+
+    def write(status: str = "running", **what: Any) -> None:
+        clock.lap(training=False)
+        now = {"status": status, "iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)}
+        records.write_run(folder, record | now | what)
 
     def save() -> str:
-        """Write a checkpoint; a full disk is told, not fatal: the checkpoint before it stays."""
+        """A checkpoint; a full disk is told, not fatal: the checkpoint before it stays."""
         clock.lap(training=True)
         state = {
             "fingerprint": identity,
-            "iteration": iteration,  # the position of every stream but dropout's follows from it
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "dropout": dropout.get_state(),
-            "meters": meters.state(),
+            "learner": learner.state(),
             "rows": rows,
+            "sessions": record["sessions"],
             "wall_seconds": clock.wall,
             "window_seconds": clock.window,
-            "sessions": record["sessions"],
         }
         try:
             checkpoint.save(folder, state)
             records.write_metrics(folder, rows)
-            records.write_run(folder, record | {"iteration": iteration, "wall_seconds": clock.wall})
         except OSError as error:
-            return f"no checkpoint at iteration {iteration}: {error.strerror}; the one before it stays"
+            return f"no checkpoint at iteration {learner.iteration}: {error.strerror}; the one before it stays"
+        finally:
+            clock.lap(training=False)
         return ""
 
+    write()
     for note in notes:
         yield progress(note=note)
-    clock.lap(training=False)
-    status, last_test = "running", None
-    while status == "running" and iteration < schedule.iterations:
+    diverged, test = False, None
+    while learner.iteration < end and not diverged:
         if reason := stop.requested():
             note = save()
-            records.write_run(
-                folder,
-                record
-                | {
-                    "status": "interrupted",
-                    "reason": reason,
-                    "iteration": iteration,
-                    "wall_seconds": clock.wall,
-                },
-            )
+            write("interrupted", reason=reason)
             yield progress(status="interrupted", note=note)
             return
 
-        rate = optim.learning_rate(schedule, recipe.optimizer.lr, iteration)
-        optim.set_learning_rate(optimizer, rate)
-        draws = order.batch(iteration)
-        images = pixels.augment(splits.train.pixels[draws.index], draws)
-        images = images.contiguous(memory_format=torch.channels_last)
-        plain_step(model, optimizer, images, splits.train.labels[draws.index], meters)
-        iteration += 1
+        learner.iterate()
 
-        evaluating = iteration % recipe.evaluate_every == 0 or iteration == schedule.iterations
-        if evaluating or iteration % CHECK_EVERY == 0:
-            diverged = not meters.worst_loss.item() <= recipe.diverge_above  # NaN is not
-            status = "diverged" if diverged else "running"
+        evaluating = learner.iteration % recipe.evaluate_every == 0 or learner.iteration == end
+        if evaluating or learner.iteration % CHECK_EVERY == 0:
+            diverged = learner.diverged()
             clock.lap(training=True)
-            yield progress(loss=meters.read()[0], iterations_per_second=speed(meters, clock, recipe.batch_size))
-        if evaluating or status == "diverged":
-            last_test = evaluate(model, splits.test, pixels)
-            validation = evaluate(model, splits.validation, pixels) if splits.validation else None
-            rows.append(row(iteration, rate, meters, clock, last_test, validation))
+            loss, _ = learner.meters.read()
+            speed = learner.meters.images / recipe.batch_size / clock.window
+            yield progress(loss=loss, iterations_per_second=speed)
+        if evaluating or diverged:
+            test = learner.test()
+            rows.append(row(learner, clock, test, learner.validate()))
             records.write_metrics(folder, rows)
-            meters.reset()
+            learner.meters.reset()
             clock.lap(training=False)
             clock.window = 0.0
-            yield progress(loss=rows[-1]["train_loss"] or math.nan)
-        if iteration % settings.checkpoint_every == 0 or iteration == schedule.iterations:
+            yield progress()
+        if learner.iteration % settings.checkpoint_every == 0 or learner.iteration == end:
             note = save()
-            clock.lap(training=False)
+            write()
             if note:
                 yield progress(note=note)
 
-    last_test = last_test or evaluate(model, splits.test, pixels)  # resumed at the very end
-    records.write_predictions(folder, last_test.predictions.numpy(), splits.test.labels.cpu().numpy())
+    test = test or learner.test()  # where a run was stopped between its last iteration and its end
+    records.write_predictions(folder, test.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
     checkpoint.drop_previous(folder)
-    status = status if status == "diverged" else "done"
-    clock.lap(training=False)
-    ending = {
-        "status": status,
-        "iteration": iteration,
-        "wall_seconds": clock.wall,
-        "finished": provenance.now(),
-    }
-    records.write_run(folder, record | outcome(rows) | ending)
+    status = "diverged" if diverged else "done"
+    write(status, finished=provenance.now(), **outcome(rows))
     yield progress(status=status)
 
 
@@ -208,19 +174,6 @@ def prepare(settings: Settings) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return torch.device(settings.device)
-
-
-def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
-    channels, size = splits.train.pixels.shape[1:3]
-    return models.build(
-        **run.recipe.model.model_dump(),
-        channels=channels,
-        size=size,
-        classes=len(splits.classes),
-        bn_batch=run.recipe.bn_batch,
-        seed=run.seed,
-        dropout=dropout,
-    )
 
 
 def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) -> dict[str, Any]:
@@ -247,31 +200,24 @@ def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) 
     }
 
 
-def row(
-    iteration: int, rate: float, meters: Meters, clock: Clock, test: Evaluation, validation: Evaluation | None
-) -> dict[str, Any]:
+def row(learner: Learner, clock: Clock, test: Evaluation, validation: Evaluation | None) -> dict[str, Any]:
     """One line of metrics.csv; None stands where a loss is not finite, or there is no validation split."""
-    loss, accuracy = meters.read()
+    loss, accuracy = learner.meters.read()
     return {
-        "iteration": iteration,
-        "lr": rate,
+        "iteration": learner.iteration,
+        "lr": learner.rate,
         "train_loss": finite(loss),
         "train_accuracy": accuracy,
         "test_loss": finite(test.loss),
         "test_error": test.error,
         "validation_loss": finite(validation.loss) if validation else None,
         "validation_error": validation.error if validation else None,
-        "images_per_second": round(meters.images / clock.window, 1) if clock.window else None,
+        "images_per_second": round(learner.meters.images / clock.window, 1) if clock.window else None,
     }
 
 
 def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def speed(meters: Meters, clock: Clock, batch_size: int) -> float:
-    """Iterations/s of training since the last evaluation."""
-    return meters.images / batch_size / clock.window if clock.window else math.nan
 
 
 def outcome(rows: list[dict[str, Any]]) -> dict[str, Any]:

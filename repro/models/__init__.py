@@ -18,12 +18,12 @@ from repro.spec import Model
 __all__ = ["FAMILIES", "build", "parameters"]
 
 
-def _resnet_cifar(size: int, dropout: torch.Generator, **args: Any) -> nn.Module:
+def _resnet_cifar(size: int, masks: torch.Generator, **args: Any) -> nn.Module:
     return resnet_cifar(**args)  # any image size, no dropout
 
 
-def _vgg(size: int, dropout: torch.Generator, **args: Any) -> nn.Module:
-    return vgg(size=size, dropout_generator=dropout, **args)
+def _vgg(size: int, masks: torch.Generator, **args: Any) -> nn.Module:
+    return vgg(size=size, dropout_generator=masks, **args)
 
 
 FAMILIES: dict[str, Callable[..., nn.Module]] = {"resnet-cifar": _resnet_cifar, "vgg": _vgg}
@@ -37,18 +37,18 @@ def build(
     classes: int = 10,
     bn_batch: int | None = None,
     seed: int = 0,
-    dropout: torch.Generator | None = None,
+    masks: torch.Generator | None = None,
     **args: Any,
 ) -> nn.Module:
     """The network `name` with the arguments its spec takes (repro.spec.schema), on the CPU, weights drawn from `seed`.
 
-    Maps float32 (N, channels, size, size) to logits (N, classes). `dropout`: the generator of its masks, on the device
+    Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout, on the device
     that will train it (default: a CPU stream of the seed). ValueError names an argument that is not allowed.
     """
     settings = TypeAdapter[Any](Model).validate_python({"name": name, **args})
     return FAMILIES[name](
         size=size,
-        dropout=dropout or streams.generator(seed, "dropout"),
+        masks=masks or streams.generator(seed, "dropout"),
         channels=channels,
         classes=classes,
         bn_batch=bn_batch,

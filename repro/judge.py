@@ -1,0 +1,76 @@
+"""An experiment's claims held against its records: spec + frame in, a verdict a claim out. The rules are in `verdicts`."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from repro import records, spec, verdicts
+from repro.spec import Claim, Experiment, Published
+from repro.verdicts import ArmErrors, Verdict
+
+COLUMN = {"final": "test_error", "best": "best_test_error"}  # of records.load, by a claim's metric
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its verdict; `compared` says whether a published number took part."""
+
+    claim: Claim
+    verdict: Verdict
+    compared: bool
+
+
+def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -> list[Judged]:
+    """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them.
+
+    `frame`: the experiment's runs as `records.load` gives them. Away from full scale arms are held against each other
+    only: claims about a value are left out, and a claimed size is not looked at.
+    """
+    full = scale == spec.FULL
+    claims = [claim for claim in experiment.claims if full or claim.kind != "value"]
+    counts = records.counted(frame)
+    seeds = set(counts.seed)
+    results = [_verdict(claim, experiment, counts, seeds, full) for claim in claims]
+    return [
+        Judged(claim, verdict, compared=full and (claim.kind == "value" or claim.size is not None))
+        for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)
+    ]
+
+
+def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
+    """An arm's test errors by seed; a seed that another arm has and this one lacks is missing."""
+    runs = counts[counts.arm == arm.name]
+    done = runs[runs.status == "done"]
+    errors = {int(seed): float(error) for seed, error in zip(done.seed, done[COLUMN[metric]], strict=True)}
+    return ArmErrors(arm.label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
+
+
+def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, seeds: set[int], full: bool) -> Verdict:
+    arms = [experiment.arm(name) for name in claim.arms]
+    errors = [arm_errors(arm, counts, seeds, claim.metric) for arm in arms]
+    published = [arm.published for arm in arms if arm.published]
+    differs = full and any(_differs(number, claim.metric) for number in published)
+    if claim.kind == "value":
+        number = published[0]
+        return verdicts.judge_value(
+            errors[0],
+            number.test_error,
+            margin=claim.margin,
+            published_sd=number.sd,
+            published_runs=number.runs,
+            alpha=claim.alpha,
+            different_protocol=differs,
+        )
+    common = {"margin": claim.margin, "paired": claim.paired, "alpha": claim.alpha}
+    if claim.kind == "difference":
+        return verdicts.judge_difference(
+            *errors, size=claim.size if full else None, different_protocol=differs, **common
+        )
+    if claim.kind == "equivalence":
+        return verdicts.judge_equivalence(*errors, different_protocol=differs, **common)
+    return verdicts.judge_order(errors, different_protocol=differs, **common)
+
+
+def _differs(number: Published, metric: str) -> bool:
+    """Another selection, schedule, network or data set than ours."""
+    return verdicts.protocol_differs(number.selection, metric) or not number.same_protocol or number.dataset is not None

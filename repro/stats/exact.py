@@ -1,0 +1,75 @@
+"""Tests that hold without normal errors: ranks, diverged runs, test images. Stays out: Student's t."""
+
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Images that only the first, and only the second, classifier has right, and the exact two-sided p."""
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def rank_test(first: ArrayLike, second: ArrayLike) -> float:
+    """Exact two-sided p of "the arm makes no difference at all": Wilcoxon's rank sum, ties at midranks.
+
+    Twice the smaller tail, so that either direction errs with probability alpha/2 at most. +inf stands for a
+    diverged run, which ranks last. The null distribution is over all splits of the pooled runs, counted by
+    the usual recursion (Hollander & Wolfe 1999, Nonparametric Statistical Methods, section 4.1) on doubled
+    midranks, which are whole numbers.
+    """
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    if a.size == 0 or b.size == 0:
+        raise ValueError("each arm needs a run")
+    ranks = np.rint(2 * stats.rankdata(np.concatenate([a, b]))).astype(int)
+    splits = np.zeros((a.size + 1, int(ranks.sum()) + 1))  # [runs chosen, doubled rank sum] -> number of ways
+    splits[0, 0] = 1
+    for rank in ranks:
+        splits[1:, rank:] += splits[:-1, :-rank].copy()
+    chances = splits[a.size] / splits[a.size].sum()
+    seen = int(ranks[: a.size].sum())
+    return min(1.0, 2 * float(min(chances[: seen + 1].sum(), chances[seen:].sum())))
+
+
+def rank_test_floor(n_first: int, n_second: int) -> float:
+    """The smallest p `rank_test` can give, arms without overlap: 0.1 for 3 + 3 runs, 0.029 for 4 + 4."""
+    return min(1.0, 2 / comb(n_first + n_second, n_first))
+
+
+def divergence_p(diverged: int, runs: int, highest_mean: float, diverged_error: float) -> float:
+    """The largest chance of `diverged` or more of `runs` diverging if the mean error is `highest_mean`.
+
+    A diverged run counts as `diverged_error` (%), any other as no less than 0, so the chance q of diverging
+    obeys q diverged_error <= mean <= highest_mean; the answer is the binomial tail at the largest such q.
+    Small: the mean error, diverged runs included, is above `highest_mean`. Nothing is assumed of its shape.
+    """
+    q = min(1.0, highest_mean / diverged_error)
+    return float(stats.binom.sf(diverged - 1, runs, q))
+
+
+def divergence_rates_p(diverged: tuple[int, int], runs: tuple[int, int]) -> float:
+    """Fisher's exact two-sided p of "both arms diverge equally often" (Agresti 2002, section 3.5.1)."""
+    table = np.array([diverged, np.subtract(runs, diverged)])
+    return float(stats.fisher_exact(table).pvalue)
+
+
+def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
+    """McNemar's exact test (1947, Psychometrika 12:153-157): binomial(1/2) on the images only one has right.
+
+    Two boolean arrays (images,) in the same order: is the first, the second, classifier right? It speaks of
+    two trained networks, not of their arms: what an arm does, only seeds tell (Dietterich 1998, Neural
+    Comput. 10:1895-1923).
+    """
+    a, b = np.asarray(first_right), np.asarray(second_right)
+    if a.shape != b.shape or a.dtype != bool or b.dtype != bool:
+        raise ValueError(f"needs two boolean arrays of one shape, not {a.dtype} {a.shape}, {b.dtype} {b.shape}")
+    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
+    tail = stats.binom.cdf(min(only_first, only_second), only_first + only_second, 0.5)
+    return McNemar(only_first, only_second, min(1.0, 2 * float(tail)))

@@ -1,0 +1,105 @@
+"""What goes into a verdict and what comes out. Stays out: the rules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro import stats
+from repro.stats import Interval
+
+Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
+Lean = Literal["consistent", "leaning against"]
+
+NO_SPREAD = 1e-9  # points; test errors move in steps of 100 / images, so less than this is rounding
+CHANCE_ERROR = 90.0  # % of images; what a diverged run counts as: guessing among ten classes
+
+
+@dataclass(frozen=True, slots=True)
+class ArmErrors:
+    """What the seeds of an arm came to.
+
+    errors: seed -> test error in %, of the runs that reached their last iteration.
+    diverged: how many runs diverged: they are results, but not among `errors`.
+    missing: how many planned seeds have no result (not run, crashed, stale).
+    """
+
+    name: str
+    errors: Mapping[int, float]
+    diverged: int = 0
+    missing: int = 0
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(n,) the errors in %, by rising seed."""
+        return np.array([self.errors[seed] for seed in sorted(self.errors)], float)
+
+    @property
+    def ranked(self) -> NDArray[np.float64]:
+        """(runs,) the errors with a diverged run as +inf, worse than any: for ranks only."""
+        return np.append(self.values, np.full(self.diverged, np.inf))
+
+    @property
+    def runs(self) -> int:
+        return len(self.errors) + self.diverged
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A claim's verdict and the figures beside it; None for one that does not exist.
+
+    sentence: the verdict in plain English with its numbers.
+    lean: where an inconclusive claim's estimate points; None for the other verdicts.
+    different_protocol: the published number came about in another way than ours; printed beside the verdict.
+    runs: counted runs of each arm, diverged ones included.
+    estimate: ours - published, worse - better, or second - first, in points.
+    interval: of the estimate, at the level that the rule asks for.
+    prediction: where published numbers would fall by our runs: % for a value, points for a named size.
+    p: of TOST (value, equivalence: small speaks for the claim); two-sided, by t or by ranks (difference);
+        the steps' largest (order). p_adjusted: after `adjust`.
+    seeds_needed: an arm, for 80% power at the spread seen, where inconclusive; may be no more than there are.
+    hedges_g, probability: of the second arm being worse. correlation: over the seeds of a paired claim.
+    steps: an order's adjacent differences.
+    """
+
+    verdict: Outcome
+    sentence: str
+    lean: Lean | None = None
+    different_protocol: bool = False
+    runs: tuple[int, ...] = ()
+    estimate: float | None = None
+    interval: Interval | None = None
+    prediction: Interval | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    seeds_needed: int | None = None
+    hedges_g: float | None = None
+    probability: float | None = None
+    correlation: float | None = None
+    steps: tuple["Verdict", ...] = ()
+
+
+def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """The verdicts of one experiment's claims with Holm's adjusted p beside the raw one; the verdicts stand.
+
+    The family is the spec's, fixed before the runs: a claim without a p counts as p = 1 and keeps None.
+    """
+    adjusted = stats.holm([1.0 if v.p is None else v.p for v in verdicts])
+    both = zip(verdicts, adjusted, strict=True)
+    return tuple(replace(v, p_adjusted=None if v.p is None else p) for v, p in both)
+
+
+def protocol_differs(selection: str, metric: str = "final") -> bool:
+    """Whether a published number was selected otherwise than the judged `metric` ("final" or "best").
+
+    An unstated selection is not known to differ: False.
+    """
+    return selection not in ("unstated", {"best": "best-test"}.get(metric, metric))
+
+
+def check(margin: float, alpha: float) -> None:
+    """ValueError unless both can decide something."""
+    if not (margin > 0 and 0 < alpha < 0.5):
+        raise ValueError(f"margin = {margin} must be above 0, and alpha = {alpha} between 0 and 0.5")

@@ -1,0 +1,163 @@
+"""What several test files share: a small experiment, records made to order, the command line, the real data sets."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from repro import cli as command_line
+from repro import records, spec
+from repro.data import catalog
+
+REPO = Path(__file__).resolve().parent.parent
+
+TINY = """\
+name = "tiny"
+title = "Two tiny networks"
+source = "no paper, Table 1"
+paper = "tiny"
+
+[base]
+dataset = "digits"
+batch_size = 16
+model = { name = "resnet-cifar", depth = 8, width = 4 }
+optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }
+schedule = { iterations = 12, drops = [6, 9] }
+evaluate_every = 6
+
+[[arm]]
+name = "original"
+label = "Original"
+published = { test_error = 40.0, where = "Table 1" }
+
+[[arm]]
+name = "bn-after-add"
+label = "BN after addition"
+model = { block = "bn-after-add" }
+
+[demo]
+schedule = { iterations = 6, drops = [3] }
+evaluate_every = 3
+
+[[claim]]
+id = "bn-after-add-is-worse"
+kind = "difference"
+arms = ["original", "bn-after-add"]
+margin = 0.3
+says = "batch norm after the addition is worse"
+"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small networks are slower on several threads, and results depend on their number."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def small_root(tmp_path: Path) -> Path:
+    """A root whose one experiment, `tiny`, trains two arms on the bundled digits, 12 iterations each."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture
+def edit(small_root: Path) -> Callable[..., Path]:
+    """edit({old: new}): the tiny spec with each `old`, which must be there once, replaced; its path."""
+    path = small_root / "experiments" / "tiny.toml"
+
+    def edited(changes: dict[str, str], more: str = "") -> Path:
+        text = path.read_text()
+        for old, new in changes.items():
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the spec"
+            text = text.replace(old, new)
+        path.write_text(text + more)
+        return path
+
+    return edited
+
+
+@pytest.fixture
+def cli(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """cli("table", "tiny"): a command of repro in this process, on the small root unless another is given.
+
+    An error that is not turned into a message is raised here, so it fails the test.
+    """
+
+    def invoke(*words: str, root: Path = small_root) -> Result:
+        arguments = ["--root", str(root), *words]
+        monkeypatch.setattr(sys, "argv", ["repro", *arguments])
+        return CliRunner().invoke(command_line.main, arguments, catch_exceptions=False)
+
+    return invoke
+
+
+@pytest.fixture
+def record(small_root: Path) -> Callable[..., Path]:
+    """record("original", 0, errors=[50, 40]): the record of a tiny run as training writes it, without the training.
+
+    `errors` are the test errors (%) at evenly spread evaluations, the last one final. Other keys replace the
+    record's own, and `session` those of its session; `fingerprint` defaults to today's. Returns the run's folder.
+    """
+
+    def write(
+        arm: str,
+        seed: int,
+        *,
+        errors: list[float],
+        scale: str = spec.FULL,
+        session: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Path:
+        run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=scale)[0]
+        checksum = catalog.describe(run.recipe.dataset).checksum
+        identity = spec.fingerprint(run, checksum)
+        end = run.recipe.schedule.iterations
+        rows = [
+            {"iteration": end * (i + 1) // len(errors), "lr": 0.05, "train_loss": 1.0, "train_accuracy": 60.0}
+            | {"test_loss": 2.0, "test_error": error, "validation_loss": None, "validation_error": None}
+            | {"images_per_second": 1000.0}
+            for i, error in enumerate(errors)
+        ]
+        final, best = (
+            {key: row[key] for key in ("iteration", "test_error", "test_loss", "validation_error")}
+            | {"train_error": 100 - row["train_accuracy"]}
+            for row in (rows[-1], min(rows, key=lambda row: row["test_error"]))
+        )
+        # test_cli holds these keys against those of a run that was trained
+        content: dict[str, Any] = {"experiment": "tiny", "arm": arm, "seed": seed, "scale": scale}
+        content |= {"status": "done", "reason": "", "iteration": end, "wall_seconds": 90.0}
+        content |= {"final": final, "best": best, "best_on_validation": None, "finished": "2026-01-01T00:00:00+00:00"}
+        content |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
+        content |= {"data_checksum": checksum, "run": run.model_dump(mode="json")}
+        content["sessions"] = [
+            {"iteration": 0, "commit": "abc", "dirty": None, "device": "cpu", "hardware": "a processor"}
+            | {"precision": "fp32", "threads": 1}
+            | (session or {})
+        ]
+        folder = records.run_folder(small_root, run)
+        folder.mkdir(parents=True)
+        records.write_metrics(folder, rows)
+        records.write_run(folder, content | changes)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Where the data sets that are not bundled lie."""
+    return catalog.data_dir()
+
+
+@pytest.fixture(scope="session")
+def cifar10(data_dir: Path) -> Path:
+    """The data directory, with the official CIFAR-10 in it; skips where it is not."""
+    if wrong := catalog.problems(catalog.BUILT_IN["cifar10"], data_dir):
+        pytest.skip(f"needs CIFAR-10 in {data_dir} (REPRO_DATA_DIR), `repro data fetch cifar10`: {wrong[0]}")
+    return data_dir

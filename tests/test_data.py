@@ -1,0 +1,202 @@
+"""The data a network sees: the official bytes, each image once an epoch, torchvision's own augmentation."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+from repro import streams
+from repro.data import catalog
+from repro.data.batches import Draws, Order, Pixels, crop, draw_epoch
+from repro.data.load import Images, load
+from repro.errors import UserError
+from repro.spec import Recipe
+
+CPU = torch.device("cpu")
+
+
+def recipe(**changes: object) -> Recipe:
+    fields = {
+        "dataset": "digits",
+        "batch_size": 100,
+        "image_size": 8,
+        "augment": ["pad-crop-2", "hflip"],
+        "model": {"name": "resnet-cifar", "depth": 8},
+        "optimizer": {"name": "sgd", "lr": 0.1},
+        "schedule": {"iterations": 10},
+    }
+    return Recipe.model_validate(fields | changes)
+
+
+def random_images(count: int, size: int = 32) -> Images:
+    pixels = torch.randint(0, 256, (count, 3, size, size), generator=torch.manual_seed(0), dtype=torch.uint8)
+    return Images(pixels, torch.arange(count) % 10)
+
+
+@pytest.mark.parametrize("padding", ["before-normalise", "after-normalise"])
+@pytest.mark.parametrize("normalise", ["mean-std", "half"])
+def test_augmentation_is_torchvisions_for_the_same_draws(
+    padding: str, normalise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit RandomCrop and RandomHorizontalFlip, before ToTensor and Normalize, or after them as in the paper."""
+    images = random_images(64)
+    settings = recipe(padding=padding, normalise=normalise, augment=["pad-crop-4", "hflip"], image_size=32)
+    pixels = Pixels.fit(settings, images)
+    draws = draw_epoch(seed=3, epoch=0, images=64, padding=4)
+    ours = pixels.augment(images.pixels[draws.index], draws)
+
+    to_tensor = transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize(pixels.mean.flatten().tolist(), pixels.std.flatten().tolist())]
+    )
+    for i in range(64):
+        top, left = draws.corner[i].tolist()
+        at = staticmethod(lambda image, size, corner=(top, left): (*corner, *size))
+        monkeypatch.setattr(transforms.RandomCrop, "get_params", at)
+        both = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(p=float(draws.flip[i]))]
+        steps = [*both, to_tensor] if padding == "before-normalise" else [to_tensor, *both]
+        theirs = transforms.Compose(steps)(Image.fromarray(images.pixels[draws.index[i]].permute(1, 2, 0).numpy()))
+        assert torch.equal(ours[i], theirs)
+
+
+def test_padding_before_and_after_normalising_differ_only_in_the_border() -> None:
+    images = random_images(8)
+    centre = Draws(torch.arange(8), torch.full((8, 2), 4), torch.zeros(8, dtype=torch.bool))
+    corner = Draws(torch.arange(8), torch.zeros((8, 2), dtype=torch.int64), torch.zeros(8, dtype=torch.bool))
+    after, before = (
+        Pixels.fit(recipe(padding=p, normalise="mean-std", augment=["pad-crop-4"], image_size=32), images)
+        for p in ("after-normalise", "before-normalise")
+    )
+    assert torch.equal(after.augment(images.pixels, centre), before.augment(images.pixels, centre))
+    paper, black = after.augment(images.pixels, corner), before.augment(images.pixels, corner)
+    assert (paper[:, :, :4] == 0).all() and (black[:, :, :4] < 0).all()
+    assert torch.equal(paper[:, :, 4:, 4:], black[:, :, 4:, 4:])
+
+
+def test_normalisations_against_numpy() -> None:
+    images = random_images(50, size=6)
+    scaled = images.pixels.numpy().astype(np.float64) / 255
+    settings = {
+        name: Pixels.fit(recipe(normalise=name), images) for name in ("per-pixel-mean", "mean-std", "half", "none")
+    }
+    expected = {
+        "per-pixel-mean": scaled - scaled.mean(0),
+        "mean-std": (scaled - scaled.mean((0, 2, 3), keepdims=True)) / scaled.std((0, 2, 3), keepdims=True),
+        "half": (scaled - 0.5) / 0.5,
+        "none": scaled,
+    }
+    for name, pixels in settings.items():
+        np.testing.assert_allclose(pixels.normalise(images.pixels), expected[name], atol=2e-6, err_msg=name)
+
+
+def test_crop_takes_each_image_at_its_own_corner() -> None:
+    images = torch.arange(2 * 9, dtype=torch.float32).reshape(2, 1, 3, 3) + 1
+    moved = crop(images, 1, torch.tensor([[0, 0], [2, 1]]))
+    assert moved[0, 0].tolist() == [[0, 0, 0], [0, 1, 2], [0, 4, 5]]
+    assert moved[1, 0].tolist() == [[13, 14, 15], [16, 17, 18], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("last_batch,sizes", [("wrap", {30}), ("keep", {30, 10}), ("drop", {30})])
+def test_each_epoch_visits_each_image_at_most_once(last_batch: str, sizes: set[int]) -> None:
+    order = Order(recipe(batch_size=30, last_batch=last_batch), 100, seed=1, device=CPU)
+    batches = [order.batch(i).index for i in range(20)]
+    assert {len(batch) for batch in batches} == sizes
+    stream = torch.cat(batches)
+    per_epoch = {"wrap": 100, "keep": 100, "drop": 90}[last_batch]
+    for epoch in range(len(stream) // per_epoch):
+        seen = stream[epoch * per_epoch : (epoch + 1) * per_epoch]
+        assert len(seen.unique()) == per_epoch
+
+
+def test_a_batch_larger_than_the_data_set_wraps_over_several_epochs() -> None:
+    batch = Order(recipe(batch_size=250), 100, seed=1, device=CPU).batch(0)
+    assert len(batch) == 250 and torch.equal(batch.index.bincount(), batch.index.bincount().clamp(2, 3))
+
+
+def test_a_batch_depends_on_seed_and_iteration_alone() -> None:
+    """What resume stands on: batch 7 is the same whether or not batches 0 to 6 were drawn in this process."""
+    straight, later = (Order(recipe(batch_size=30), 100, seed=5, device=CPU) for _ in range(2))
+    for i in range(7):
+        straight.batch(i)
+    a, b = straight.batch(7), later.batch(7)
+    assert torch.equal(a.index, b.index) and torch.equal(a.corner, b.corner) and torch.equal(a.flip, b.flip)
+    other = Order(recipe(batch_size=30), 100, seed=6, device=CPU).batch(7)
+    assert not torch.equal(a.index, other.index) and not torch.equal(a.corner, other.corner)
+
+
+def test_draws_are_uniform_and_their_streams_independent() -> None:
+    draws = draw_epoch(seed=0, epoch=0, images=20_000, padding=4)
+    assert sorted(draws.index.tolist()) == list(range(20_000))
+    counts = (draws.corner[:, 0] * 9 + draws.corner[:, 1]).bincount(minlength=81).double()
+    expected = 20_000 / 81
+    assert float(((counts - expected) ** 2 / expected).sum()) < 130  # chi-square, 80 degrees of freedom: p > 0.0003
+    assert abs(draws.flip.double().mean() - 0.5) < 4 * 0.5 / math.sqrt(20_000)
+    assert abs(torch.corrcoef(torch.stack([draws.flip.double(), draws.corner[:, 0].double()]))[0, 1]) < 0.03
+
+
+def test_streams_differ_by_seed_purpose_and_index() -> None:
+    keys = [(0, "order", 0), (1, "order", 0), (0, "crop", 0), (0, "order", 1)]
+    firsts = {float(torch.rand((), generator=streams.generator(*key), dtype=torch.float64)) for key in keys}
+    assert len(firsts) == 4
+    assert torch.equal(*(torch.rand(5, generator=streams.generator(0, "order", 0)) for _ in range(2)))
+
+
+def test_cifar10_is_held_as_uint8_with_the_official_counts(cifar10: Path) -> None:
+    splits = load(recipe(dataset="cifar10", image_size=32), CPU, cifar10)
+    assert splits.train.pixels.shape == (50_000, 3, 32, 32) and splits.train.pixels.dtype == torch.uint8
+    assert splits.train.labels.bincount().tolist() == [5000] * 10
+    assert splits.test.labels.bincount().tolist() == [1000] * 10 and splits.validation is None
+    mean = Pixels.fit(recipe(dataset="cifar10", normalise="mean-std"), splits.train).mean.flatten()
+    assert mean.tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)  # as the literature gives it
+
+
+def test_train45k_holds_out_the_same_5000_images_for_every_seed(cifar10: Path) -> None:
+    settings = recipe(dataset="cifar10", image_size=32, train_split="train45k")
+    splits = load(settings, CPU, cifar10)
+    assert splits.validation is not None and len(splits.train) == 45_000 and len(splits.validation) == 5_000
+    whole = load(recipe(dataset="cifar10", image_size=32), CPU, cifar10).train
+
+    def keys(images: Images) -> set[bytes]:
+        return {image.numpy().tobytes() for image in images.pixels}
+
+    assert keys(splits.train) | keys(splits.validation) == keys(whole)
+    assert splits.validation.labels.bincount().min() > 400  # shuffled, not one end of the file
+    assert torch.equal(splits.validation.pixels, load(settings, CPU, cifar10).validation.pixels)  # type: ignore[union-attr]
+
+
+def test_digits_need_no_download() -> None:
+    splits = load(recipe(), CPU, Path("/nowhere"))
+    assert splits.train.pixels.shape == (1437, 1, 8, 8) and len(splits.test) == 360
+    assert int(splits.train.pixels.max()) == 240
+    assert load(recipe(image_size=32), CPU).train.pixels.shape == (1437, 1, 32, 32)
+
+
+def test_a_folder_of_photographs(tmp_path: Path) -> None:
+    """ImageFolder layout: classes by name, shorter side resized, centre square, in colour."""
+    for part, count in (("train", 3), ("test", 2)):
+        for label, colour in (("cat", (255, 0, 0)), ("dog", (0, 0, 255))):
+            folder = tmp_path / "pets" / part / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (40 + 10 * i, 30), colour).save(folder / f"{i}.png")
+    settings = recipe(dataset="folder:pets", image_size=16, batch_size=2)
+    splits = load(settings, CPU, tmp_path)
+    assert splits.classes == ("cat", "dog") and splits.train.pixels.shape == (6, 3, 16, 16) and len(splits.test) == 4
+    assert splits.train.pixels[splits.train.labels == 1].float().mean((0, 2, 3)).tolist() == [0, 0, 255]
+    checksum = catalog.describe("folder:pets", tmp_path).checksum
+    Image.new("RGB", (30, 30), (9, 9, 9)).save(tmp_path / "pets" / "test" / "dog" / "0.png")
+    assert catalog.describe("folder:pets", tmp_path).checksum != checksum
+    (tmp_path / "pets" / "train" / "cat" / "1.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="folder:pets"):
+        load(settings, CPU, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_idx_sets(name: str, data_dir: Path) -> None:
+    if catalog.problems(catalog.BUILT_IN[name], data_dir):
+        pytest.skip(f"{name} is not in {data_dir}")
+    splits = load(recipe(dataset=name, image_size=28), CPU, data_dir)
+    assert splits.train.pixels.shape == (60_000, 1, 28, 28) and len(splits.test) == 10_000

@@ -1,0 +1,318 @@
+"""repro.records: where a run's files lie, that writing them is safe, and what reading them back says."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repro import records, spec
+from repro.data import catalog
+from repro.errors import UserError
+from repro.files import write_atomically
+
+DIGITS = catalog.BUILT_IN["digits"].checksum
+
+Edit = Callable[..., Path]
+Record = Callable[..., Path]
+
+
+def run_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> spec.Run:
+    return spec.resolve(spec.load("tiny", root), [seed], arms=[arm], scale=scale)[0]
+
+
+def change(folder: Path, **keys: object) -> None:
+    """Rewrite some of a record's keys."""
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | keys))
+
+
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scale", "below"),
+    [
+        ("1", "results/tiny/original/seed-3"),
+        ("1/2", "results/scale-1-2/tiny/original/seed-3"),
+        ("demo", "results/demo/tiny/original/seed-3"),
+    ],
+)
+def test_each_scale_has_a_folder_of_its_own(small_root: Path, scale: str, below: str) -> None:
+    assert records.run_folder(small_root, run_of(small_root, seed=3, scale=scale)) == small_root / below
+
+
+def test_scales_are_read_off_the_folders(small_root: Path, record: Record) -> None:
+    assert records.scales(small_root) == ["1"]
+    for scale in ("demo", "2/3", "1/2"):
+        record("original", 0, errors=[50.0], scale=scale)
+    assert records.scales(small_root) == ["1", "1/2", "2/3", "demo"]
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A full disk shows when data is flushed, or when the finished file gets its name."""
+    path = tmp_path / "run.json"
+    write_atomically(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os if broken == "fsync" else Path, broken, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    replace = Path.replace
+
+    def watch(self: Path, target: Path) -> Path:
+        seen.append((target.exists(), self.read_bytes()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watch)
+    write_atomically(tmp_path / "a", b"content")
+    assert seen == [(False, b"content")]
+    assert (tmp_path / "a").read_bytes() == b"content"
+
+
+def test_a_record_never_holds_what_json_cannot(tmp_path: Path) -> None:
+    """NaN is no JSON: other programs could not read such a record."""
+    records.write_run(tmp_path, {"final": None})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        records.write_run(tmp_path, {"final": float("nan")})
+    assert records.read_run(tmp_path) == {"schema": records.SCHEMA, "final": None}
+
+
+def test_predictions_come_back_as_written(tmp_path: Path) -> None:
+    top1, label = np.array([0, 9, 255]), np.array([1, 9, 3])
+    records.write_predictions(tmp_path, top1, label)
+    read = records.read_predictions(tmp_path)
+    assert [array.dtype for array in read] == [np.uint8, np.uint8]
+    assert [array.tolist() for array in read] == [[0, 9, 255], [1, 9, 3]]
+
+
+def test_metrics_come_back_as_written(small_root: Path, record: Record) -> None:
+    metrics = records.read_metrics(record("original", 0, errors=[50.0, 40.0]))
+    assert tuple(metrics.columns) == records.METRICS
+    assert metrics.iteration.tolist() == [6, 12]
+    assert metrics.test_error.tolist() == [50.0, 40.0]
+    assert metrics.validation_error.isna().all()
+
+
+def test_results_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file in the folder's place")
+    for folder in (tmp_path / "results", tmp_path / "results" / "demo"):
+        with pytest.raises(UserError, match=rf"cannot write results to {folder}: .*; nothing was trained"):
+            records.check_writable(folder)
+
+
+def test_the_check_for_writing_leaves_nothing_behind(tmp_path: Path) -> None:
+    records.check_writable(tmp_path / "results" / "demo")
+    assert os.listdir(tmp_path / "results" / "demo") == []
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from repro import records
+with records.locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_keeps_a_second_process_off_until_the_first_dies(tmp_path: Path) -> None:
+    folder = tmp_path / "seed-0"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            assert holder.stdout and holder.stdout.readline() == "held\n"
+            with pytest.raises(records.Busy, match=f"{folder} is being trained by another process"):
+                with records.locked(folder):
+                    pytest.fail("two processes hold one run")
+        finally:
+            holder.kill()  # as a crash does: nothing is released in good order
+    with records.locked(folder):
+        pass
+
+
+def test_a_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), records.locked(tmp_path):
+        _ = 1 / 0
+    with records.locked(tmp_path):
+        pass
+
+
+def test_set_aside_keeps_everything_under_names_of_its_own(small_root: Path, record: Record) -> None:
+    names = []
+    for errors in ([50.0], [40.0]):
+        folder = record("original", 0, errors=errors)
+        names.append(records.set_aside(folder, "0123456789abcdef").name)
+        assert not folder.exists()
+    assert names == ["seed-0.stale-0123456789abcdef", "seed-0.stale-0123456789abcdef-2"]
+    kept = [records.read_run(folder.with_name(name)) for name in names]
+    assert [record and record["final"]["test_error"] for record in kept] == [50.0, 40.0]
+
+
+# --- states ----------------------------------------------------------------------------------------------------------
+
+
+def state(root: Path, checksum: str = DIGITS) -> tuple[str, str]:
+    found = records.state(root, run_of(root), checksum)
+    return found.kind, found.reason
+
+
+def test_states_of_a_run(small_root: Path, record: Record) -> None:
+    assert state(small_root) == ("new", "no record")
+    folder = record("original", 0, errors=[50.0])
+    assert state(small_root) == ("done", "finished 2026-01-01T00:00:00+00:00")
+    change(folder, status="diverged")
+    assert state(small_root)[0] == "diverged"
+    for status in ("running", "interrupted", "failed"):
+        change(folder, status=status, iteration=7)
+        assert state(small_root) == ("resume", f"{status} at iteration 7 of 12")
+
+
+def test_stale_says_what_changed_in_the_recipe(small_root: Path, record: Record, edit: Edit) -> None:
+    record("original", 0, errors=[50.0])
+    edit({"lr = 0.05": "lr = 0.06"})
+    assert state(small_root) == ("stale", "optimizer.lr 0.05, today 0.06")
+    edit({"drops = [6, 9]": "drops = [6, 10]", "width = 4": "width = 8", "momentum = 0.9": "momentum = 0.8"})
+    kind, reason = state(small_root)
+    assert kind == "stale"
+    assert (
+        reason == "model.width 4, today 8; optimizer.lr 0.05, today 0.06; optimizer.momentum 0.9, today 0.8; and 1 more"
+    )
+
+
+def test_stale_says_that_the_data_changed(small_root: Path, record: Record) -> None:
+    record("original", 0, errors=[50.0])
+    assert state(small_root, "other") == ("stale", f"data checksum {DIGITS}, today other")
+
+
+def test_stale_says_that_the_recipe_version_changed(
+    small_root: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("original", 0, errors=[50.0])
+    now = spec.RECIPE_VERSION + 1
+    monkeypatch.setattr(importlib.import_module("repro.spec.resolve"), "RECIPE_VERSION", now)
+    monkeypatch.setattr(records, "RECIPE_VERSION", now)
+    assert state(small_root) == ("stale", f"recipe version {now - 1}, today {now}")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_of_a_newer_schema_is_refused_with_advice(small_root: Path, record: Record) -> None:
+    folder = record("original", 0, errors=[50.0])
+    change(folder, schema=records.SCHEMA + 1)
+    expected = rf"{folder}/run\.json has record schema {records.SCHEMA + 1}.*up to {records.SCHEMA}: upgrade repro"
+    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+        with pytest.raises(UserError, match=expected):
+            read()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b"3", b'{"schema": "two"}', b"\xff\xfe"], ids=lambda content: repr(content)
+)
+def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record, content: bytes) -> None:
+    folder = record("original", 0, errors=[50.0])
+    (folder / "run.json").write_bytes(content)
+    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+        with pytest.raises(UserError, match=rf"{folder}/run\.json cannot be read as a record"):
+            read()
+
+
+def test_no_results_no_rows(small_root: Path) -> None:
+    frame = records.load(small_root)
+    assert len(frame) == 0
+    assert {"experiment", "arm", "seed", "status", "stale", "test_error", "peek_bias"} <= set(frame.columns)
+
+
+def test_load_gives_a_row_a_run_in_order(small_root: Path, record: Record) -> None:
+    record("original", 10, errors=[60.0, 45.0, 50.0], session={"commit": "abc", "dirty": "changes"})
+    record("original", 2, errors=[50.0, 41.0])
+    record("bn-after-add", 0, errors=[70.0, 65.0])
+    record("original", 0, errors=[1.0], scale="1/2")  # another scale, another table
+    frame = records.load(small_root)
+    assert list(zip(frame.experiment, frame.arm, frame.seed, strict=True)) == [
+        ("tiny", "bn-after-add", 0),
+        ("tiny", "original", 2),
+        ("tiny", "original", 10),
+    ]
+    last = frame.iloc[2]
+    assert (last.test_error, last.best_test_error, last.best_iteration, last.peek_bias) == (50.0, 45.0, 8, -5.0)
+    assert (last.iteration, last.iterations, last.parameters, last.wall_seconds) == (12, 12, 4934, 90.0)
+    assert last.train_error == pytest.approx(40.0)
+    assert (last.status, last.stale, last.device, last.hardware) == ("done", "", "cpu", "a processor")
+    assert frame.dirty.tolist() == [False, False, True]
+    assert len(records.load(small_root, scale="1/2")) == 1
+
+
+def test_columns_have_the_types_that_sums_need(small_root: Path, record: Record) -> None:
+    record("original", 0, errors=[60.0, 50.0])
+    record("original", 1, errors=[60.0], status="running", final=None, best=None)
+    types = records.load(small_root).dtypes
+    for column in ("seed", "iteration", "iterations", "parameters", "threads", "sessions"):
+        assert types[column].kind == "i", column
+    for column in ("test_error", "best_test_error", "peek_bias", "train_error", "wall_seconds"):
+        assert types[column].kind == "f", column
+    assert types["dirty"].kind == "b"
+
+
+def test_a_run_is_dirty_where_any_of_its_sessions_was(small_root: Path, record: Record) -> None:
+    session = {"commit": "abc", "device": "cpu", "hardware": "a processor", "precision": "fp32", "threads": 1}
+    record("original", 0, errors=[50.0], sessions=[session | {"dirty": "changes"}, session | {"dirty": None}])
+    record("original", 1, errors=[50.0], sessions=[session | {"dirty": None}, session | {"dirty": None}])
+    frame = records.load(small_root)
+    assert frame.dirty.tolist() == [True, False]
+    assert frame.sessions.tolist() == [2, 2]
+
+
+def test_an_unfinished_run_has_no_errors_yet(small_root: Path, record: Record) -> None:
+    record("original", 0, errors=[50.0], status="running", final=None, best=None, finished=None, iteration=3)
+    (row,) = records.load(small_root).to_dict("records")
+    assert (row["status"], row["iteration"]) == ("running", 3)
+    assert all(row[key] is None or np.isnan(row[key]) for key in ("test_error", "best_test_error", "peek_bias"))
+
+
+def test_load_says_why_a_record_is_stale(small_root: Path, record: Record, edit: Edit) -> None:
+    record("original", 0, errors=[50.0])
+    record("bn-after-add", 0, errors=[50.0])
+    assert records.load(small_root).stale.tolist() == ["", ""]
+    edit({'block = "bn-after-add" }': 'block = "full-preact" }'})
+    assert records.load(small_root).stale.tolist() == ['model.block "bn-after-add", today "full-preact"', ""]
+    edit({'name = "bn-after-add"': 'name = "moved"', '["original", "bn-after-add"]': '["original", "moved"]'})
+    assert records.load(small_root).stale.tolist() == ["the spec has no arm 'bn-after-add' any more", ""]
+
+
+def test_folders_set_aside_and_strangers_are_not_read(small_root: Path, record: Record) -> None:
+    folder = record("original", 0, errors=[50.0])
+    records.set_aside(folder, "0123456789abcdef")
+    record("original", 1, errors=[40.0])
+    (folder.parent / "seed-x").mkdir()
+    (folder.parent / "seed-x" / "run.json").write_text("{}")
+    (folder.parent / "seed-7").mkdir()  # a run that has not begun: no record
+    assert records.load(small_root).seed.tolist() == [1]
+
+
+def test_load_reads_the_experiments_asked_for(small_root: Path, record: Record) -> None:
+    record("original", 0, errors=[50.0])
+    assert len(records.load(small_root, ["tiny"])) == 1
+    assert len(records.load(small_root, [])) == 0

@@ -1,0 +1,277 @@
+"""The loop: what it writes, that a killed run ends with the same bits, what happens when the disk or the loss fails."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from repro import checkpoint, optim, records
+from repro.learner import Learner
+from repro.models.layers import GhostBatchNorm2d
+from repro.spec import Recipe, Run, Schedule
+from repro.train import Progress, Settings, Stop, train
+
+SETTINGS = Settings(threads=1, checkpoint_every=10)
+
+
+def small_run(seed: int = 0, iterations: int = 40, **changes: object) -> Run:
+    """A network with dropout, so that every stream of the seed is in play; 1437 images, so 23 batches are an epoch."""
+    fields = {
+        "dataset": "digits",
+        "image_size": 32,
+        "augment": ["pad-crop-1", "hflip"],
+        "batch_size": 64,
+        "model": {"name": "vgg", "config": "A", "width_divisor": 32, "fc_width": 512, "init": "he-fan-in"},
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4},
+        "schedule": {"iterations": iterations, "drops": [iterations // 2]},
+        "evaluate_every": 16,
+    }
+    recipe = Recipe.model_validate(fields | changes)
+    return Run(experiment="tests", arm="small", seed=seed, scale="1", recipe=recipe)
+
+
+@dataclass
+class StopAfter(Stop):
+    """Stops once `iterations` more have been made."""
+
+    iterations: int = 0
+
+    def requested(self) -> str:
+        self.iterations -= 1
+        return "test" if self.iterations < 0 else ""
+
+
+def finish(run: Run, folder: Path, settings: Settings = SETTINGS, stop: Stop | None = None) -> list[Progress]:
+    folder.mkdir(exist_ok=True)
+    return list(train(run, folder, settings, stop or Stop()))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.load(folder, records.read_run(folder)["fingerprint"], print)  # type: ignore[index]
+    assert state is not None
+    result: dict[str, torch.Tensor] = state["learner"]["model"]
+    return result
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    """Weights, metrics (all but the speed) and predictions."""
+    a, b = weights(one), weights(other)
+    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    metrics = [records.read_metrics(folder).drop(columns="images_per_second") for folder in (one, other)]
+    assert metrics[0].equals(metrics[1])
+    for x, y in zip(records.read_predictions(one), records.read_predictions(other), strict=True):
+        assert np.array_equal(x, y)
+
+
+def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Path) -> None:
+    run, rng = small_run(), random.Random(20)
+    finish(run, tmp_path / "straight")
+    for _ in range(3):
+        last = finish(run, tmp_path / "halting", stop=StopAfter(iterations=rng.randrange(1, 12)))[-1]
+        assert last.status == "interrupted"
+    assert finish(run, tmp_path / "halting")[-1].status == "done"
+    assert_same_bits(tmp_path / "straight", tmp_path / "halting")
+    assert len(records.read_run(tmp_path / "halting")["sessions"]) == 4  # type: ignore[index]
+
+
+def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
+    """SIGKILL, no chance to save: the run goes on from its last checkpoint, 7 to 13 iterations back."""
+    run = small_run(iterations=60)
+    finish(run, tmp_path / "straight", Settings(threads=1, checkpoint_every=7))
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "import test_train as t\n"
+        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.Settings(threads=1, checkpoint_every=7))\n"
+    )
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    child = subprocess.Popen([sys.executable, script, Path(__file__).parent, killed])
+    while not (killed / checkpoint.PREVIOUS).exists() and child.poll() is None:
+        time.sleep(0.002)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    record = records.read_run(killed)
+    assert record and record["status"] == "running" and not (killed / "predictions.npz").exists()
+    finish(run, killed, Settings(threads=1, checkpoint_every=7))
+    assert_same_bits(tmp_path / "straight", killed)
+
+
+def test_what_a_finished_run_leaves(tmp_path: Path) -> None:
+    run = small_run(train_split="train1200")
+    steps = finish(run, tmp_path / "run")
+    record, metrics = records.read_run(tmp_path / "run"), records.read_metrics(tmp_path / "run")
+    assert record is not None
+    assert metrics.iteration.tolist() == [16, 32, 40]  # every 16th, and the last
+    assert metrics.lr.tolist() == pytest.approx([0.05, 0.005, 0.005])
+    assert record["status"] == steps[-1].status == "done" and record["iteration"] == 40
+    assert record["final"]["test_error"] == metrics.test_error.iloc[-1] == steps[-1].test_error
+    assert record["best"]["test_error"] == metrics.test_error.min()
+    best = metrics.loc[metrics.validation_error.idxmin()]
+    assert record["best_on_validation"]["iteration"] == best.iteration
+    assert record["final"]["train_error"] == pytest.approx(100 - metrics.train_accuracy.iloc[-1])
+    top1, label = records.read_predictions(tmp_path / "run")
+    assert top1.dtype == np.uint8 and 100 * (top1 != label).mean() == pytest.approx(record["final"]["test_error"])
+    session = record["sessions"][0]
+    assert session["threads"] == 1 and session["precision"] == "fp32" and session["packages"]["torch"]
+    assert 0 < record["wall_seconds"] < 600
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "checkpoint.pt",
+        "metrics.csv",
+        "predictions.npz",
+        "run.json",
+    ]
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    run = small_run(
+        iterations=120,
+        image_size=8,
+        augment=[],
+        model={"name": "resnet-cifar", "depth": 8, "width": 8},
+        evaluate_every=120,
+    )
+    assert finish(run, tmp_path / "run")[-1].test_error < 15  # chance is 90
+
+
+def test_a_diverged_run_is_recorded_with_its_error(tmp_path: Path) -> None:
+    steps = finish(small_run(iterations=400, diverge_above=0.5), tmp_path / "run")
+    record = records.read_run(tmp_path / "run")
+    assert record and steps[-1].status == record["status"] == "diverged"
+    assert record["iteration"] == 16  # the first look after the bound was passed: an evaluation
+    assert record["final"]["test_error"] > 0 and (tmp_path / "run" / "predictions.npz").exists()
+
+
+def test_nan_is_divergence(tmp_path: Path) -> None:
+    run = small_run(optimizer={"name": "sgd", "lr": 1e30})
+    finish(run, tmp_path / "run")
+    record, metrics = records.read_run(tmp_path / "run"), records.read_metrics(tmp_path / "run")
+    assert record and record["status"] == "diverged"
+    assert np.isnan(metrics.train_loss.iloc[-1])
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(tmp_path: Path) -> None:
+    run = small_run()
+    finish(run, tmp_path / "straight")
+    finish(run, tmp_path / "run", stop=StopAfter(iterations=25))
+    path = tmp_path / "run" / checkpoint.CURRENT
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    steps = finish(run, tmp_path / "run")
+    assert "damaged" in steps[0].note and str(path) in steps[0].note
+    assert steps[0].iteration == 20  # checkpoints at 10, 20 and the stop at 25
+    assert_same_bits(tmp_path / "straight", tmp_path / "run")
+
+
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
+    finish(small_run(), tmp_path / "run", stop=StopAfter(iterations=15))
+    first = finish(small_run(seed=1), tmp_path / "run", stop=StopAfter(iterations=0))[0]
+    assert first.iteration == 0
+
+
+def test_a_full_disk_while_a_checkpoint_is_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run()
+    finish(run, tmp_path / "run", stop=StopAfter(iterations=12))
+    before = (tmp_path / "run" / checkpoint.CURRENT).read_bytes()
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size > 100_000:  # only the checkpoint is that large
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    steps = finish(run, tmp_path / "run")
+    assert any("No space left" in step.note and "iteration 20" in step.note for step in steps)
+    assert steps[-1].status == "done"  # training itself went on
+    assert (tmp_path / "run" / checkpoint.CURRENT).read_bytes() == before
+    assert not list((tmp_path / "run").glob("*.part"))
+
+
+def test_a_time_limit_stops_with_a_checkpoint(tmp_path: Path) -> None:
+    steps = finish(small_run(iterations=10_000), tmp_path / "run", stop=Stop(deadline=time.monotonic() + 1))
+    record = records.read_run(tmp_path / "run")
+    assert record and steps[-1].status == record["status"] == "interrupted" and record["reason"] == "time limit"
+    assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record["iteration"] > 0
+
+
+def test_learning_rate_by_iteration() -> None:
+    schedule = Schedule.model_validate(
+        {"iterations": 64000, "drops": [32000, 48000], "warmup": {"lr": 0.01, "iterations": 400}}
+    )
+    rates = {0: 0.01, 399: 0.01, 400: 0.1, 31999: 0.1, 32000: 0.01, 47999: 0.01, 48000: 0.001, 63999: 0.001}
+    for iteration, rate in rates.items():
+        assert optim.learning_rate(schedule, 0.1, iteration) == pytest.approx(rate)
+
+
+def test_updates_are_the_papers() -> None:
+    """Two updates of the learner against SGD with momentum and weight decay written out by hand."""
+    run = small_run(optimizer={"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01})
+    learner = Learner(run, torch.device("cpu"))
+    parameters = list(learner.model.parameters())
+    velocity = [torch.zeros_like(p) for p in parameters]
+    for _ in range(2):
+        before = [p.detach().clone() for p in parameters]
+        learner.iterate()
+        for p, old, v in zip(parameters, before, velocity, strict=True):
+            assert p.grad is not None
+            v.mul_(0.9).add_(p.grad + 0.01 * old)
+            torch.testing.assert_close(p.detach(), old - 0.05 * v)
+
+
+def test_weight_decay_can_spare_norms_and_biases() -> None:
+    run = small_run(optimizer={"name": "sgd", "lr": 0.05, "weight_decay": 0.01, "decay_norm_and_bias": False})
+    decayed, spared = Learner(run, torch.device("cpu")).optimizer.param_groups
+    assert decayed["weight_decay"] == 0.01 and spared["weight_decay"] == 0
+    assert {p.dim() for p in spared["params"]} == {1} and {p.dim() for p in decayed["params"]} == {2, 4}
+
+
+def test_bn_batch_reaches_the_network() -> None:
+    run = small_run(bn_batch=32, image_size=8, model={"name": "resnet-cifar", "depth": 8})
+    learner = Learner(run, torch.device("cpu"))
+    norms = [m for m in learner.model.modules() if isinstance(m, GhostBatchNorm2d)]
+    assert norms and all(norm.group == 32 for norm in norms)
+    learner.iterate()
+
+
+@pytest.mark.parametrize("change", [lambda r: r, lambda r: small_run(seed=1)], ids=["same-seed", "other-seed"])
+def test_arms_share_their_seeds_order(change: Callable[[Run], Run]) -> None:
+    """Two arms with one seed see the same images in the same order with the same crops: what pairing stands on."""
+    a = Learner(small_run(), torch.device("cpu"))
+    run = change(small_run(image_size=32, model={"name": "vgg", "config": "B", "width_divisor": 32}))
+    b = Learner(run, torch.device("cpu"))
+    same = all(
+        torch.equal(getattr(a.order.batch(5), k), getattr(b.order.batch(5), k)) for k in ("index", "corner", "flip")
+    )
+    assert same == (run.seed == 0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_gpu_sees_the_same_batches_and_nearly_the_same_losses(tmp_path: Path) -> None:
+    run = small_run(image_size=8, model={"name": "resnet-cifar", "depth": 8})
+    cpu, gpu = (Learner(run, torch.device(kind)) for kind in ("cpu", "cuda"))
+    assert torch.equal(cpu.order.batch(30).corner, gpu.order.batch(30).corner.cpu())
+    for _ in range(5):
+        cpu.iterate(), gpu.iterate()
+    assert gpu.meters.read()[0] == pytest.approx(cpu.meters.read()[0], rel=1e-4)
+    for name, halting in (("straight", False), ("halting", True)):
+        settings = Settings(device="cuda", checkpoint_every=10)
+        if halting:
+            finish(run, tmp_path / name, settings, StopAfter(iterations=17))
+        finish(run, tmp_path / name, settings)
+    assert_same_bits(tmp_path / "straight", tmp_path / "halting")

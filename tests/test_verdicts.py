@@ -1,0 +1,635 @@
+"""repro.verdicts: the rules on chosen numbers, the edges, and how often each rule errs."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+import scipy.stats
+from numpy.typing import NDArray
+
+from repro import stats
+from repro.verdicts import (
+    ArmErrors,
+    Verdict,
+    adjust,
+    judge_difference,
+    judge_equivalence,
+    judge_order,
+    judge_value,
+    protocol_differs,
+)
+
+Floats = NDArray[np.float64]
+
+
+def arm(name: str, *errors: float, diverged: int = 0, missing: int = 0) -> ArmErrors:
+    return ArmErrors(name, dict(enumerate(errors)), diverged, missing)
+
+
+LOW = arm("low", 6.6, 6.5, 6.75, 6.7, 6.55)  # 6.62 ± 0.10
+HIGH = arm("high", 8.2, 8.0, 8.3, 8.25, 8.1)  # 8.17 ± 0.12
+NEAR = arm("near", 6.75, 6.55, 6.8, 6.7, 6.65)  # 6.69 ± 0.10
+
+
+def outcome(v: Verdict) -> tuple[str, str | None]:
+    return v.verdict, v.lean
+
+
+# --- value ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("published", "margin", "expected"),
+    [
+        (6.61, 0.3, ("reproduced", None)),  # 90% interval 6.52 to 6.72
+        (6.20, 0.2, ("not reproduced", None)),  # outside ±0.2, and outside 6.30 to 6.94
+        (6.40, 0.1, ("inconclusive", "leaning against")),  # outside ±0.1, yet inside 6.30 to 6.94
+        (6.61, 0.1, ("inconclusive", "consistent")),  # reaches over 0.1
+        (6.45, 0.15, ("inconclusive", "leaning against")),  # +0.17 is over the margin
+    ],
+)
+def test_value_rule(published: float, margin: float, expected: tuple[str, str | None]) -> None:
+    assert outcome(judge_value(LOW, published, margin=margin)) == expected
+
+
+def test_value_figures_and_sentence() -> None:
+    v = judge_value(LOW, 6.61, margin=0.3)
+    assert v.interval is not None and v.prediction is not None
+    assert v.estimate == pytest.approx(0.01)
+    half = scipy.stats.t.ppf(0.95, 4) * np.std(LOW.values, ddof=1) / math.sqrt(5)
+    assert (v.interval.low, v.interval.high, v.interval.level) == pytest.approx((0.01 - half, 0.01 + half, 0.9))
+    assert (v.prediction.low, v.prediction.high) == pytest.approx((6.3046, 6.9354), abs=1e-4)
+    assert v.p is not None and v.p < 0.05 and v.seeds_needed is None and v.runs == (5,)
+    assert v.sentence == (
+        "Reproduced: low 6.62 ± 0.10 % (n = 5) against 6.61 % published: +0.01 points of test error, "
+        "90% interval [-0.09, +0.11] inside ±0.30, equivalence p = 0.002."
+    )
+
+
+def test_a_published_summary_widens_the_interval_and_narrows_the_prediction() -> None:
+    single = judge_value(LOW, 6.61, margin=0.3)
+    summary = judge_value(LOW, 6.61, margin=0.3, published_sd=0.16, published_runs=5)
+    for v in (single, summary):
+        assert v.interval is not None and v.prediction is not None
+    assert summary.interval.high > single.interval.high  # type: ignore[union-attr]
+    assert summary.prediction.high < single.prediction.high  # type: ignore[union-attr]
+    theirs = scipy.stats.ttest_ind_from_stats(
+        LOW.values.mean(),
+        LOW.values.std(ddof=1),
+        5,
+        6.61 - 0.3,
+        0.16,
+        5,
+        equal_var=False,
+        alternative="greater",
+    )
+    upper = scipy.stats.ttest_ind_from_stats(
+        LOW.values.mean(), LOW.values.std(ddof=1), 5, 6.61 + 0.3, 0.16, 5, equal_var=False, alternative="less"
+    )
+    assert summary.p == pytest.approx(max(theirs.pvalue, upper.pvalue))
+    assert "6.61 ± 0.16 % (n = 5) published" in summary.sentence
+
+
+@pytest.mark.parametrize("runs", [None, 1])
+def test_a_published_spread_over_unknown_runs_falls_back_and_says_so(runs: int | None) -> None:
+    v = judge_value(LOW, 6.61, margin=0.3, published_sd=0.16, published_runs=runs)
+    assert v.interval == judge_value(LOW, 6.61, margin=0.3).interval
+    assert "± 0.16 is not used" in v.sentence
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
+    assert ": +0.00 points" in judge_value(arm("a", 6.999, 7.0, 7.0), 7.0, margin=0.3).sentence
+
+
+def test_seeds_needed_are_more_than_there_are_where_the_spread_is_the_trouble() -> None:
+    v = judge_value(arm("wide", 6.4, 6.6, 6.9), 6.6, margin=0.3)
+    assert outcome(v) == ("inconclusive", "consistent")
+    assert v.seeds_needed is not None and v.seeds_needed > 3
+    assert f"{v.seeds_needed} seeds would give 80% power" in v.sentence
+    hopeless = judge_value(arm("wild", 1.0, 30.0), 6.6, margin=0.3)
+    assert hopeless.seeds_needed is None and "not even 1000 seeds" in hopeless.sentence
+
+
+# --- difference -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "margin", "expected"),
+    [
+        (LOW, HIGH, 0.3, ("reproduced", None)),
+        (HIGH, LOW, 0.3, ("not reproduced", None)),  # the other way round
+        (LOW, NEAR, 0.3, ("not reproduced", None)),  # +0.07, 95% interval -0.08 to 0.22: negligible
+        (LOW, NEAR, 0.2, ("inconclusive", "consistent")),
+        (NEAR, LOW, 0.2, ("inconclusive", "leaning against")),
+        (LOW, HIGH, 5.0, ("reproduced", None)),  # small by that margin, and still a difference
+    ],
+)
+def test_difference_rule(better: ArmErrors, worse: ArmErrors, margin: float, expected: tuple[str, str | None]) -> None:
+    assert outcome(judge_difference(better, worse, margin=margin)) == expected
+
+
+def test_difference_is_worse_minus_better_with_all_its_figures() -> None:
+    v = judge_difference(LOW, HIGH, margin=0.3)
+    theirs = scipy.stats.ttest_ind(HIGH.values, LOW.values, equal_var=False)
+    low, high = theirs.confidence_interval(0.95)
+    assert v.interval is not None
+    assert v.estimate == pytest.approx(1.55)
+    assert (v.interval.low, v.interval.high, v.p) == pytest.approx((low, high, theirs.pvalue))
+    assert (v.probability, v.correlation, v.runs) == (1.0, None, (5, 5))
+    assert v.hedges_g is not None and v.hedges_g > 5
+    assert v.sentence == (
+        "Reproduced: high 8.17 ± 0.12 % (n = 5) against low 6.62 ± 0.10 % (n = 5): +1.55 points of test "
+        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001."
+    )
+
+
+def test_a_large_p_is_never_reproduced() -> None:
+    v = judge_difference(LOW, arm("same", 6.61, 6.5, 6.75, 6.7, 6.55), margin=0.01)
+    assert v.p is not None and v.p > 0.9 and outcome(v) == ("inconclusive", "consistent")
+    assert outcome(judge_equivalence(LOW, arm("same", 6.61, 6.5, 6.75, 6.7, 6.55), margin=0.01))[0] == "inconclusive"
+
+
+def test_significant_and_negligible_is_reproduced_and_says_so() -> None:
+    v = judge_difference(LOW, HIGH, margin=5.0)
+    assert v.verdict == "reproduced" and "though shown to be within ±5.00" in v.sentence
+
+
+@pytest.mark.parametrize(
+    ("size", "margin", "expected"),
+    [
+        (1.56, 0.3, ("reproduced", None)),
+        (3.0, 0.3, ("inconclusive", "leaning against")),  # a difference, but not that one
+        (3.0, 5.0, ("not reproduced", None)),  # not that one, and negligible
+    ],
+)
+def test_a_named_size_must_be_in_the_prediction_interval(
+    size: float, margin: float, expected: tuple[str, str | None]
+) -> None:
+    v = judge_difference(LOW, HIGH, margin=margin, size=size)
+    assert outcome(v) == expected
+    assert v.prediction is not None and v.prediction.holds(size) == (size < 2)
+    assert f"the published {size:+.2f}" in v.sentence
+
+
+def test_pairing_uses_shared_seeds_and_prints_the_correlation() -> None:
+    first = ArmErrors("a", {0: 6.0, 1: 7.0, 2: 8.0, 5: 1.0})
+    second = ArmErrors("b", {1: 7.31, 0: 6.3, 2: 8.29})
+    v = judge_difference(first, second, margin=0.1, paired=True)
+    assert v.verdict == "reproduced" and v.estimate == pytest.approx(0.3)
+    assert v.correlation == pytest.approx(1.0, abs=1e-3)
+    assert "Paired over 3 seeds, correlation +1.00; 1 run without a partner left out." in v.sentence
+    assert judge_difference(first, second, margin=0.1).verdict == "inconclusive"  # Welch sees the seeds' spread
+
+
+def test_a_size_that_does_not_fit_leans_against_where_zero_is_not_excluded() -> None:
+    assert outcome(judge_difference(LOW, NEAR, margin=0.2, size=0.1)) == ("inconclusive", "consistent")
+    assert outcome(judge_difference(LOW, NEAR, margin=0.2, size=3.0)) == ("inconclusive", "leaning against")
+
+
+def test_pairing_plans_and_predicts_by_the_paired_differences() -> None:
+    first, second = arm("a", 6.0, 7.0, 8.0), arm("b", 6.3, 7.0, 8.2)
+    changes = stats.summarize(second.values - first.values)
+    v = judge_difference(first, second, margin=0.3, size=0.2, paired=True)
+    assert v.verdict == "inconclusive" and v.prediction == stats.prediction_interval(changes)
+    assert v.seeds_needed == stats.seeds_for_difference(0.3, [changes.sd])
+
+
+def test_pairing_with_too_few_shared_seeds_gives_no_verdict() -> None:
+    first, second = ArmErrors("a", {0: 6.0, 1: 7.0}), ArmErrors("b", {1: 7.3, 2: 8.0})
+    v = judge_difference(first, second, margin=0.1, paired=True)
+    assert outcome(v) == ("no verdict", None) and "share 1 seed," in v.sentence
+
+
+# --- order ------------------------------------------------------------------------------------------------
+
+
+def test_an_order_holds_by_every_step() -> None:
+    top = arm("top", 9.1, 9.2, 9.0)
+    v = judge_order([LOW, HIGH, top], margin=0.3)
+    assert outcome(v) == ("reproduced", None) and [s.verdict for s in v.steps] == ["reproduced"] * 2
+    assert v.p == max(s.p for s in v.steps if s.p is not None)
+    assert outcome(judge_order([LOW, NEAR, HIGH], margin=0.2)) == ("inconclusive", "consistent")
+    assert outcome(judge_order([NEAR, LOW, HIGH], margin=0.2)) == ("inconclusive", "leaning against")
+    assert judge_order([NEAR, LOW, HIGH], margin=0.2).p == 1.0
+    assert judge_order([HIGH, LOW, top], margin=0.3).verdict == "not reproduced"
+
+
+def test_a_refuted_step_refutes_whatever_is_missing_elsewhere() -> None:
+    one = arm("one", 9.0)
+    assert outcome(judge_order([LOW, HIGH, one], margin=0.3)) == ("no verdict", None)
+    assert judge_order([LOW, HIGH, one], margin=0.3).p is None
+    assert judge_order([HIGH, LOW, one], margin=0.3).verdict == "not reproduced"
+
+
+def test_an_order_needs_the_seeds_of_its_hungriest_step() -> None:
+    wide = arm("wide", 6.3, 6.9, 7.2)
+    v = judge_order([LOW, NEAR, wide], margin=0.2)
+    needed = [s.seeds_needed for s in v.steps]
+    assert None not in needed and v.seeds_needed == max(n for n in needed if n) != min(n for n in needed if n)
+    assert f"{v.seeds_needed} seeds an arm would give" in v.sentence
+    unknown = judge_order([LOW, NEAR, arm("some", 6.6, 6.9, diverged=1)], margin=0.2)
+    assert [s.seeds_needed is None for s in unknown.steps] == [False, True] and unknown.seeds_needed is None
+
+
+def test_the_steps_of_an_order_share_alpha_for_not_reproduced() -> None:
+    """The second arm is better at p = 0.04: enough against one claim, not against one step of two."""
+    high, low = arm("b", 7.00, 7.1, 7.2), arm("a", 6.72, 6.89, 6.92)
+    p = scipy.stats.ttest_ind(high.values, low.values, equal_var=False).pvalue
+    assert 0.025 < p < 0.05
+    assert judge_difference(high, low, margin=0.01).verdict == "not reproduced"
+    v = judge_order([high, low, HIGH], margin=0.01)
+    assert outcome(v) == ("inconclusive", "leaning against")
+    assert "97.5%" in v.steps[0].sentence
+
+
+def test_an_order_needs_two_arms() -> None:
+    with pytest.raises(ValueError, match="two arms"):
+        judge_order([LOW], margin=0.3)
+
+
+# --- equivalence ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second", "margin", "expected"),
+    [
+        (NEAR, 0.3, ("reproduced", None)),
+        (NEAR, 0.1, ("inconclusive", "consistent")),
+        (HIGH, 0.3, ("not reproduced", None)),
+        (
+            HIGH,
+            1.5,
+            ("inconclusive", "leaning against"),
+        ),  # 95% interval 1.39 to 1.71 excludes zero: not enough
+        (HIGH, 2.0, ("reproduced", None)),
+    ],
+)
+def test_equivalence_rule(second: ArmErrors, margin: float, expected: tuple[str, str | None]) -> None:
+    v = judge_equivalence(LOW, second, margin=margin)
+    assert outcome(v) == expected
+    assert v.interval is not None and v.interval.level == pytest.approx(0.9)
+    mirrored = judge_equivalence(second, LOW, margin=margin)
+    assert outcome(mirrored) == expected and mirrored.p == pytest.approx(v.p)
+
+
+# --- the edges --------------------------------------------------------------------------------------------
+
+Judge = Callable[[ArmErrors], Verdict]
+JUDGES: dict[str, Judge] = {
+    "value": lambda a: judge_value(a, 6.6, margin=0.3),
+    "better": lambda a: judge_difference(a, HIGH, margin=0.3),
+    "worse": lambda a: judge_difference(LOW, a, margin=0.3),
+    "paired": lambda a: judge_difference(LOW, a, margin=0.3, paired=True),
+    "order": lambda a: judge_order([LOW, a, HIGH], margin=0.3),
+    "equivalence": lambda a: judge_equivalence(LOW, a, margin=0.3),
+}
+
+
+@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+@pytest.mark.parametrize(
+    ("few", "said"),
+    [(arm("few"), "few has no run"), (arm("few", 7.0), "one seed"), (arm("few", diverged=1), "one seed")],
+)
+def test_no_run_or_one_gives_no_verdict(judge: Judge, few: ArmErrors, said: str) -> None:
+    v = judge(few)
+    assert outcome(v) == ("no verdict", None) and v.p is None and v.interval is None
+    assert said in v.sentence + "".join(s.sentence for s in v.steps)
+
+
+@pytest.mark.parametrize("judge", [JUDGES["value"], lambda a: judge_difference(a, replace(a, name="b"), margin=0.3)])
+def test_no_spread_gives_no_verdict(judge: Judge) -> None:
+    v = judge(arm("stuck", 0.1, 0.1, 0.1))
+    assert outcome(v) == ("no verdict", None) and v.seeds_needed is None
+    assert "without spread there is no interval" in v.sentence
+
+
+def test_equal_pairs_up_to_rounding_have_no_spread() -> None:
+    base, shifted = arm("base", 0.1, 0.3, 0.7), arm("shifted", 0.1 + 0.2, 0.3 + 0.2, 0.7 + 0.2)
+    assert np.ptp(shifted.values - base.values) > 0  # by rounding alone
+    assert judge_difference(base, shifted, margin=0.3, paired=True).verdict == "no verdict"
+    assert judge_difference(base, shifted, margin=0.3).verdict != "no verdict"
+
+
+def test_one_arm_stuck_at_chance_is_judged_by_the_other_ones_spread() -> None:
+    v = judge_difference(LOW, arm("stuck", 90.0, 90.0, 90.0), margin=0.3)
+    assert v.verdict == "reproduced" and v.estimate == pytest.approx(83.38)
+
+
+def test_missing_runs_make_it_interim() -> None:
+    v = judge_difference(LOW, replace(HIGH, missing=2), margin=0.3)
+    assert v.verdict == "reproduced" and v.sentence.endswith("Interim: high lacks 2 planned runs.")
+    assert "Interim" not in judge_difference(LOW, HIGH, margin=0.3).sentence
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1, math.nan])
+def test_a_margin_must_be_able_to_decide(margin: float) -> None:
+    with pytest.raises(ValueError, match="margin"):
+        judge_value(LOW, 6.6, margin=margin)
+    with pytest.raises(ValueError, match="alpha"):
+        judge_difference(LOW, HIGH, margin=0.3, alpha=0.5)
+
+
+def test_alpha_sets_the_levels() -> None:
+    value, difference = (
+        judge_value(LOW, 6.6, margin=0.3, alpha=0.01),
+        judge_difference(LOW, HIGH, margin=0.3, alpha=0.01),
+    )
+    assert value.interval is not None and value.interval.level == pytest.approx(0.98)
+    assert difference.interval is not None and difference.interval.level == pytest.approx(0.99)
+
+
+def test_another_protocol_stands_beside_the_verdict() -> None:
+    for v in (
+        judge_value(LOW, 6.61, margin=0.3, different_protocol=True),
+        judge_difference(LOW, HIGH, margin=0.3, different_protocol=True),
+        judge_order([LOW, HIGH], margin=0.3, different_protocol=True),
+        judge_equivalence(LOW, NEAR, margin=0.3, different_protocol=True),
+        judge_value(arm("one", 6.0), 6.61, margin=0.3, different_protocol=True),
+    ):
+        assert v.different_protocol and "Different protocol" in v.sentence
+    assert not judge_value(LOW, 6.61, margin=0.3).different_protocol
+
+
+def test_which_selection_is_another_protocol() -> None:
+    assert [protocol_differs(s) for s in ("final", "unstated", "best-test", "best-validation")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert protocol_differs("final", "best") and not protocol_differs("best-test", "best")
+
+
+def test_holm_over_verdicts_keeps_raw_p_and_counts_claims_without_one() -> None:
+    verdicts = [
+        replace(judge_difference(LOW, HIGH, margin=0.3), p=0.01),
+        judge_value(arm("one", 6.0), 6.6, margin=0.3),
+        replace(judge_value(LOW, 6.61, margin=0.3), p=0.02),
+    ]
+    adjusted = adjust(verdicts)
+    assert [v.p for v in adjusted] == [0.01, None, 0.02]
+    assert adjusted[0].p_adjusted == pytest.approx(0.03) and adjusted[2].p_adjusted == pytest.approx(0.04)
+    assert adjusted[1].p_adjusted is None
+    assert [v.verdict for v in adjusted] == [v.verdict for v in verdicts]
+
+
+# --- diverged runs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        (arm("all", diverged=3), ("not reproduced", None)),
+        (arm("most", 6.6, diverged=2), ("not reproduced", None)),  # at 6.9% each: P(2 of 3 or more) = 0.016
+        (arm("one", 6.6, 6.6, 6.61, 6.62, diverged=1), ("inconclusive", "leaning against")),
+    ],
+)
+def test_value_with_diverged_runs_is_never_reproduced(ours: ArmErrors, expected: tuple[str, str | None]) -> None:
+    v = judge_value(ours, 6.61, margin=0.3)
+    assert outcome(v) == expected and f"{ours.diverged} of {ours.runs} runs diverged" in v.sentence
+    assert v.estimate is None and v.p is None  # leaving diverged runs out would be a selection
+
+
+def test_a_wider_margin_lets_more_runs_diverge() -> None:
+    """Two of three: at (6.61 + 0.3) / 90 with p = 0.017, at (6.61 + 10) / 90 with p = 0.09."""
+    ours = arm("most", 6.6, diverged=2)
+    assert judge_value(ours, 6.61, margin=10).verdict == "inconclusive"
+    assert judge_value(ours, 6.61, margin=0.3, diverged_error=30).verdict == "inconclusive"
+
+
+def test_difference_with_diverged_runs_goes_by_ranks() -> None:
+    v = judge_difference(LOW, arm("plain", diverged=4), margin=0.3)
+    assert outcome(v) == ("reproduced", None) and v.p == pytest.approx(2 / 126) and v.probability == 1.0
+    assert judge_difference(arm("plain", diverged=4), LOW, margin=0.3).verdict == "not reproduced"
+    three = judge_difference(arm("a", 7.0, 7.1, 7.2), arm("plain", diverged=3), margin=0.3)
+    assert outcome(three) == ("inconclusive", "consistent") and "cannot give less than 0.100" in three.sentence
+    assert outcome(judge_difference(arm("a", diverged=4), arm("b", diverged=4), margin=0.3))[0] == "inconclusive"
+
+
+def test_diverged_runs_are_neither_paired_nor_of_a_size() -> None:
+    v = judge_difference(LOW, arm("plain", diverged=4), margin=0.3, paired=True, size=2.0)
+    assert outcome(v) == ("inconclusive", "consistent")
+    assert "Not paired" in v.sentence and "+2.00 cannot be held against" in v.sentence
+
+
+def test_order_with_diverged_runs() -> None:
+    v = judge_order([LOW, HIGH, arm("plain", diverged=4)], margin=0.3)
+    assert v.verdict == "reproduced" and v.p == pytest.approx(2 / 126)
+
+
+def test_equivalence_with_diverged_runs_is_never_reproduced() -> None:
+    assert judge_equivalence(LOW, arm("plain", 6.6, diverged=4), margin=9.0).verdict == "not reproduced"
+    even = judge_equivalence(replace(LOW, diverged=1), replace(NEAR, diverged=1), margin=9.0)
+    assert outcome(even) == ("inconclusive", "consistent")
+    assert outcome(judge_equivalence(LOW, replace(NEAR, diverged=1), margin=9.0)) == (
+        "inconclusive",
+        "leaning against",
+    )
+
+
+# --- how often the rules err: exactly, for diverged runs ----------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_value_with_diverged_runs_errs_at_most_5_in_100(n: int) -> None:
+    """The hardest truth within the claim: mean error = published + margin, and other runs free of error."""
+    chances = []
+    for published in (5.0, 8.0, 20.0, 40.0):
+        rate = (published + 0.5) / 90
+        wrong = sum(
+            scipy.stats.binom.pmf(d, n, rate)
+            for d in range(1, n + 1)
+            if judge_value(arm("a", *[0.0] * (n - d), diverged=d), published, margin=0.5).verdict == "not reproduced"
+        )
+        chances.append(wrong)
+    assert 0.01 < max(chances) <= 0.05
+
+
+def test_ranks_err_at_most_5_in_100_over_all_splits() -> None:
+    pool = [7.0, 7.1, 7.2, 7.3, 7.4, 7.5, 7.6, math.inf, math.inf, math.inf]
+    verdicts = []
+    for chosen in combinations(range(10), 5):
+        sides = [[pool[i] for i in chosen], [pool[i] for i in range(10) if i not in chosen]]
+        arms = [arm("x", *[e for e in s if e < 90], diverged=s.count(math.inf)) for s in sides]
+        verdicts.append(judge_difference(*arms, margin=0.3).verdict)
+    assert 0 < verdicts.count("reproduced") / len(verdicts) <= 0.025
+    assert 0 < verdicts.count("not reproduced") / len(verdicts) <= 0.025
+
+
+def test_equal_rates_of_diverging_are_refuted_at_most_5_in_100() -> None:
+    refuted = {
+        (a, b): judge_equivalence(
+            arm("a", *[7.0] * (5 - a), diverged=a), arm("b", *[7.0] * (5 - b), diverged=b), margin=1
+        ).verdict
+        == "not reproduced"
+        for a in range(6)
+        for b in range(6)
+        if a + b
+    }
+    assert any(refuted.values())
+    for rate in np.linspace(0.05, 0.95, 10):
+        pmf = np.asarray(scipy.stats.binom.pmf(np.arange(6), 5, rate))
+        assert sum(pmf[a] * pmf[b] for (a, b), wrong in refuted.items() if wrong) <= 0.05
+
+
+# --- how often the rules err: by simulation -----------------------------------------------------------------
+#
+# Each rule is written again for many draws at once, from the table in repro.verdicts. The first draws
+# must agree with the judge itself; all of them give the rates. Bounds leave four Monte Carlo standard errors.
+
+DRAWS = 20_000
+AGREE = 100
+MARGIN = 0.3
+
+
+def at_most(nominal: float) -> float:
+    return nominal + 4 * math.sqrt(nominal * (1 - nominal) / DRAWS)
+
+
+def draws(seed: int, mean: float, sd: float, n: int) -> Floats:
+    return np.random.default_rng(seed).normal(mean, sd, (DRAWS, n))
+
+
+def welch_interval(first: Floats, second: Floats, level: float) -> tuple[Floats, Floats]:
+    va, vb = first.var(1, ddof=1) / first.shape[1], second.var(1, ddof=1) / second.shape[1]
+    df = (va + vb) ** 2 / (va**2 / (first.shape[1] - 1) + vb**2 / (second.shape[1] - 1))
+    half = scipy.stats.t.ppf((1 + level) / 2, df) * np.sqrt(va + vb)
+    gap = second.mean(1) - first.mean(1)
+    return gap - half, gap + half
+
+
+def value_verdicts(ours: Floats, published: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(reproduced, not reproduced), each (DRAWS,); `published` one number a draw."""
+    n = ours.shape[1]
+    mean, sd = ours.mean(1), ours.std(1, ddof=1)
+    half = scipy.stats.t.ppf(0.95, n - 1) * sd / np.sqrt(n)
+    low, high = mean - published - half, mean - published + half
+    reach = scipy.stats.t.ppf(0.975, n - 1) * sd * np.sqrt(1 + 1 / n)
+    outside = (low >= MARGIN) | (high <= -MARGIN)
+    return (-MARGIN < low) & (high < MARGIN), outside & (np.abs(mean - published) > reach)
+
+
+def summary_verdicts(ours: Floats, theirs: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    n, n0 = ours.shape[1], theirs.shape[1]
+    low, high = welch_interval(theirs, ours, 0.90)
+    reach = scipy.stats.t.ppf(0.975, n - 1) * ours.std(1, ddof=1) * np.sqrt(1 / n0 + 1 / n)
+    outside = (low >= MARGIN) | (high <= -MARGIN)
+    return (-MARGIN < low) & (high < MARGIN), outside & (np.abs(ours.mean(1) - theirs.mean(1)) > reach)
+
+
+def difference_verdicts(
+    better: Floats, worse: Floats, level_against: float = 0.95
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    low, _ = welch_interval(better, worse, 0.95)
+    low_against, high_against = welch_interval(better, worse, level_against)
+    against = (high_against < 0) | ((-MARGIN < low_against) & (high_against < MARGIN))
+    return low > 0, against & ~(low > 0)
+
+
+def equivalence_verdicts(first: Floats, second: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    low, high = welch_interval(first, second, 0.90)
+    return (-MARGIN < low) & (high < MARGIN), (low >= MARGIN) | (high <= -MARGIN)
+
+
+def rates(
+    verdicts: tuple[NDArray[np.bool_], NDArray[np.bool_]], judge: Callable[[int], Verdict]
+) -> tuple[float, float]:
+    """Rates of reproduced and not reproduced, once the judge has given the same on the first draws."""
+    yes, no = verdicts
+    names = np.where(yes, "reproduced", np.where(no, "not reproduced", "inconclusive"))
+    assert [judge(i).verdict for i in range(AGREE)] == names[:AGREE].tolist()
+    return float(yes.mean()), float(no.mean())
+
+
+seeds_and_spread = pytest.mark.parametrize(("n", "sd"), [(3, 0.05), (3, 0.2), (5, 0.05), (5, 0.2)])
+
+
+@seeds_and_spread
+def test_value_errs_at_most_5_in_100_at_the_margin(n: int, sd: float) -> None:
+    ours = draws(1, 7 + MARGIN, sd, n)
+    yes, no = rates(
+        value_verdicts(ours, np.full(DRAWS, 7.0)),
+        lambda i: judge_value(arm("a", *ours[i]), 7.0, margin=MARGIN),
+    )
+    assert yes <= at_most(0.05) and no <= at_most(0.05)
+    if sd == 0.05:
+        assert yes > 0.045  # the level is used, not merely kept
+
+
+@seeds_and_spread
+def test_value_refutes_at_most_5_in_100_numbers_drawn_from_our_own_runs(n: int, sd: float) -> None:
+    sd *= 10  # far above the margin, so that the prediction interval alone protects the claim
+    ours, published = draws(2, 50, sd, n), draws(3, 50, sd, 1)[:, 0]
+    _, no = rates(
+        value_verdicts(ours, published),
+        lambda i: judge_value(arm("a", *ours[i]), published[i], margin=MARGIN),
+    )
+    assert no <= at_most(0.05)
+
+
+@seeds_and_spread
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_value_against_a_summary_errs_at_most_5_in_100_at_the_margin(n: int, sd: float, ratio: int) -> None:
+    ours, theirs = draws(4, 7 + MARGIN, sd, n), draws(5, 7, sd * ratio, 5)
+
+    def judge(i: int) -> Verdict:
+        mean, spread = float(theirs[i].mean()), float(theirs[i].std(ddof=1))
+        return judge_value(arm("a", *ours[i]), mean, margin=MARGIN, published_sd=spread, published_runs=5)
+
+    yes, no = rates(summary_verdicts(ours, theirs), judge)
+    assert yes <= at_most(0.05) and no <= at_most(0.05)
+
+
+@seeds_and_spread
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_difference_errs_at_most_2_5_in_100_each_way(n: int, sd: float, ratio: int) -> None:
+    better = draws(6, 7, sd, n)
+    for truth in (0.0, MARGIN):
+        worse = draws(7, 7 + truth, sd * ratio, n)
+        yes, no = rates(
+            difference_verdicts(better, worse),
+            lambda i, worse=worse: judge_difference(arm("a", *better[i]), arm("b", *worse[i]), margin=MARGIN),  # type: ignore[misc]
+        )
+        wrong = yes if truth == 0 else no
+        assert wrong <= at_most(0.025)
+
+
+@seeds_and_spread
+def test_order_errs_at_most_5_in_100_each_way(n: int, sd: float) -> None:
+    """Wrong steps: the last two arms are equal. Right ones: each step is the margin."""
+    a = draws(8, 7, sd, n)
+    for steps in ((3.0, 0.0), (MARGIN, MARGIN)):
+        b = draws(9, 7 + steps[0], sd, n)
+        c = draws(10, 7 + sum(steps), sd, n)
+        (yes_1, no_1), (yes_2, no_2) = (difference_verdicts(*s, level_against=0.975) for s in ((a, b), (b, c)))
+        verdicts = (yes_1 & yes_2, no_1 | no_2)
+        yes, no = rates(
+            verdicts,
+            lambda i, b=b, c=c: judge_order(  # type: ignore[misc]
+                [arm("a", *a[i]), arm("b", *b[i]), arm("c", *c[i])], margin=MARGIN
+            ),
+        )
+        assert yes <= at_most(0.025) if steps[1] == 0 else no <= at_most(0.05)
+
+
+@seeds_and_spread
+def test_equivalence_errs_at_most_5_in_100_at_the_margin(n: int, sd: float) -> None:
+    first, second = draws(11, 7, sd, n), draws(12, 7 + MARGIN, sd, n)
+    yes, no = rates(
+        equivalence_verdicts(first, second),
+        lambda i: judge_equivalence(arm("a", *first[i]), arm("b", *second[i]), margin=MARGIN),
+    )
+    assert yes <= at_most(0.05) and no <= at_most(0.05)
+
+
+def test_the_rules_do_decide_where_five_seeds_can_tell() -> None:
+    """Never a wrong verdict is easy for a rule that never gives one."""
+    a, same, off = draws(13, 7, 0.05, 5), draws(14, 7, 0.05, 5), draws(15, 8, 0.05, 5)
+    seven = np.full(DRAWS, 7.0)
+    assert value_verdicts(a, seven)[0].mean() > 0.99 and value_verdicts(off, seven)[1].mean() > 0.99
+    assert equivalence_verdicts(a, same)[0].mean() > 0.99 and equivalence_verdicts(a, off)[1].mean() > 0.99
+    assert difference_verdicts(a, off)[0].mean() > 0.99 and difference_verdicts(off, a)[1].mean() > 0.99
+    assert difference_verdicts(a, same)[1].mean() > 0.9
