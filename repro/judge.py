@@ -1,4 +1,4 @@
-"""An experiment's claims held against its records: spec + frame in, a verdict a claim out. The rules are in `verdicts`."""
+"""An experiment's claims held against its records: a verdict a claim. The rules are in `verdicts`."""
 
 from dataclasses import dataclass
 
@@ -61,14 +61,18 @@ def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, seeds: 
             alpha=claim.alpha,
             different_protocol=differs,
         )
-    common = {"margin": claim.margin, "paired": claim.paired, "alpha": claim.alpha}
-    if claim.kind == "difference":
-        return verdicts.judge_difference(
-            *errors, size=claim.size if full else None, different_protocol=differs, **common
-        )
+    margin, paired, alpha = claim.margin, claim.paired, claim.alpha
+    if claim.kind == "order":
+        return verdicts.judge_order(errors, margin=margin, paired=paired, alpha=alpha, different_protocol=differs)
+    first, second = errors
     if claim.kind == "equivalence":
-        return verdicts.judge_equivalence(*errors, different_protocol=differs, **common)
-    return verdicts.judge_order(errors, different_protocol=differs, **common)
+        return verdicts.judge_equivalence(
+            first, second, margin=margin, paired=paired, alpha=alpha, different_protocol=differs
+        )
+    size = claim.size if full else None
+    return verdicts.judge_difference(
+        first, second, margin=margin, size=size, paired=paired, alpha=alpha, different_protocol=differs
+    )
 
 
 def _differs(number: Published, metric: str) -> bool:

@@ -1,6 +1,7 @@
 """One `repro run`: choose device and launcher, train what is not done yet, show it, and sum up how it ended."""
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -66,7 +67,7 @@ class Ended:
 def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
     stop = Stop(time.monotonic() + durations.parse(options["time_limit"])) if options["time_limit"] else Stop()
-    ended = Ended(stop, "repro " + " ".join(sys.argv[1:]))
+    ended = Ended(stop, shlex.join(["repro", *sys.argv[1:]]))
     todo = [p for p in planned if p.state.kind not in records.FINISHED]
     for p in planned:
         if p.state.kind in records.FINISHED:

@@ -1,0 +1,107 @@
+"""What all commands share: the error-catching group, the root, the options, completion."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro.errors import UserError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class Commands(click.Group):
+    """A user's mistake becomes a message and exit code 2; commands are listed in the order one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(WRONG_USE)
+        except KeyboardInterrupt:  # before training began, or the second one
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def default_root() -> Path:
+    """The nearest folder upwards from here that holds experiments/, else the checkout this package lies in."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
+        if any((folder / "experiments").glob("*.toml")):
+            return folder
+    raise UserError(f"no experiments/*.toml in {here} or above; go to a checkout of repro or say --root FOLDER")
+
+
+def root_of(ctx: click.Context) -> Path:
+    given: Path | None = ctx.find_root().params.get("root")
+    if given and not (given / "experiments").is_dir():
+        raise UserError(f"--root {given}: no folder experiments/ there")
+    return given or default_root()
+
+
+def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
+    from repro import spec
+
+    try:
+        names = spec.names(root_of(ctx))
+    except UserError:  # no experiments here: nothing to offer
+        names = []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
+    from repro import spec
+
+    name = ctx.params.get("experiment")
+    try:
+        arms = spec.load(name, root_of(ctx)).arms if name else ()
+    except UserError:  # no such experiment, or its spec is wrong: the command itself will say so
+        arms = ()
+    return [CompletionItem(arm.name, help=arm.label) for arm in arms if arm.name.startswith(incomplete)]
+
+
+experiment_argument = click.argument("experiment", shell_complete=complete_experiment)
+experiments_argument = click.argument("experiments", nargs=-1, shell_complete=complete_experiment)
+arms_option = click.option(
+    "--arm",
+    "arms",
+    multiple=True,
+    shell_complete=complete_arm,
+    help="Only this arm; may be given several times.",
+)
+scale_option = click.option(
+    "--scale",
+    default="1",
+    show_default=True,
+    help="Shrink iterations and drops alike, such as 1/200; kept apart from full scale.",
+)
+demo_option = click.option(
+    "--demo", is_flag=True, help="A small stand-in on scikit-learn's digits: no download, minutes on a CPU."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+def scale_of(scale: str, demo: bool) -> str:
+    from repro import spec
+
+    if demo and scale != "1":
+        raise UserError(f"--demo and --scale {scale}: choose one, a demo has a schedule of its own")
+    return spec.DEMO if demo else spec.parse_scale(scale)
+
+
+def terminal_width() -> int:
+    import shutil
+
+    return max(100, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100

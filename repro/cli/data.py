@@ -1,0 +1,68 @@
+"""`repro data list|fetch|check`."""
+
+import json
+import sys
+
+import click
+
+from repro.cli.common import CHECK_FAILED, DONE, json_option
+
+
+@click.group()
+def data() -> None:
+    """List, fetch and check the data sets. They lie in REPRO_DATA_DIR, else in the platform's cache folder."""
+
+
+@data.command("list")
+@json_option
+def data_list(as_json: bool) -> None:
+    """Say which data sets there are, and which are ready."""
+    from repro.data import catalog
+
+    directory = catalog.data_dir()
+    rows = [
+        {
+            "name": d.name,
+            "title": d.title,
+            "train": d.train_images,
+            "test": d.test_images,
+            "ready": not catalog.problems(d, directory),
+        }
+        for d in catalog.BUILT_IN.values()
+    ]
+    if as_json:
+        click.echo(json.dumps({"folder": str(directory), "data_sets": rows}, indent=1))
+        return
+    click.echo(f"in {directory}:")
+    for r in rows:
+        ready = "ready" if r["ready"] else "absent"
+        click.echo(f"  {r['name']:14} {ready:7} {r['train']:6} + {r['test']:5} images   {r['title']}")
+
+
+@data.command("fetch")
+@click.argument("names", nargs=-1, required=True)
+def data_fetch(names: tuple[str, ...]) -> None:
+    """Download data sets through torchvision, and check them.
+
+    \b
+    repro data fetch cifar10
+    """
+    from repro.data import catalog, fetch
+
+    for name in names:
+        new = fetch.fetch(name, catalog.data_dir())
+        click.echo(f"{name}: {'fetched into' if new else 'already in'} {catalog.data_dir()}")
+
+
+@data.command("check")
+@click.argument("names", nargs=-1)
+def data_check(names: tuple[str, ...]) -> None:
+    """Hold the files against the official checksums; exit code 3 where one does not match."""
+    from repro.data import catalog
+
+    directory, wrong = catalog.data_dir(), 0
+    for name in names or tuple(catalog.BUILT_IN):
+        problems = catalog.problems(catalog.describe(name, directory), directory)
+        wrong += bool(problems)
+        click.echo(f"{name}: {'; '.join(problems) or 'ready'}")
+    sys.exit(CHECK_FAILED if wrong else DONE)

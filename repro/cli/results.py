@@ -1,0 +1,130 @@
+"""`repro table|compare|plot|report`: what the records say. None of these loads torch."""
+
+from pathlib import Path
+
+import click
+
+from repro.cli.common import (
+    CHECK_FAILED,
+    demo_option,
+    experiments_argument,
+    json_option,
+    root_of,
+    scale_of,
+    scale_option,
+    terminal_width,
+)
+
+
+@click.command()
+@experiments_argument
+@scale_option
+@demo_option
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "md", "csv", "json", "latex", "html"]),
+    help="For reading, for documents, for spreadsheets, for programs, for papers, for pages.",
+)
+@click.option("--per-class", "view", flag_value="per-class", help="The error of each class instead.")
+@click.option("--curves", "view", flag_value="curves", help="The test error by iteration instead.")
+@click.option("--check", is_flag=True, help="Exit with 3 if a claim is not reproduced.")
+@click.pass_context
+def table(
+    ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, form: str, view: str | None, check: bool
+) -> None:
+    """Print the results beside the published numbers, an arm a row, and the verdicts on the claims.
+
+    \b
+    repro table
+    repro table resnet-depth --format md
+    repro table bn-placement --scale 1/200 --per-class
+    repro table --check
+    """
+    from repro import tables
+
+    root, chosen = root_of(ctx), scale_of(scale, demo)
+    click.echo(tables.render(root, list(experiments), chosen, form, width=terminal_width(), view=view or "arms"))
+    if check and (failed := tables.unreproduced(root, list(experiments), chosen)):
+        click.echo(f"not reproduced: {', '.join(failed)}", err=True)
+        ctx.exit(CHECK_FAILED)
+
+
+@click.command()
+@click.argument("first", metavar="EXPERIMENT/ARM")
+@click.argument("second", metavar="EXPERIMENT/ARM")
+@click.option("--paired", is_flag=True, help="Pair the runs over the seeds both arms have.")
+@scale_option
+@demo_option
+@json_option
+@click.pass_context
+def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: str, demo: bool, as_json: bool) -> None:
+    """Hold any two arms against each other: difference with interval, effect sizes, McNemar's test a seed.
+
+    \b
+    repro compare bn-placement/original bn-placement/full-preact --scale 1/200
+    """
+    from repro import tables
+
+    click.echo(tables.compare(root_of(ctx), first, second, scale_of(scale, demo), paired, as_json))
+
+
+@click.command()
+@experiments_argument
+@click.option("--kind", "kinds", multiple=True, help="Only this figure; may be given several times.  [default: all]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("figures"), show_default=True)
+@scale_option
+@demo_option
+@click.pass_context
+def plot(
+    ctx: click.Context, experiments: tuple[str, ...], kinds: tuple[str, ...], out: Path, scale: str, demo: bool
+) -> None:
+    """Draw the figures as PNG and SVG: curves, final errors, depth, peek bias, confusion, classes, hardest images.
+
+    \b
+    repro plot resnet-depth
+    repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
+    """
+    from repro import plots, tables
+
+    root, chosen = root_of(ctx), scale_of(scale, demo)
+    for name in tables.chosen(root, list(experiments), chosen):
+        paths = plots.plot(root, name, chosen, list(kinds) or None, out)
+        click.echo("\n".join(map(str, paths)) or f"{name}: no runs to draw")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if REPORT.md is not what the records give.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one self-contained page there instead of REPORT.md.",
+)
+@click.pass_context
+def report(ctx: click.Context, check: bool, page: Path | None) -> None:
+    """Write REPORT.md, with its figures, from results/ and experiments/ alone.
+
+    \b
+    repro report
+    repro report --html report.html
+    repro report --check
+    """
+    from repro import report as reports
+
+    root = root_of(ctx)
+    if check:
+        if stale := reports.check(root):
+            click.echo(f"REPORT.md is stale: {stale}\nWrite it anew: repro report", err=True)
+            ctx.exit(CHECK_FAILED)
+        click.echo("REPORT.md is what the records give")
+    elif page:
+        page.write_text(reports.html(root), encoding="utf-8")
+        click.echo(page)
+    else:
+        click.echo("\n".join(map(str, reports.write(root))) or "REPORT.md is up to date")
+
+
+COMMANDS = (table, compare, plot, report)

@@ -1,0 +1,156 @@
+"""`repro list|show|status|run`: experiments, and training them."""
+
+import json
+from typing import Any
+
+import click
+
+from repro.cli.common import (
+    arms_option,
+    complete_arm,
+    demo_option,
+    experiment_argument,
+    experiments_argument,
+    json_option,
+    root_of,
+    scale_of,
+    scale_option,
+    terminal_width,
+)
+
+
+@click.command("list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the experiments: name, arms, claims, title."""
+    from repro import spec
+
+    root = root_of(ctx)
+    experiments = [spec.load(name, root) for name in spec.names(root)]
+    if as_json:
+        rows = [
+            {
+                "name": e.name,
+                "title": e.title,
+                "source": e.source,
+                "arms": [a.name for a in e.arms],
+                "claims": [c.id for c in e.claims],
+            }
+            for e in experiments
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for e in experiments:
+        click.echo(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
+
+
+@click.command()
+@experiment_argument
+@click.option("--arm", shell_complete=complete_arm, help="An arm's resolved run.  [default: the whole experiment]")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The arm's run of this seed.")
+@scale_option
+@demo_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context, experiment: str, arm: str | None, seed: int, scale: str, demo: bool, as_json: bool
+) -> None:
+    """Print an experiment, or one resolved run with every default and its fingerprint.
+
+    \b
+    repro show resnet-depth
+    repro show resnet-depth --arm resnet20 --seed 3
+    """
+    from repro import describe
+
+    root = root_of(ctx)
+    if arm:
+        click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
+    else:
+        click.echo(describe.experiment(root, experiment, as_json))
+
+
+@click.command()
+@experiments_argument
+@scale_option
+@demo_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, as_json: bool) -> None:
+    """Say what has been run: done, diverged, stopped, stale.
+
+    \b
+    repro status
+    repro status bn-placement --scale 1/200
+    """
+    from repro import describe
+
+    click.echo(describe.status(root_of(ctx), list(experiments), scale_of(scale, demo), as_json))
+
+
+@click.command()
+@experiment_argument
+@arms_option
+@click.option(
+    "--seeds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Seeds 0 to N-1 of each arm.",
+)
+@scale_option
+@demo_option
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Runs side by side, a process each.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Processor threads a run.  [default: the cores shared out]")
+@click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
+@click.option(
+    "--checkpoint-every",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="ITERATIONS",
+    help="How much a kill may cost; a run that is stopped loses nothing.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done with each run, and why.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context, /, experiment: str, scale: str, demo: bool, dry_run: bool, as_json: bool, **options: Any
+) -> None:
+    """Train an experiment's runs, going on where they were left; then print its table.
+
+    \b
+    repro run bn-placement --seeds 3 --demo
+    repro run resnet-depth --arm resnet20 --seeds 5
+    repro run bn-placement --seeds 3 --scale 1/200 --jobs 2 --time-limit 25m
+    """
+    from repro import plan
+
+    root = root_of(ctx)
+    chosen = plan.plan(root, experiment, list(options["arms"]), options["seeds"], scale_of(scale, demo))
+    if dry_run:
+        click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
+        return
+    from repro import session
+
+    ended = session.run(root, chosen, options)
+    if as_json:
+        click.echo(json.dumps(ended.summary(), indent=1))
+    else:
+        from repro import tables
+
+        click.echo(tables.render(root, [experiment], scale_of(scale, demo), "text", width=terminal_width()))
+        click.echo(ended.message(), err=True)
+    ctx.exit(ended.exit_code)
+
+
+COMMANDS = (list_, show, status, run)

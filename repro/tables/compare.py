@@ -1,0 +1,71 @@
+"""Any two arms against each other: the difference with its interval, effect sizes, and McNemar's test a seed."""
+
+import json
+from pathlib import Path
+
+from repro import plan, records, spec, stats, verdicts
+from repro.describe import heading
+from repro.errors import UserError
+from repro.judge import arm_errors
+
+MARGIN = 0.3  # points; only the seeds needed depend on it
+
+
+def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_json: bool) -> str:
+    """`first` and `second` are EXPERIMENT/ARM. Reported is second - first in points of test error.
+
+    UserError for an unknown arm, or arms that were tested on different images.
+    """
+    sides = [_side(root, name, scale) for name in (first, second)]
+    (one, runs_one), (other, runs_other) = sides
+    verdict = verdicts.judge_difference(one, other, margin=MARGIN, paired=paired)
+    exact = {}
+    for seed in sorted(runs_one.keys() & runs_other.keys()):
+        (top_one, label), (top_other, label_other) = (
+            records.read_predictions(records.run_folder(root, runs[seed])) for runs in (runs_one, runs_other)
+        )
+        if len(label) != len(label_other) or (label != label_other).any():
+            raise UserError(f"{first} and {second} were not tested on the same images")
+        exact[seed] = stats.mcnemar(top_one == label, top_other == label)
+    if as_json:
+        content = {
+            "first": first,
+            "second": second,
+            "scale": scale,
+            "points": verdict.estimate,
+            "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
+            "p": verdict.p,
+            "hedges_g": verdict.hedges_g,
+            "probability_second_worse": verdict.probability,
+            "seed_correlation": verdict.correlation,
+            "mcnemar": {
+                seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
+            },
+        }
+        return json.dumps(content, indent=1)
+    lines = [f"{first} against {second}. {heading(scale)}.", _words(verdict)]
+    if verdict.hedges_g is not None and verdict.probability is not None:
+        lines.append(f"Hedges' g {verdict.hedges_g:+.2f}; P({second} is worse) {verdict.probability:.2f}")
+    lines += [
+        f"seed {seed}: only {first} right on {m.only_first} images, only {second} on {m.only_second}; "
+        f"McNemar's exact p {m.p:.3g}"
+        for seed, m in exact.items()
+    ]
+    return "\n".join(lines)
+
+
+def _words(verdict: verdicts.Verdict) -> str:
+    """A comparison claims nothing, so the outcome's name goes and its numbers stay."""
+    return verdict.sentence.split(": ", 1)[1]
+
+
+def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, spec.Run]]:
+    experiment_name, _, arm_name = name.partition("/")
+    if not arm_name:
+        raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
+    experiment = spec.load(experiment_name, root)
+    plan.check_arms(experiment, [arm_name])
+    counts = records.counted(records.load(root, [experiment_name], scale))
+    seeds = [int(seed) for seed in counts.seed[counts.arm == arm_name]]
+    runs = spec.resolve(experiment, seeds, arms=[arm_name], scale=scale)
+    return arm_errors(experiment.arm(arm_name), counts, set(seeds)), {run.seed: run for run in runs}

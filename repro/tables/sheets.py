@@ -1,0 +1,171 @@
+"""The views of an experiment as sheets of cells: arms with claims, errors by class, learning curves."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repro import records, spec
+from repro.data import catalog
+from repro.durations import duration
+from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise
+
+ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
+CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
+CURVE_POINTS = 16  # rows at most
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of cells for people, and the same as plain records for programs."""
+
+    name: str
+    columns: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is printed of one experiment: a head, sheets, notes below them."""
+
+    experiment: str
+    title: str
+    source: str
+    heading: str
+    sheets: list[Sheet]
+    notes: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+
+
+def arms(root: Path, name: str, scale: str) -> Block:
+    """The arms beside the published numbers, and the claims under them."""
+    summary = summarise(root, name, scale)
+    judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
+    sheets = [_arm_sheet(summary)]
+    if judged:
+        records_ = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
+        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(claim) for claim in judged], records_))
+    notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
+    notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
+    if len(judged) < len(summary.claims):
+        without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
+        notes.append(f"no verdict yet on {', '.join(without)}")
+    return _block(summary, sheets, notes + summary.remarks)
+
+
+def _arm_sheet(summary: Summary) -> Sheet:
+    """A published number never stands beside a demo or a reduced scale."""
+    shown = [i for i, column in enumerate(ARM_COLUMNS) if summary.compared or column != "published"]
+    cells = [tuple(arm_cells(row)[i] for i in shown) for row in summary.rows]
+    return Sheet(
+        "arms", tuple(ARM_COLUMNS[i] for i in shown), cells, [{"row": "arm"} | asdict(r) for r in summary.rows]
+    )
+
+
+def arm_cells(row: ArmRow) -> tuple[str, ...]:
+    """The cells of ARM_COLUMNS."""
+    published = "" if row.published is None else f"{row.published:.2f}"
+    if row.published_sd is not None:
+        published += f" ± {row.published_sd:.2f}"
+    ours = "no runs"
+    if row.mean is not None:
+        ours = f"{row.mean:.2f}" + (f" ± {row.sd:.2f}" if row.sd is not None else "") + f" (n = {row.n})"
+        ours += f", {row.diverged} diverged" if row.diverged else ""
+    return (
+        row.label,
+        published + (" *" if row.published_note else ""),
+        ours,
+        "" if row.best is None else f"{row.best:.2f}",
+        "" if row.peek_bias is None else f"{row.peek_bias:+.2f}",
+        "" if row.parameters is None else _millions(row.parameters),
+        f"{row.iterations:,}",
+        "" if row.seconds is None else duration(row.seconds),
+    )
+
+
+def claim_cells(claim: ClaimRow) -> tuple[str, ...]:
+    """The cells of CLAIM_COLUMNS."""
+    verdict = f"{claim.verdict}, {claim.lean}" if claim.lean else claim.verdict
+    difference = "" if claim.estimate is None else f"{claim.estimate:+.2f}"
+    if claim.low is not None and claim.high is not None and claim.level is not None:
+        difference += f" [{claim.low:+.2f}, {claim.high:+.2f}] {100 * claim.level:.3g}%"
+    mark = " (different protocol)" if claim.different_protocol else ""
+    return claim.id, verdict + mark, difference, _p(claim.p), _p(claim.p_holm)
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _millions(count: int) -> str:
+    """464154 -> 0.46M, as the papers print it; small networks in thousands."""
+    return f"{count / 1e6:.2f}M" if count >= 100_000 else f"{count / 1e3:.1f}k"
+
+
+def per_class(root: Path, name: str, scale: str) -> Block:
+    """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
+    summary, runs, experiment = summarise(root, name, scale), _counted(root, name, scale), spec.load(name, root)
+    found: list[dict[str, Any]] = []
+    classes: tuple[str, ...] = ()
+    for arm in experiment.arms:
+        for run in spec.resolve(experiment, _seeds(runs, arm.name), arms=[arm.name], scale=scale):
+            top1, label = records.read_predictions(records.run_folder(root, run))
+            classes = catalog.describe(run.recipe.dataset).classes
+            for index, title in enumerate(classes):
+                wrong = 100 * float(np.mean(top1[label == index] != index))
+                found.append({"arm": arm.name, "seed": run.seed, "class": title, "test_error": wrong})
+    return _block(summary, [_crosstab("errors by class", "class", classes, found, experiment)], summary.remarks)
+
+
+def curves(root: Path, name: str, scale: str) -> Block:
+    """Test error by iteration, mean ± sd over seeds, an arm a column."""
+    summary, runs, experiment = summarise(root, name, scale), _counted(root, name, scale), spec.load(name, root)
+    found: list[dict[str, Any]] = []
+    for arm in experiment.arms:
+        for run in spec.resolve(experiment, _seeds(runs, arm.name), arms=[arm.name], scale=scale):
+            metrics = records.read_metrics(records.run_folder(root, run))
+            points = zip(metrics.iteration, metrics.test_error, strict=True)
+            found += [
+                {"arm": arm.name, "seed": run.seed, "iteration": int(i), "test_error": float(e)} for i, e in points
+            ]
+    every = sorted({point["iteration"] for point in found})
+    step = -(-len(every) // CURVE_POINTS) or 1
+    shown = tuple(every[::-1][::step][::-1])  # the last is always among them
+    return _block(summary, [_crosstab("learning curves", "iteration", shown, found, experiment)], summary.remarks)
+
+
+def _crosstab(
+    name: str, key: str, values: tuple[Any, ...], found: list[dict[str, Any]], experiment: spec.Experiment
+) -> Sheet:
+    """A row a value of `key`, an arm a column, mean ± sd in the cells."""
+    frame = pd.DataFrame(found, columns=["arm", "seed", key, "test_error"])
+    present = [arm for arm in experiment.arms if arm.name in set(frame.arm)]
+    groups = frame.groupby(["arm", key]).test_error.agg(["mean", "std"])
+
+    def cell(arm: str, value: Any) -> str:
+        if (arm, value) not in groups.index:
+            return ""
+        mean, sd = groups.loc[(arm, value)]
+        return f"{mean:.2f}" + ("" if np.isnan(sd) else f" ± {sd:.2f}")
+
+    cells = [(f"{value}", *(cell(arm.name, value) for arm in present)) for value in values]
+    return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
+
+
+def _counted(root: Path, name: str, scale: str) -> pd.DataFrame:
+    return records.counted(records.load(root, [name], scale))
+
+
+def _seeds(runs: pd.DataFrame, arm: str) -> list[int]:
+    return [int(seed) for seed in runs.seed[runs.arm == arm]]
+
+
+def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:
+    return Block(summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations)
+
+
+VIEWS: dict[str, Callable[[Path, str, str], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}

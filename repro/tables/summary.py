@@ -1,0 +1,188 @@
+"""An experiment at one scale in numbers: an arm a row, a claim a row, and what must be said below them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from repro import records, spec
+from repro.describe import heading
+from repro.judge import Judged, judge
+from repro.spec import Arm, Experiment, Published
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """An arm's numbers over the runs that count. Errors in %, peek bias in points, seconds a run; None = not known."""
+
+    arm: str
+    label: str
+    published: float | None
+    published_sd: float | None
+    published_note: str  # what keeps the published number from being compared as it stands
+    n: int
+    mean: float | None
+    sd: float | None  # ddof = 1; None below two runs
+    best: float | None  # mean over seeds of the lowest test error at any evaluation
+    peek_bias: float | None  # mean of best minus final
+    parameters: int | None
+    iterations: int
+    seconds: float | None
+    diverged: int
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim's verdict in numbers; points of test error. `sentence` says it in plain English."""
+
+    id: str
+    says: str
+    kind: str
+    arms: tuple[str, ...]
+    margin: float
+    where: str
+    verdict: str
+    lean: str | None
+    different_protocol: bool
+    estimate: float | None  # ours - published, worse - better, or second - first
+    low: float | None  # the interval that decides
+    high: float | None
+    level: float | None
+    p: float | None
+    p_holm: float | None
+    hedges_g: float | None
+    probability: float | None  # that a run of the second arm is worse than one of the first
+    seeds_needed: int | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One experiment at one scale: its rows, and what must be said below them."""
+
+    experiment: str
+    title: str
+    source: str
+    heading: str
+    compared: bool  # only full scale stands beside published numbers
+    rows: list[ArmRow]
+    claims: list[ClaimRow]
+    remarks: list[str]
+    deviations: list[str]
+
+
+def summarise(root: Path, name: str, scale: str) -> Summary:
+    """Read an experiment's records and sum them up."""
+    experiment = spec.load(name, root)
+    frame = records.load(root, [name], scale)
+    counts = records.counted(frame)
+    compared = scale == spec.FULL
+    resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
+    rows = [
+        _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
+        for arm in experiment.arms
+    ]
+    return Summary(
+        experiment=name,
+        title=experiment.title,
+        source=experiment.source,
+        heading=heading(scale),
+        compared=compared,
+        rows=rows,
+        claims=[_claim_row(judged) for judged in judge(experiment, frame, scale)],
+        remarks=_remarks(experiment, frame, counts, scale),
+        deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations],
+    )
+
+
+def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRow:
+    published = arm.published if compared else None
+    return ArmRow(
+        arm=arm.name,
+        label=arm.label,
+        published=published.test_error if published else None,
+        published_sd=published.sd if published else None,
+        published_note=_published_note(published) if published else "",
+        n=len(runs),
+        mean=_mean(runs.test_error),
+        sd=float(runs.test_error.std(ddof=1)) if len(runs) > 1 else None,
+        best=_mean(runs.best_test_error),
+        peek_bias=_mean(runs.peek_bias),
+        parameters=int(runs.parameters.iloc[0]) if len(runs) else None,
+        iterations=iterations,
+        seconds=_mean(runs.wall_seconds),
+        diverged=int((runs.status == "diverged").sum()),
+    )
+
+
+def _claim_row(judged: Judged) -> ClaimRow:
+    claim, verdict = judged.claim, judged.verdict
+    interval = verdict.interval
+    return ClaimRow(
+        id=claim.id,
+        says=claim.says,
+        kind=claim.kind,
+        arms=claim.arms,
+        margin=claim.margin,
+        where=claim.where,
+        verdict=verdict.verdict,
+        lean=verdict.lean,
+        different_protocol=verdict.different_protocol,
+        estimate=verdict.estimate,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        level=interval.level if interval else None,
+        p=verdict.p,
+        p_holm=verdict.p_adjusted,
+        hedges_g=verdict.hedges_g,
+        probability=verdict.probability,
+        seeds_needed=verdict.seeds_needed,
+        sentence=verdict.sentence,
+    )
+
+
+def _mean(values: pd.Series) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _published_note(published: Published) -> str:
+    notes = []
+    if published.dataset:
+        notes.append(f"on {published.dataset}, not comparable")
+    if not published.same_protocol:
+        notes.append("different protocol")
+    if published.selection in ("best-test", "best-validation"):
+        notes.append(f"selected: {published.selection}")
+    return ", ".join(notes)
+
+
+def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: str) -> list[str]:
+    """Missing, unfinished, stale, diverged and dirty runs; hardware."""
+    remarks = []
+    seeds = sorted(set(frame.seed))
+    if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
+        flags = {spec.FULL: "", spec.DEMO: " --demo"}.get(scale, f" --scale {scale}")
+        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{flags} --seeds N")
+    for arm in experiment.arms:
+        have = set(frame.seed[frame.arm == arm.name])
+        if have and (gaps := [seed for seed in seeds if seed not in have]):
+            remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
+    for run in frame.to_dict("records"):
+        name = f"{run['arm']} seed {run['seed']}"
+        if run["stale"]:
+            remarks.append(f"{name} is stale, not counted: {run['stale']}")
+        elif run["status"] == "diverged":
+            remarks.append(f"{name} diverged at iteration {run['iteration']}; counted with the error it ended at")
+        elif run["status"] not in records.FINISHED:
+            remarks.append(f"{name} is unfinished, not counted: {run['status']} at iteration {run['iteration']}")
+    if dirty := int(counts.dirty.sum()):
+        remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
+    places = Counter(zip(counts.hardware, counts.precision, counts.threads, strict=True))
+    for (hardware, precision, threads), runs in places.items():
+        remarks.append(f"{runs} runs on {hardware}, {precision}, threads a run: {threads}")
+    return remarks
+
+
+def _of(arms: tuple[str, ...]) -> str:
+    return f" ({', '.join(arms)})" if arms else ""
