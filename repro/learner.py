@@ -10,7 +10,7 @@ import torch
 
 from repro import models, optim, streams
 from repro.data.batches import Order, Pixels
-from repro.data.load import load
+from repro.data.load import Splits, load
 from repro.spec import Run
 from repro.step import Evaluation, Meters, evaluate, plain_step
 
@@ -25,21 +25,26 @@ class Learner:
         self.pixels = Pixels.fit(recipe, self.splits.train)
         self.order = Order(recipe, len(self.splits.train), run.seed, device)
         self.dropout = streams.generator(run.seed, "dropout", device=device)
-        channels, size = self.splits.train.pixels.shape[1:3]
-        model = models.build(
-            **recipe.model.model_dump(),
-            channels=channels,
-            size=size,
-            classes=len(self.splits.classes),
-            bn_batch=recipe.bn_batch,
-            seed=run.seed,
-            masks=self.dropout,
-        )
+        model = self.build_model(run, self.splits, self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = optim.build(recipe, self.model)
         self.meters = Meters(device)
         self.iteration = 0  # updates made
         self.rate = 0.0  # learning rate of the last of them
+
+    @staticmethod
+    def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
+        """The run's network for the images of `splits`, on the CPU, as the seed initialises it."""
+        channels, size = splits.train.pixels.shape[1:3]
+        return models.build(
+            **run.recipe.model.model_dump(),
+            channels=channels,
+            size=size,
+            classes=len(splits.classes),
+            bn_batch=run.recipe.bn_batch,
+            seed=run.seed,
+            masks=dropout,
+        )
 
     def iterate(self) -> None:
         """One update: the next batch, drawn, augmented, and stepped on at its learning rate."""

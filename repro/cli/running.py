@@ -153,4 +153,26 @@ def run(
     ctx.exit(ended.exit_code)
 
 
-COMMANDS = (list_, show, status, run)
+@click.command()
+@click.option("--model", "arm", default="resnet20", show_default=True, help="An arm of resnet-depth.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]")
+@json_option
+@click.pass_context
+def bench(ctx: click.Context, arm: str, device: str, threads: int | None, as_json: bool) -> None:
+    """Time training on CIFAR-10 beside the loop that public repositories run, in turns; takes a few minutes.
+
+    \b
+    repro bench
+    repro bench --model resnet56 --json
+    """
+    from repro import bench, session
+    from repro.data import catalog
+    from repro.train import Settings
+
+    settings = Settings(session.device_of(device), threads or session.cores(), catalog.data_dir())
+    found = bench.bench(root_of(ctx), arm, settings)
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
+
+
+COMMANDS = (list_, show, status, run, bench)

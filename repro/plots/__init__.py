@@ -1,0 +1,118 @@
+"""Records -> figures: a Figure a kind, and PNG and SVG files whose bytes depend on the records alone.
+
+`figure` draws one, `encode` turns it into bytes, `plot` writes an experiment's figures into a folder. Numbers come
+from `repro.records` and `repro.stats`; tables and REPORT.md are elsewhere. Imports no torch.
+
+| file | what it holds |
+|---|---|
+| `material.py` | what a figure is drawn from: an experiment's runs that count, its arms, their files |
+| `look.py` | palette, type, title, subtitle and caption; Figure -> bytes |
+| `curves.py` | `curves`: training and test error by iteration |
+| `arms.py` | `final`, `peek-bias`: a row an arm |
+| `depth.py` | `depth`: final error against the number of layers |
+| `classes.py` | `confusion`, `per-class` |
+| `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels, read without torch |
+
+An arm has the colour and marker of its place in the spec, in every kind and at every scale. A published number is
+drawn at full scale only, hollow where its protocol, selection or data set is not ours.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from repro import records, spec
+from repro.errors import UserError
+from repro.files import write_atomically
+from repro.plots.arms import final, peek_bias
+from repro.plots.classes import confusion, per_class
+from repro.plots.curves import curves
+from repro.plots.depth import depth
+from repro.plots.hardest import hardest
+from repro.plots.look import encode, look
+from repro.plots.material import Material, NothingToDraw, gather
+
+__all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
+
+FIGURES: dict[str, Callable[[Material], Figure]] = {
+    "curves": curves,
+    "final": final,
+    "depth": depth,
+    "peek-bias": peek_bias,
+    "confusion": confusion,
+    "per-class": per_class,
+    "hardest": hardest,
+}
+
+
+def figure(
+    root: Path,
+    experiment_name: str,
+    scale: str,
+    kind: str,
+    *,
+    arms: list[str] | None = None,
+    data_dir: Path | None = None,
+) -> Figure | None:
+    """The experiment's figure of that kind, of `arms` (default: all); None where the records cannot give it.
+
+    `data_dir`: where data sets lie (default: `catalog.data_dir()`); only `hardest` reads images there.
+    """
+    _check([kind])
+    try:
+        return _draw(gather(root, experiment_name, scale, arms, data_dir), kind)
+    except NothingToDraw:
+        return None
+
+
+def plot(
+    root: Path,
+    experiment_name: str,
+    scale: str,
+    kinds: list[str] | None,
+    out: Path,
+    formats: tuple[str, ...] = ("png", "svg"),
+    data_dir: Path | None = None,
+    *,
+    arms: list[str] | None = None,
+    skipped: Callable[[str, str], None] = lambda kind, reason: None,
+) -> list[Path]:
+    """Write <out>/<experiment>[-scale-1-200|-demo]/<kind>.<format>, all kinds by default; the files' paths.
+
+    A kind that the records cannot give is passed over: `skipped(kind, reason)` is told. Figures of some `arms` only
+    carry their names: confusion-resnet20.png.
+    """
+    kinds = kinds or list(FIGURES)
+    _check(kinds)
+    folder = out / (experiment_name + ("" if scale == spec.FULL else f"-{records.results_folder(root, scale).name}"))
+    chosen = "".join(f"-{arm}" for arm in arms or [])
+    material = gather(root, experiment_name, scale, arms, data_dir)
+    written = []
+    for kind in kinds:
+        try:
+            drawn = _draw(material, kind)
+        except NothingToDraw as reason:
+            skipped(kind, str(reason))
+            continue
+        for form in formats:
+            path = folder / f"{kind}{chosen}.{form}"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, encode(drawn, form))
+            except OSError as error:
+                raise UserError(f"cannot write {path}: {error.strerror}") from error
+            written.append(path)
+    return written
+
+
+def _check(kinds: list[str]) -> None:
+    if wrong := [kind for kind in kinds if kind not in FIGURES]:
+        raise UserError(f"no figure of kind {wrong[0]!r}; allowed: {', '.join(FIGURES)}")
+
+
+def _draw(material: Material, kind: str) -> Figure:
+    if not material.arms:
+        raise NothingToDraw("no runs that count")
+    with look():
+        return FIGURES[kind](material)

@@ -1,0 +1,185 @@
+"""What a figure is drawn from: an experiment's runs that count at one scale, and their files. Stays out: drawing."""
+
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from repro import plan, records, spec
+from repro.data import catalog
+from repro.errors import UserError
+from repro.spec import Arm, Experiment, Published, Recipe, Run
+from repro.verdicts import protocol_differs
+
+
+class NothingToDraw(Exception):
+    """The records cannot give this figure; the message says why."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A run's top-1 class of every test image, uint8 (N,)."""
+
+    arm: str
+    seed: int
+    top1: np.ndarray
+
+
+@dataclass(frozen=True)
+class Material:
+    """`arms` are those with runs that count, in the spec's order; `counts` those runs, as `records.load` gives them."""
+
+    root: Path
+    experiment: Experiment
+    scale: str
+    arms: tuple[Arm, ...]
+    counts: pd.DataFrame
+    recipes: dict[str, Recipe]  # by arm, as resolved at this scale
+    data_dir: Path
+
+    @property
+    def compared(self) -> bool:
+        """Only full scale stands beside published numbers."""
+        return self.scale == spec.FULL
+
+    def position(self, arm: Arm) -> int:
+        """The arm's place in the spec, which decides its colour."""
+        return self.experiment.arms.index(arm)
+
+    def runs(self, arm: Arm, status: str | None = None) -> pd.DataFrame:
+        """The arm's runs that count, of one `status` ("done" or "diverged") or both."""
+        runs = self.counts[self.counts.arm == arm.name]
+        return runs if status is None else runs[runs.status == status]
+
+    def published(self, arm: Arm) -> Published | None:
+        return arm.published if self.compared else None
+
+    def folder(self, arm: str, seed: int) -> Path:
+        run = Run(experiment=self.experiment.name, arm=arm, seed=seed, scale=self.scale, recipe=self.recipes[arm])
+        return records.run_folder(self.root, run)
+
+    def metrics(self, arm: Arm, status: str) -> dict[int, pd.DataFrame]:
+        """The arm's metrics.csv by seed."""
+        found = {}
+        for seed in self.runs(arm, status).seed:
+            folder = self.folder(arm.name, int(seed))
+            try:
+                found[int(seed)] = records.read_metrics(folder)
+            except (OSError, ValueError) as error:
+                raise UserError(f"{folder / 'metrics.csv'} cannot be read: {error}") from error
+        return found
+
+    # --- test images -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def dataset(self) -> str:
+        """The data set of all arms."""
+        names = sorted({self.recipes[arm.name].dataset for arm in self.arms})
+        if len(names) > 1:
+            raise NothingToDraw(f"the arms are on different data sets: {', '.join(names)}")
+        return names[0]
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; numbers where an image folder is not here to be asked."""
+        try:
+            return catalog.describe(self.dataset, self.data_dir).classes
+        except UserError:
+            highest = max(int(a.top1.max()) for a in self.answers)
+            return tuple(str(i) for i in range(max(highest, int(self.labels.max())) + 1))
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """True classes of the test images, uint8 (N,)."""
+        return self._predictions[0]
+
+    @cached_property
+    def answers(self) -> list[Answers]:
+        """Of the runs that were done and have predictions, in order of arm and seed."""
+        return self._predictions[1]
+
+    @cached_property
+    def _predictions(self) -> tuple[np.ndarray, list[Answers]]:
+        assert self.dataset
+        labels, answers = None, []
+        for arm in self.arms:
+            for seed in self.runs(arm, "done").seed:
+                path = self.folder(arm.name, int(seed)) / "predictions.npz"
+                if not path.exists():
+                    continue
+                try:
+                    top1, label = records.read_predictions(path.parent)
+                except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                    raise UserError(f"{path} cannot be read: {error}") from error
+                labels = label if labels is None else labels
+                if not np.array_equal(label, labels) or top1.shape != label.shape:
+                    raise UserError(f"{path} is about other test images than the runs before it")
+                answers.append(Answers(arm.name, int(seed), top1))
+        if labels is None or not len(labels):
+            raise NothingToDraw("no predictions.npz of a run that was done")
+        return labels, answers
+
+    def answers_of(self, arm: Arm) -> list[Answers]:
+        return [answer for answer in self.answers if answer.arm == arm.name]
+
+    # --- what the caption says ---------------------------------------------------------------------------------------
+
+    def sizes(self, runs: pd.DataFrame | None = None) -> str:
+        """n = 5 seeds an arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16."""
+        runs = self.counts if runs is None else runs
+        n = sorted(Counter(runs.arm).values())
+        seeds = f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
+        plural = "s" if n[-1] > 1 else ""
+        parts = [f"{seeds} seed{plural} an arm" if len(n) > 1 else f"{seeds} seed{plural}"]
+        places = Counter(zip(runs.iterations, runs.hardware, runs.precision, strict=True))
+        for (iterations, hardware, precision), count in sorted(places.items()):
+            parts.append(f"{count} run{'s' * (count > 1)} of {iterations:,} iterations on {hardware}, {precision}")
+        if lacking := len(self.experiment.arms) - len(set(self.counts.arm)):
+            parts.append(f"{lacking} of {len(self.experiment.arms)} arms not shown")
+        return "; ".join(parts) + "."
+
+    def sizes_of_answers(self) -> str:
+        """`sizes` of the runs in `answers`, and how many have none."""
+        have = {(answer.arm, answer.seed) for answer in self.answers}
+        with_answers = [key in have for key in zip(self.counts.arm, self.counts.seed, strict=True)]
+        lacking = len(with_answers) - sum(with_answers)
+        note = f" {lacking} run{'s' * (lacking > 1)} diverged or without predictions left out." if lacking else ""
+        return self.sizes(self.counts[with_answers]) + note
+
+
+def gather(
+    root: Path, experiment_name: str, scale: str, arms: list[str] | None = None, data_dir: Path | None = None
+) -> Material:
+    """Read the experiment's records at `scale`, of `arms` (default: all)."""
+    experiment = spec.load(experiment_name, root)
+    plan.check_arms(experiment, arms or [])
+    counts = records.counted(records.load(root, [experiment_name], scale))
+    if arms:
+        counts = counts[counts.arm.isin(arms)]
+    have = set(counts.arm)
+    return Material(
+        root=root,
+        experiment=experiment,
+        scale=scale,
+        arms=tuple(arm for arm in experiment.arms if arm.name in have),
+        counts=counts,
+        recipes={run.arm: run.recipe for run in spec.resolve(experiment, [0], scale=scale)},
+        data_dir=data_dir or catalog.data_dir(),
+    )
+
+
+def differs(published: Published) -> bool:
+    """Another selection, schedule, network or data set than ours: drawn hollow."""
+    return published.dataset is not None or not published.same_protocol or protocol_differs(published.selection)
+
+
+def family(recipe: Recipe) -> str:
+    """The kind of network, whatever its depth."""
+    model = recipe.model
+    if model.name == "vgg":
+        return "VGG with batch norm" if model.batch_norm else "VGG"
+    return "plain nets" if model.shortcut == "none" else "residual nets"

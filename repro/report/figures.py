@@ -1,0 +1,67 @@
+"""The report's figures as SVG files: which there are, where they lie, and what they were drawn from.
+
+The bytes of an SVG depend on matplotlib's version and on fonts, so nothing compares them across machines: each file ends
+with a stamp, the digest of the spec and the records that it was drawn from, and that is what a check holds it against.
+"""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro import records, spec
+from repro.report.document import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw = Callable[[Path, str, str, str], "Figure | None"]  # root, experiment, scale, kind
+
+FOLDER = "docs/figures"
+ALT = {
+    "final": "final test error by arm, each seed a mark",
+    "curves": "learning curves by arm: error over the iterations, mean and spread over seeds",
+    "depth": "test error against the depth of the network",
+    "peek-bias": "how much lower the best test error of a run is than its final one, by arm",
+    "per-class": "test error of each class, by arm",
+}
+REDUCED = ("final", "curves")  # the others speak of published numbers, or of networks trained to the end
+
+
+def kinds(scale: str) -> tuple[str, ...]:
+    return tuple(ALT) if scale == spec.FULL else REDUCED
+
+
+def pictures(root: Path, name: str, scale: str, digest: str, draw: Draw) -> tuple[Picture, ...]:
+    """The figures of an experiment at one scale; a kind that it has no figure of is left out."""
+    drawn = [(kind, draw(root, name, scale, kind)) for kind in kinds(scale)]
+    folder = f"{FOLDER}/{records.results_folder(Path(), scale).joinpath(name).relative_to('results').as_posix()}"
+    where = "" if scale == spec.FULL else f", at {scale} of the schedule"
+    return tuple(
+        Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", _svg(figure) + stamp(digest))
+        for kind, figure in drawn
+        if figure is not None
+    )
+
+
+def stamp(digest: str) -> bytes:
+    """The last line of a figure's file."""
+    return f"<!-- repro report: drawn from {digest} -->\n".encode()
+
+
+def repro_plots(root: Path, name: str, scale: str, kind: str) -> "Figure | None":
+    from repro import plots
+
+    return plots.figure(root, name, scale, kind)
+
+
+def _svg(figure: "Figure") -> bytes:
+    """No date, no version, no random ids: the same figure gives the same bytes."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    content = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "repro"}):
+        figure.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return content.getvalue()
