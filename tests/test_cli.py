@@ -1,6 +1,7 @@
-"""repro.cli: commands from end to end, exit codes, and that a user's mistake becomes a message and never a traceback."""
+"""repro.cli: commands from end to end, exit codes, and that a user's mistake is a message, never a traceback."""
 
 import importlib
+import inspect
 import json
 import os
 import re
@@ -71,7 +72,9 @@ def test_every_command_and_option_says_what_it_does(path: tuple[str, ...], cli: 
     result = cli(*path, "--help")
     assert result.exit_code == 0
     command = COMMANDS[path]
-    assert command.help and command.help.splitlines()[0] in result.stdout
+    assert command.help
+    said = " ".join(result.stdout.split())
+    assert inspect.cleandoc(command.help).splitlines()[0] in said
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.opts
@@ -81,8 +84,9 @@ def test_every_command_and_option_says_what_it_does(path: tuple[str, ...], cli: 
 
 
 def examples() -> list[str]:
-    texts = [main.help, *(command.help for command in COMMANDS.values())]
-    return [line.split("   ")[0] for text in texts if text for line in text.splitlines() if line.startswith("repro ")]
+    texts = [inspect.cleandoc(command.help or "") for command in (main, *COMMANDS.values())]
+    lines = [line for text in texts for line in text.splitlines()]
+    return [line.split("   ")[0] for line in lines if line.startswith("repro ")]
 
 
 @pytest.mark.parametrize("example", examples())
@@ -120,13 +124,15 @@ def test_list(cli: Cli) -> None:
     }
 
 
-def test_the_shipped_experiments_are_found_from_any_folder_of_the_checkout(
-    monkeypatch: pytest.MonkeyPatch, cli: Cli
-) -> None:
-    monkeypatch.chdir(REPO / "tests")
-    names = [row["name"] for row in json.loads(cli("list", "--json", root=REPO).stdout)]
-    done = subprocess.run([sys.executable, "-m", "repro", "list", "--json"], capture_output=True, check=True)
-    assert [row["name"] for row in json.loads(done.stdout)] == names == spec.names(REPO)
+@pytest.mark.parametrize("place", ["tests", "elsewhere"])
+def test_the_shipped_experiments_are_found_without_saying_where(place: str, tmp_path: Path) -> None:
+    """From any folder of the checkout, and from elsewhere in the checkout that the package lies in."""
+    folder = REPO / "tests" if place == "tests" else tmp_path
+    environment = {key: value for key, value in os.environ.items() if key != "REPRO_ROOT"} | {"PYTHONPATH": str(REPO)}
+    command = [sys.executable, "-m", "repro", "list", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert [row["name"] for row in json.loads(done.stdout)] == spec.names(REPO)
 
 
 def test_show_an_experiment(cli: Cli) -> None:
@@ -214,7 +220,8 @@ def test_dry_run_says_done_resume_new_and_stale_with_the_reason_and_does_nothing
 def test_run_trains_records_and_prints_the_table(small_root: Path, cli: Cli, record: Record) -> None:
     result = cli(*RUN, "--seeds", "2")
     assert result.exit_code == 0
-    assert result.stdout.count("(n = 2)") == 2
+    assert re.search(r"^ ?Original +40\.00 +\d.*\(n = 2\)", result.stdout, re.MULTILINE)
+    assert re.search(r"^ ?BN after addition +\d.*\(n = 2\)", result.stdout, re.MULTILINE)
     assert "[4/4] tiny/bn-after-add/seed-1: done" in result.stderr
     for arm in ("original", "bn-after-add"):
         for seed in (0, 1):

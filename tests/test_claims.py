@@ -1,0 +1,208 @@
+"""Claims on records: verdicts in the table, arms compared, errors by class, learning curves, `table --check`."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from scipy import stats as scipy_stats
+
+from repro import judge, records, spec, tables
+
+Cli = Callable[..., Result]
+Record = Callable[..., Path]
+Edit = Callable[..., Path]
+
+GOOD, WORSE = [8.0, 8.2, 8.1], [9.9, 10.1, 10.3]
+
+
+def verdicts(root: Path, scale: str = spec.FULL) -> dict[str, judge.Judged]:
+    found = judge.judge(spec.load("tiny", root), records.load(root, ["tiny"], scale), scale)
+    return {judged.claim.id: judged for judged in found}
+
+
+@pytest.fixture
+def two_arms(record: Record) -> None:
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        record("original", seed, errors=[50.0, good])
+        record("bn-after-add", seed, errors=[60.0, worse])
+
+
+VALUE = """
+[[claim]]
+id = "original-value"
+kind = "value"
+arms = ["original"]
+margin = 0.5
+says = "the original reaches 40 %"
+"""
+
+
+def test_a_claimed_difference_is_judged_on_the_runs_that_count(
+    two_arms: None, record: Record, small_root: Path
+) -> None:
+    record("bn-after-add", 3, errors=[1.0], fingerprint="0" * 16)  # stale: would overturn the claim
+    verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
+    assert verdict.verdict == "reproduced" and verdict.runs == (3, 3)
+    assert verdict.estimate == pytest.approx(np.mean(WORSE) - np.mean(GOOD))
+    welch = scipy_stats.ttest_ind(WORSE, GOOD, equal_var=False)
+    low, high = welch.confidence_interval(0.95)
+    assert verdict.interval is not None
+    assert (verdict.interval.low, verdict.interval.high) == pytest.approx((low, high))
+    assert verdict.p == pytest.approx(welch.pvalue)
+
+
+def test_holm_counts_every_claim_of_the_experiment(two_arms: None, small_root: Path, edit: Edit) -> None:
+    edit({}, more=VALUE)
+    both = verdicts(small_root)
+    raw = [judged.verdict.p for judged in both.values()]
+    assert all(p is not None for p in raw)
+    smaller = min(p for p in raw if p is not None)
+    assert min(j.verdict.p_adjusted or 1 for j in both.values()) == pytest.approx(min(1, 2 * smaller))
+
+
+def test_a_value_is_held_against_the_published_number(two_arms: None, small_root: Path, edit: Edit) -> None:
+    edit({}, more=VALUE)
+    assert verdicts(small_root)["original-value"].verdict.verdict == "not reproduced"  # 8.1 against 40
+    edit({"test_error = 40.0": "test_error = 8.1"})
+    assert verdicts(small_root)["original-value"].verdict.verdict == "reproduced"
+
+
+def test_another_protocol_is_said_beside_the_verdict(two_arms: None, small_root: Path, edit: Edit, cli: Cli) -> None:
+    assert "different protocol" not in cli("table", "tiny").stdout
+    edit({'where = "Table 1" }': 'where = "Table 1", selection = "best-test" }'})
+    assert verdicts(small_root)["bn-after-add-is-worse"].verdict.different_protocol
+    assert "Different protocol" in cli("table", "tiny").stdout
+
+
+def test_away_from_full_scale_only_arms_are_compared(record: Record, small_root: Path, edit: Edit, cli: Cli) -> None:
+    edit({"margin = 0.3": "margin = 0.3\nsize = 30.0"}, more=VALUE)
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        record("original", seed, errors=[good], scale="1/2")
+        record("bn-after-add", seed, errors=[worse], scale="1/2")
+    found = verdicts(small_root, "1/2")
+    assert list(found) == ["bn-after-add-is-worse"]
+    assert found["bn-after-add-is-worse"].verdict.verdict == "reproduced"  # a size of 30 points would contradict it
+    assert not found["bn-after-add-is-worse"].compared
+    printed = cli("table", "tiny", "--scale", "1/2").stdout
+    assert "REDUCED SCALE 1/2" in printed and "40.0" not in printed and "30.0" not in printed
+
+
+def test_missing_and_diverged_runs_are_in_the_verdict(record: Record, small_root: Path) -> None:
+    for seed, good in enumerate(GOOD):
+        record("original", seed, errors=[good])
+    for seed in (0, 1):
+        record("bn-after-add", seed, errors=[90.0], status="diverged")
+    verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
+    assert (
+        verdict.runs == (3, 2)
+        and "2 of 2 runs diverged" in verdict.sentence
+        and "lacks 1 planned run" in verdict.sentence
+    )
+    assert verdict.verdict != "reproduced"
+
+
+def test_the_check_exits_with_3_when_a_claim_is_not_reproduced(two_arms: None, cli: Cli, edit: Edit) -> None:
+    assert cli("table", "tiny", "--check").exit_code == 0
+    edit({'arms = ["original", "bn-after-add"]': 'arms = ["bn-after-add", "original"]'})  # the other way round
+    result = cli("table", "tiny", "--check")
+    assert result.exit_code == 3 and "tiny/bn-after-add-is-worse" in result.stderr
+
+
+def test_no_verdict_is_no_failure_of_the_check(record: Record, cli: Cli) -> None:
+    record("original", 0, errors=[9.0])
+    result = cli("table", "tiny", "--check")
+    assert result.exit_code == 0 and "no verdict yet on bn-after-add-is-worse" in " ".join(result.stdout.split())
+
+
+def test_latex_and_html_hold_the_same_cells(two_arms: None, cli: Cli) -> None:
+    latex = cli("table", "tiny", "--format", "latex").stdout
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2
+    body = [line for line in latex.splitlines() if line.endswith(r"\\")]
+    assert any(line.startswith(r"Original & 40.00 & 8.10 $\pm$ 0.10 (n = 3)") for line in body)
+    assert all(line.count("&") == body[0].count("&") for line in body[:3])
+
+    class Cells(HTMLParser):
+        found: list[str] = []
+        depth = 0
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            self.depth += tag in ("td", "th")
+
+        def handle_endtag(self, tag: str) -> None:
+            self.depth -= tag in ("td", "th")
+
+        def handle_data(self, data: str) -> None:
+            if self.depth:
+                self.found.append(data)
+
+    parser = Cells()
+    parser.feed(cli("table", "tiny", "--format", "html").stdout)
+    assert "8.10 ± 0.10 (n = 3)" in parser.found and parser.depth == 0
+
+
+def test_csv_and_json_carry_the_claims_unrounded(two_arms: None, cli: Cli) -> None:
+    rows = list(csv.DictReader(io.StringIO(cli("table", "tiny", "--format", "csv").stdout)))
+    assert [row["row"] for row in rows] == ["arm", "arm", "claim"]
+    assert float(rows[2]["estimate"]) == pytest.approx(2.0)
+    claims = json.loads(cli("table", "tiny", "--format", "json").stdout)[0]["sheets"]["claims"]
+    assert claims[0]["verdict"] == "reproduced" and claims[0]["hedges_g"] > 0
+
+
+def predict(folder: Path, wrong: dict[int, int]) -> None:
+    """Ten images of each of ten classes; `wrong` of a class are taken for the next class."""
+    label = np.repeat(np.arange(10), 10)
+    top1 = label.copy()
+    for index, count in wrong.items():
+        top1[10 * index : 10 * index + count] = (index + 1) % 10
+    records.write_predictions(folder, top1, label)
+
+
+def test_errors_by_class(record: Record, cli: Cli) -> None:
+    predict(record("original", 0, errors=[5.0]), {0: 2, 7: 3})
+    predict(record("original", 1, errors=[5.0]), {0: 4, 7: 3})
+    lines = [line.split() for line in cli("table", "tiny", "--per-class").stdout.splitlines()]
+    assert ["0", "30.00", "±", "14.14"] in lines  # 20 and 40 %
+    assert ["7", "30.00", "±", "0.00"] in lines and ["9", "0.00", "±", "0.00"] in lines
+
+
+def test_learning_curves(record: Record, cli: Cli) -> None:
+    record("original", 0, errors=[50.0, 10.0])
+    record("original", 1, errors=[40.0, 12.0])
+    lines = [line.split() for line in cli("table", "tiny", "--curves").stdout.splitlines()]
+    assert ["6", "45.00", "±", "7.07"] in lines and ["12", "11.00", "±", "1.41"] in lines
+
+
+def test_compare_any_two_arms(two_arms: None, small_root: Path, cli: Cli) -> None:
+    for seed in range(3):
+        for arm, wrong in (("original", {0: 1}), ("bn-after-add", {0: 1, 3: 8})):
+            predict(small_root / "results" / "tiny" / arm / f"seed-{seed}", wrong)
+    result = json.loads(cli("compare", "tiny/original", "tiny/bn-after-add", "--json").stdout)
+    assert result["points"] == pytest.approx(2.0)
+    assert result["probability_second_worse"] == 1
+    assert result["mcnemar"]["0"] == {"only_first": 8, "only_second": 0, "p": pytest.approx(2 / 2**8)}
+    text = cli("compare", "tiny/original", "tiny/bn-after-add").stdout
+    assert "+2.00 points" in text and "only tiny/original right on 8 images" in text
+    assert "eproduced" not in text  # a comparison claims nothing
+
+
+@pytest.mark.parametrize(
+    "first,message",
+    [("tiny", "EXPERIMENT/ARM"), ("tiny/orignal", "did you mean 'original'"), ("tyny/original", "did you mean 'tiny'")],
+)
+def test_compare_names_what_is_wrong(first: str, message: str, cli: Cli) -> None:
+    result = cli("compare", first, "tiny/original")
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_every_shipped_experiment_can_be_judged_without_records(tmp_path: Path) -> None:
+    repo = Path(__file__).resolve().parent.parent
+    (tmp_path / "experiments").symlink_to(repo / "experiments")
+    for name in spec.names(tmp_path):
+        summary = tables.summarise(tmp_path, name, spec.FULL)
+        assert summary.claims and all(claim.verdict == "no verdict" for claim in summary.claims)
