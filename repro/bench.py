@@ -1,8 +1,8 @@
 """How fast training is: this project's loop beside the loop that public repositories run, in turns, in one process.
 
 The reference loop is what a reader would write: torchvision transforms in a DataLoader (the best of 0, 2 and 4
-workers), eager fp32, `.item()` each step. It gets the same network, optimizer, batch and threads. The floor is what the counted
-operations and bytes would take at the rates measured in the same run.
+workers), eager fp32, `.item()` each step. It gets the same network, optimizer, batch and threads. The floor is what
+the counted operations and bytes would take at the rates measured in the same run.
 """
 
 import statistics

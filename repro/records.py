@@ -41,6 +41,10 @@ METRICS = (
     "validation_error",
     "images_per_second",  # of training, evaluations not counted
 )
+REQUIRED = (  # keys of run.json, from its first writing on
+    "experiment", "arm", "seed", "scale", "status", "reason", "iteration", "final", "best", "best_on_validation",
+    "wall_seconds", "finished", "parameters", "fingerprint", "recipe_version", "data_checksum", "run", "sessions",
+)  # fmt: skip
 FINISHED = ("done", "diverged")  # a run that diverged is a result
 
 
@@ -138,13 +142,15 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     path = folder / "run.json"
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
-        schema = record["schema"]
-    except FileNotFoundError:
+        schema = int(record["schema"])
+    except (FileNotFoundError, NotADirectoryError):  # a file in the place of results/ is told by check_writable
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+    if missing := [key for key in REQUIRED if key not in record]:
+        raise UserError(f"{path} is not a whole record: {', '.join(missing)} missing")
     return record
 
 

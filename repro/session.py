@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from repro import durations, launch, records
+from repro import durations, launch, records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.launch import Outcome, Task
@@ -66,7 +66,8 @@ class Ended:
 
 def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
-    stop = Stop(time.monotonic() + durations.parse(options["time_limit"])) if options["time_limit"] else Stop()
+    limit = options["time_limit"]
+    stop = Stop() if limit is None else Stop(time.monotonic() + durations.parse(limit))
     ended = Ended(stop, shlex.join(["repro", *sys.argv[1:]]))
     todo = [p for p in planned if p.state.kind not in records.FINISHED]
     for p in planned:
@@ -81,7 +82,7 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     jobs = min(options["jobs"], len(todo))
     settings = Settings(
         device=device,
-        threads=options["threads"] or max(1, cores() // jobs),
+        threads=options["threads"] or threads_for(todo[0].run.scale, jobs),
         data_dir=catalog.data_dir(),
         checkpoint_every=options["checkpoint_every"],
     )
@@ -100,6 +101,8 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
 
 def _prepare(planned: Planned, display: Display) -> Task:
     if planned.state.kind == "stale" and planned.state.record:
+        with records.locked(planned.folder):
+            pass  # nobody is at work on it
         aside = records.set_aside(planned.folder, planned.state.record["fingerprint"])
         display.say(f"{planned.run.name} is stale ({planned.state.reason}): kept as {aside.name}, trained anew")
     return Task(planned.run, planned.folder)
@@ -135,6 +138,11 @@ def device_of(name: str) -> str:
         return name
     there = "cpu, cuda" if torch.cuda.is_available() else "cpu (no CUDA device is here)"
     raise UserError(f"--device {name} is not available; allowed: auto, {there}")
+
+
+def threads_for(scale: str, jobs: int) -> int:
+    """The cores shared out; one for a demo, whose small networks only wait for each other on several."""
+    return 1 if scale == spec.DEMO else max(1, cores() // jobs)
 
 
 def cores() -> int:

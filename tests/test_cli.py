@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import multiprocessing
 import os
 import re
 import shlex
@@ -22,10 +23,10 @@ import torch
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import records, spec
+from repro import launch, records, spec
 from repro.cli import main
 from repro.data import catalog
-from repro.train import Stop
+from repro.train import Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
 RUN = ("run", "tiny", "--threads", "1")
@@ -416,6 +417,40 @@ def test_ctrl_c_before_training_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("repro.plan.plan", interrupted)
     result = cli(*RUN)
     assert result.exit_code == 130
+
+
+def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs_none(
+    small_root: Path, edit: Edit
+) -> None:
+    """The first run's worker is killed, as the system does when memory is short; another one takes the second run.
+    That run is done, unknown to the parent, when a stop is asked for: its worker has gone when it is dismissed."""
+    edit({'label = "Original"': 'label = "Original"\nschedule = { iterations = 1000000 }'})
+    runs = spec.resolve(spec.load("tiny", small_root), [0])
+    tasks = [launch.Task(run, records.run_folder(small_root, run)) for run in runs]
+    stop, outcomes = Stop(), []
+
+    def wait(ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not ready():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    for task, event in launch.pool(tasks, Settings(threads=1), stop, jobs=1):
+        if isinstance(event, launch.Outcome):
+            outcomes.append((task.run.arm, event.status, event.message))
+        elif task is tasks[0]:
+            for worker in multiprocessing.active_children():
+                worker.kill()
+        elif not stop.reason:
+            wait(lambda: (records.read_run(tasks[1].folder) or {})["status"] == "done")
+            time.sleep(0.5)
+            stop.reason = "SIGINT"
+        else:
+            wait(lambda: not multiprocessing.active_children())
+    assert outcomes == [
+        ("original", "failed", "its process died with exit code -9"),
+        ("bn-after-add", "done", ""),
+    ]
 
 
 # --- wrong use -------------------------------------------------------------------------------------------------------

@@ -95,7 +95,9 @@ def test_a_record_never_holds_what_json_cannot(tmp_path: Path) -> None:
     records.write_run(tmp_path, {"final": None})
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.write_run(tmp_path, {"final": float("nan")})
-    assert records.read_run(tmp_path) == {"schema": records.SCHEMA, "final": None}
+    assert json.loads((tmp_path / "run.json").read_text()) == {"schema": records.SCHEMA, "final": None}
+    with pytest.raises(UserError, match="not a whole record: experiment, arm"):
+        records.read_run(tmp_path)
 
 
 def test_predictions_come_back_as_written(tmp_path: Path) -> None:

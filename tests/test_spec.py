@@ -37,12 +37,21 @@ def test_an_arm_lays_its_keys_over_the_base_and_leaves_the_rest(small_root: Path
 
 
 def test_four_layers_each_beat_the_one_below(edit: Edit, small_root: Path) -> None:
-    edit({'block = "bn-after-add" }': 'block = "bn-after-add" }\nevaluate_every = 5\ndemo = { evaluate_every = 2 }'})
+    edit(
+        {
+            'block = "bn-after-add" }': """block = "bn-after-add" }
+batch_size = 20
+evaluate_every = 5
+demo = { evaluate_every = 2 }""",
+            "[demo]\n": "[demo]\nbatch_size = 24\n",
+        }
+    )
     first, second = spec.load("tiny", small_root).arms
-    assert first.recipe.evaluate_every == 6  # [base]
-    assert second.recipe.evaluate_every == 5  # [[arm]]
-    assert first.demo and first.demo.evaluate_every == 3  # [demo]
-    assert second.demo and second.demo.evaluate_every == 2  # the arm's demo
+    assert first.demo and second.demo
+    assert (first.recipe.evaluate_every, first.recipe.batch_size) == (6, 16)  # [base]
+    assert (second.recipe.evaluate_every, second.recipe.batch_size) == (5, 20)  # [[arm]]
+    assert (first.demo.evaluate_every, first.demo.batch_size) == (3, 24)  # [demo]
+    assert (second.demo.evaluate_every, second.demo.batch_size) == (2, 24)  # the arm's demo, else [demo]
 
 
 def test_demo_keeps_what_the_arm_is_about(small_root: Path) -> None:
@@ -316,6 +325,7 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
         "c": 28.1,
         "d": 27.0,
         "e": 27.3,
+        "a-paper-init": None,
         "a-bn": 7.83,
         "b-bn": 5.82,
         "d-bn": 6.14,
@@ -421,17 +431,22 @@ def test_adam_vs_sgd_differs_in_optimizer_and_augmentation_alone() -> None:
 
 def test_vgg_depth_has_the_six_configurations_as_published_and_four_with_bn() -> None:
     experiment = spec.load("vgg-depth", REPO)
-    arms = [(arm.recipe.model.config, arm.recipe.model.batch_norm) for arm in experiment.arms]
-    assert arms == [*((c, False) for c in ("A", "A-LRN", "B", "C", "D", "E")), *((c, True) for c in "ABDE")]
+    arms = {arm.name: arm.recipe.model for arm in experiment.arms}
+    assert [(name, model.config, model.batch_norm) for name, model in arms.items()] == [
+        *((config.lower(), config, False) for config in ("A", "A-LRN", "B", "C", "D", "E")),
+        ("a-paper-init", "A", False),
+        *((f"{config.lower()}-bn", config, True) for config in "ABDE"),
+    ]
+    assert {model.dropout for model in arms.values()} == {0.5}
+    assert {name for name, model in arms.items() if model.init == "normal-0.1"} == {"a-paper-init"}
+    assert all("a-paper-init" not in claim.arms for claim in experiment.claims)
     for arm in experiment.arms:
-        assert arm.published
+        if not arm.published:
+            continue
         if arm.recipe.model.batch_norm:
             assert not arm.published.same_protocol and arm.published.selection == "best-test"
         else:
             assert arm.published.dataset == "imagenet"
-        assert arm.recipe.model.dropout == 0.5
-    assert experiment.arm("a").recipe.model.init == "normal-0.1"
-    assert experiment.arm("e").recipe.model.init == "glorot"
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------

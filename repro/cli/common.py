@@ -34,7 +34,7 @@ class Commands(click.Group):
 def default_root() -> Path:
     """The nearest folder upwards from here that holds experiments/, else the checkout this package lies in."""
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
         if any((folder / "experiments").glob("*.toml")):
             return folder
     raise UserError(f"no experiments/*.toml in {here} or above; go to a checkout of repro or say --root FOLDER")
@@ -64,7 +64,8 @@ def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
     from repro import spec
 
-    name = ctx.params.get("experiment")
+    # click leaves the arguments in ctx.args where the line ends in an option that still wants its value
+    name = ctx.params.get("experiment") or next(iter(ctx.args), None)
     try:
         arms = spec.load(name, root_of(ctx)).arms if name else ()
     except UserError:  # no such experiment, or its spec is wrong: the command itself will say so

@@ -74,7 +74,13 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 @click.command()
 @experiments_argument
 @click.option("--kind", "kinds", multiple=True, help="Only this figure; may be given several times.  [default: all]")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("figures"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("figures"),
+    show_default=True,
+    help="Where to.",
+)
 @scale_option
 @demo_option
 @click.pass_context
@@ -91,8 +97,12 @@ def plot(
 
     root, chosen = root_of(ctx), scale_of(scale, demo)
     for name in tables.chosen(root, list(experiments), chosen):
-        paths = plots.plot(root, name, chosen, list(kinds) or None, out)
-        click.echo("\n".join(map(str, paths)) or f"{name}: no runs to draw")
+
+        def skipped(kind: str, reason: str, name: str = name) -> None:
+            click.echo(f"{name}: no {kind}: {reason}", err=True)
+
+        for path in plots.plot(root, name, chosen, list(kinds) or None, out, skipped=skipped):
+            click.echo(path)
 
 
 @click.command()

@@ -173,10 +173,14 @@ def _image_folder(name: str, directory: Path) -> DataSet:
     )
 
 
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def md5_of(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "md5").hexdigest()
+        return _md5(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
@@ -185,17 +189,15 @@ def problems(dataset: DataSet, directory: Path) -> list[str]:
     """What stands between the files below `directory` and the official ones: a line each, empty where all is well."""
     found = []
     for name, md5 in dataset.files.items():
-        path = directory / name
-        if not path.exists():
+        try:
+            actual = _md5(directory / name)
+        except (FileNotFoundError, NotADirectoryError):
             found.append(f"{name}: missing")
-        elif not path.is_file():
+        except IsADirectoryError:
             found.append(f"{name}: not a file")
+        except OSError as error:
+            found.append(f"{name}: {error.strerror}")
         else:
-            try:
-                actual = md5_of(path)
-            except UserError as error:
-                found.append(str(error))
-                continue
             if actual != md5:
                 found.append(f"{name}: wrong checksum (MD5 {actual}, official {md5})")
     return found

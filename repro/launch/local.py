@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -66,18 +67,24 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                 if isinstance(event, Outcome):
                     if waiting and not stop.requested():
                         worker.task = waiting.popleft()
-                        worker.pipe.send(worker.task)
+                        _tell(worker, worker.task)
                     else:
-                        worker.pipe.send(None)
+                        _tell(worker, None)
                         workers.remove(worker)
                         worker.process.join()
             if stop.requested() and not told:
                 told = True
                 for worker in workers:
-                    worker.pipe.send(stop.reason)
+                    _tell(worker, stop.reason)
     finally:
         for worker in workers:  # only where an error or a second interrupt broke off the loop above
             worker.process.terminate()
+
+
+def _tell(worker: _Worker, word: Task | str | None) -> None:
+    """Send the next task, a reason to stop, or None: go. A worker that has gone already shows in its pipe."""
+    with suppress(BrokenPipeError):
+        worker.pipe.send(word)
 
 
 class _RemoteStop(Stop):

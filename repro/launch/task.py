@@ -55,5 +55,5 @@ def _note_failure(folder: Path, log: Path, message: str, trace: str) -> None:
             file.write(trace)
         if record := records.read_run(folder):
             records.write_run(folder, record | {"status": "failed", "reason": message})
-    except OSError:
+    except (OSError, UserError):  # UserError: run.json itself cannot be read
         pass  # a full disk is most likely what the message is about already

@@ -8,7 +8,7 @@ from `repro.records` and `repro.stats`; tables and REPORT.md are elsewhere. Impo
 | `material.py` | what a figure is drawn from: an experiment's runs that count, its arms, their files |
 | `look.py` | palette, type, title, subtitle and caption; Figure -> bytes |
 | `curves.py` | `curves`: training and test error by iteration |
-| `arms.py` | `final`, `peek-bias`: a row an arm |
+| `rows.py` | `final`, `peek-bias`: a row an arm |
 | `depth.py` | `depth`: final error against the number of layers |
 | `classes.py` | `confusion`, `per-class` |
 | `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels, read without torch |
@@ -25,24 +25,20 @@ from matplotlib.figure import Figure
 from repro import records, spec
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.plots.arms import final, peek_bias
-from repro.plots.classes import confusion, per_class
-from repro.plots.curves import curves
-from repro.plots.depth import depth
-from repro.plots.hardest import hardest
-from repro.plots.look import encode, look
+from repro.plots import classes, curves, depth, hardest, look, rows
+from repro.plots.look import encode
 from repro.plots.material import Material, NothingToDraw, gather
 
 __all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
 
 FIGURES: dict[str, Callable[[Material], Figure]] = {
-    "curves": curves,
-    "final": final,
-    "depth": depth,
-    "peek-bias": peek_bias,
-    "confusion": confusion,
-    "per-class": per_class,
-    "hardest": hardest,
+    "curves": curves.curves,
+    "final": rows.final,
+    "depth": depth.depth,
+    "peek-bias": rows.peek_bias,
+    "confusion": classes.confusion,
+    "per-class": classes.per_class,
+    "hardest": hardest.hardest,
 }
 
 
@@ -114,5 +110,9 @@ def _check(kinds: list[str]) -> None:
 def _draw(material: Material, kind: str) -> Figure:
     if not material.arms:
         raise NothingToDraw("no runs that count")
-    with look():
-        return FIGURES[kind](material)
+    with look.look():
+        drawn = FIGURES[kind](material)
+        # laid out once: a second layout starts from the first and ends elsewhere, and each `encode` would have its own
+        drawn.draw_without_rendering()
+        drawn.set_layout_engine("none")
+    return drawn

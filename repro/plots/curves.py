@@ -6,14 +6,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from repro.plots.look import FAINT, INK, arm_look, bare, beside, sheet
+from repro.plots.look import FAINT, INK, arm_look, bare, beside, legend_width, sheet
 from repro.plots.material import Material, family
 from repro.spec import Arm
 
 TRAIN_DASHES = (0, (3.5, 1.6))
 FEW = 12  # with at most so many evaluations each is marked
+MARKS = 8  # along a longer curve whose colour another arm has too
 ONE_PANEL = 4  # arms beyond which each kind of network gets its own panel
 
 
@@ -32,7 +33,12 @@ def curves(material: Material) -> Figure:
     ]
     if diverged:
         notes.insert(1, "Thin lines that end in a cross: runs that diverged, in neither mean nor band.")
-    width = 8.6 if len(panels) == 1 else 2.6 + 3.9 * len(panels)
+    handles = [_handle(material, arm) for arm in material.arms]
+    handles += [
+        Line2D([], [], color=INK, label="test error"),
+        Line2D([], [], color=INK, linestyle=TRAIN_DASHES, linewidth=1.0, label="training error"),
+    ]
+    width = (6.0 if len(panels) == 1 else 3.9 * len(panels)) + legend_width([str(h.get_label()) for h in handles])
     figure = sheet(material, "Training and test error by iteration", notes, width, 3.9)
     all_axes: list[Axes] = list(figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0])
     shown: list[pd.DataFrame] = []
@@ -43,17 +49,15 @@ def curves(material: Material) -> Figure:
             shown += _draw_arm(axes, material, arm)
         axes.set_title(name if len(panels) > 1 else "", loc="left")
         axes.set_xlabel("iteration")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:g}k" if x >= 10_000 else f"{x:,.0f}"))
         bare(axes, "y")
     end = max(recipe.schedule.iterations for recipe in (material.recipes[arm.name] for arm in material.arms))
-    all_axes[0].set_xlim(0, end)
+    all_axes[0].set_xlim(0, 1.015 * end)
+    all_axes[0].xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: f"{x / 1000:g}k" if x and end > 5000 else f"{x:g}")
+    )
     all_axes[0].set_ylim(*y_range(shown, end))
+    all_axes[0].yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     all_axes[0].set_ylabel("error (%)")
-    handles = [_handle(material, arm) for arm in material.arms]
-    handles += [
-        Line2D([], [], color=INK, label="test error"),
-        Line2D([], [], color=INK, linestyle=TRAIN_DASHES, linewidth=1.0, label="training error"),
-    ]
     beside(all_axes[-1], handles)
     return figure
 
@@ -63,7 +67,7 @@ def _draw_arm(axes: Axes, material: Material, arm: Arm) -> list[pd.DataFrame]:
     style = arm_look(material, arm)
     drawn = []
     by_seed = material.metrics(arm, "done")
-    for kind, dashes, width in (("train", TRAIN_DASHES, 1.0), ("test", style.dashes, 1.5)):
+    for kind, dashes, width in (("train", TRAIN_DASHES, 1.0), ("test", "-", 1.5)):
         if not by_seed:
             break
         errors = pd.DataFrame({seed: error(rows, kind) for seed, rows in by_seed.items()})
@@ -74,7 +78,8 @@ def _draw_arm(axes: Axes, material: Material, arm: Arm) -> list[pd.DataFrame]:
             color=style.colour,
             linestyle=dashes,
             linewidth=width,
-            marker=style.marker if len(over_seeds) <= FEW else "",
+            marker=_marker(material, arm),
+            markevery=1 if len(over_seeds) <= FEW else len(over_seeds) // MARKS,
             markersize=4 if kind == "test" else 3,
             zorder=3,
             gid=f"{kind}:{arm.name}",
@@ -110,16 +115,24 @@ def y_range(curves: list[pd.DataFrame], end: int) -> tuple[float, float]:
     """
     if not curves:
         return 0, 100
-    late = max(float(curve["high"][curve.index >= end / 2].max()) for curve in curves)
+    late = max(float(curve["high"][curve.index > end / 2].max()) for curve in curves)
     lowest = min(float(curve["low"].min()) for curve in curves)
     highest = max(float(curve["high"].max()) for curve in curves)
-    top = highest if highest <= 1.6 * late else late * 1.15
+    top = highest if highest <= 1.6 * late else late * 1.5
     step = 5 if top <= 50 else 10
     bottom = 0 if lowest < 0.5 * top else step * floor((lowest - 1) / step)
     return bottom, min(100, step * ceil(top / step))
 
 
+def _marker(material: Material, arm: Arm) -> str:
+    """Marks a short curve's evaluations, and a long one where its colour is another arm's too."""
+    style, recipe = arm_look(material, arm), material.recipes[arm.name]
+    few = recipe.schedule.iterations <= FEW * recipe.evaluate_every
+    return style.marker if style.again or few else ""
+
+
 def _handle(material: Material, arm: Arm) -> Line2D:
     style = arm_look(material, arm)
     n = len(material.runs(arm))
-    return Line2D([], [], color=style.colour, linestyle=style.dashes, linewidth=2.2, label=f"{arm.label} (n = {n})")
+    label = f"{arm.label} (n = {n})"
+    return Line2D([], [], color=style.colour, marker=_marker(material, arm), markersize=5, linewidth=2.2, label=label)

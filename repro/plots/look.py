@@ -11,6 +11,7 @@ import matplotlib.style
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from repro import spec
 from repro.describe import heading
@@ -21,7 +22,6 @@ from repro.spec import Arm
 # dark grey, so that black is left for published numbers
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#4D4D4D")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")  # by place in the spec, so that no colour stands alone
-DASHES = ((0, ()), (0, (6, 1.5)), (0, (3, 1, 1, 1)))  # a further one each time the palette starts again
 INK, FAINT = "#1A1A1A", "#6B6B6B"
 
 TITLE, SUBTITLE, CAPTION = 12.0, 9.5, 7.5  # points
@@ -38,6 +38,7 @@ RC = {
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "butt",  # an interval ends where it ends
     "text.color": INK,
     "axes.labelcolor": INK,
     "grid.color": "#E4E4E4",
@@ -73,14 +74,12 @@ class ArmLook:
 
     colour: str
     marker: str
-    dashes: tuple[int, tuple[float, ...]]
+    again: bool  # an arm before it has its colour: its lines need markers too
 
 
 def arm_look(material: Material, arm: Arm) -> ArmLook:
     place = material.position(arm)
-    return ArmLook(
-        PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], DASHES[place // len(PALETTE) % len(DASHES)]
-    )
+    return ArmLook(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], place >= len(PALETTE))
 
 
 def sheet(material: Material, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
@@ -94,7 +93,7 @@ def sheet(material: Material, subtitle: str, notes: list[str], width: float, hei
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
     texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]
     caption = [line for note in notes for line in _lines(note, width, CAPTION)]
-    above = sum(size * 1.5 * POINT for _, size, _, _ in texts) + 2 * MARGIN
+    above = sum(size * 1.5 * POINT for _, size, _, _ in texts) + 1.3 * MARGIN
     below = len(caption) * CAPTION * 1.45 * POINT + 1.5 * MARGIN
     whole = height + above + below
     figure = Figure(figsize=(width, whole), layout="constrained")
@@ -112,9 +111,14 @@ def sheet(material: Material, subtitle: str, notes: list[str], width: float, hei
     return figure
 
 
-def beside(axes: Axes, handles: list[object], **options: object) -> None:
+def beside(axes: Axes, handles: list[Line2D]) -> None:
     """A legend to the right of the axes, clear of the data."""
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, **options)  # type: ignore[arg-type]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+
+
+def legend_width(labels: list[str]) -> float:
+    """Inches that a legend `beside` the axes takes."""
+    return 0.75 + 0.075 * max((len(label) for label in labels), default=0)
 
 
 def bare(axes: Axes, grid: str) -> None:

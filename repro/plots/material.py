@@ -118,6 +118,9 @@ class Material:
                 labels = label if labels is None else labels
                 if not np.array_equal(label, labels) or top1.shape != label.shape:
                     raise UserError(f"{path} is about other test images than the runs before it")
+                classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
+                if max(top1.max(initial=0), label.max(initial=0)) >= classes:
+                    raise UserError(f"{path} has a class beyond the {classes} of {self.dataset}")
                 answers.append(Answers(arm.name, int(seed), top1))
         if labels is None or not len(labels):
             raise NothingToDraw("no predictions.npz of a run that was done")

@@ -5,10 +5,11 @@ Disk is the interface: the view is a folder like any root, so tables and figures
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from repro import records, spec
 
@@ -22,15 +23,16 @@ def scales(root: Path) -> list[str]:
 
 
 @contextmanager
-def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, str], list[str]]]]:
+def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, str], tuple[str, ...]]]]:
     """The root to read instead, and (experiment, scale) -> the folders left out, from `root`, with slashes."""
     kept: list[Path] = []
-    left_out: dict[tuple[str, str], list[str]] = {}
+    left_out: dict[tuple[str, str], tuple[str, ...]] = {}
     for scale in scales(root):
         for row in records.load(root, scale=scale).to_dict("records"):
             folder = folder_of(root, row).relative_to(root)
             if row["dirty"]:
-                left_out.setdefault((row["experiment"], scale), []).append(folder.as_posix())
+                key = (row["experiment"], scale)
+                left_out[key] = (*left_out.get(key, ()), folder.as_posix())
             else:
                 kept.append(folder)
     if not left_out:
@@ -47,7 +49,7 @@ def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, str], list[str]]]]:
         yield other, left_out
 
 
-def folder_of(root: Path, row: dict[str, object]) -> Path:
+def folder_of(root: Path, row: Mapping[Any, Any]) -> Path:
     """The folder of a row of `records.load`."""
-    base = records.results_folder(root, str(row["scale"]))
+    base = records.results_folder(root, row["scale"])
     return base / str(row["experiment"]) / str(row["arm"]) / f"seed-{row['seed']}"

@@ -3,7 +3,9 @@
 A text is a tuple of inlines; a plain `str` is escaped by whoever writes it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Badge:
-    """A verdict; `kind` chooses its colour."""
+    """A verdict; its kind, "good", "bad", "open" or "none", chooses the colour."""
 
     text: str
     kind: str
@@ -68,22 +70,22 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of a row names it. `numeric`: the columns after the first hold numbers."""
+    """The first cell of a row names it. `kind` decides the layout; all but prose can be sorted on the page."""
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    numeric: bool = False
+    kind: Literal["prose", "numbers", "claims", "runs"] = "prose"
     anchor: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """`path`: from the root, with slashes; `svg`: the file's whole content."""
+    """`path`: from the root, with slashes; `svg()`: the file's whole content, encoded only where it is wanted."""
 
     path: str
     alt: str
-    svg: bytes
+    svg: Callable[[], bytes]
 
 
 @dataclass(frozen=True)

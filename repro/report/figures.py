@@ -1,11 +1,11 @@
 """The report's figures as SVG files: which there are, where they lie, and what they were drawn from.
 
-The bytes of an SVG depend on matplotlib's version and on fonts, so nothing compares them across machines: each file ends
-with a stamp, the digest of the spec and the records that it was drawn from, and that is what a check holds it against.
+The bytes of an SVG depend on matplotlib's version and on fonts, so nothing compares them across machines: each file
+ends with a stamp, the digest of the spec and the records it was drawn from, and that is what a check looks at.
 """
 
-import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,10 +38,16 @@ def pictures(root: Path, name: str, scale: str, digest: str, draw: Draw) -> tupl
     folder = f"{FOLDER}/{records.results_folder(Path(), scale).joinpath(name).relative_to('results').as_posix()}"
     where = "" if scale == spec.FULL else f", at {scale} of the schedule"
     return tuple(
-        Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", _svg(figure) + stamp(digest))
+        Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", partial(_encoded, figure, digest))
         for kind, figure in drawn
         if figure is not None
     )
+
+
+def _encoded(figure: "Figure", digest: str) -> bytes:
+    from repro import plots
+
+    return plots.encode(figure, "svg") + stamp(digest)
 
 
 def stamp(digest: str) -> bytes:
@@ -53,15 +59,3 @@ def repro_plots(root: Path, name: str, scale: str, kind: str) -> "Figure | None"
     from repro import plots
 
     return plots.figure(root, name, scale, kind)
-
-
-def _svg(figure: "Figure") -> bytes:
-    """No date, no version, no random ids: the same figure gives the same bytes."""
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    content = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "repro"}):
-        figure.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    return content.getvalue()

@@ -1,8 +1,7 @@
 """results/ and experiments/ -> what the report is about, each experiment at each scale. Stays out: wording."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +55,7 @@ class Part:
 class Report:
     full: tuple[Part, ...]  # every experiment, with runs or without
     reduced: tuple[Part, ...]  # those with runs, the largest scale first
+    left_out: tuple[str, ...]  # folders of all runs that were trained on uncommitted changes
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -68,11 +68,48 @@ class Report:
 
 def gather(root: Path, draw: figures.Draw) -> Report:
     """Read everything, and draw the figures. UserError for a wrong spec or a damaged record."""
+    parts = []
     with clean.view(root) as (seen, left_out):
-        parts = {
-            scale: [_part(seen, name, scale, tuple(left_out.get((name, scale), [])), draw) for name in spec.names(root)]
-            for scale in clean.scales(root)
-            if scale == spec.FULL or _any_runs(seen, scale)
-        }
-    full, *reduced = parts.values()
-    return Report(tuple(full), tuple(part for scale in reduced for part in scale if part is not None))
+        for scale in clean.scales(root):
+            for name in spec.names(root):
+                runs = records.load(seen, [name], scale)
+                if scale == spec.FULL or len(runs):
+                    parts.append(_part(seen, name, scale, runs, left_out.get((name, scale), ()), draw))
+    return Report(
+        full=tuple(part for part in parts if part.full),
+        reduced=tuple(part for part in parts if not part.full),
+        left_out=tuple(folder for folders in left_out.values() for folder in folders),
+    )
+
+
+def _part(root: Path, name: str, scale: str, runs: pd.DataFrame, left_out: tuple[str, ...], draw: figures.Draw) -> Part:
+    experiment = spec.load(name, root)
+    digest = _digest(_inputs(root, name, runs))
+    return Part(
+        experiment=experiment,
+        scale=scale,
+        summary=summarise(root, name, scale),
+        judged=tuple(judge(experiment, runs, scale)),
+        runs=runs,
+        left_out=left_out,
+        pictures=figures.pictures(root, name, scale, digest, draw) if len(records.counted(runs)) else (),
+        digest=digest,
+    )
+
+
+def _inputs(root: Path, name: str, runs: pd.DataFrame) -> Iterator[bytes]:
+    """The spec and each record's files with their names; text as git may store it, with either end of line."""
+    paths = [root / "experiments" / f"{name}.toml"]
+    for row in runs.to_dict("records"):
+        paths += [clean.folder_of(root, row) / file for file in clean.FILES]
+    for path in paths:
+        if path.is_file():
+            content = path.read_bytes()
+            yield path.relative_to(root).as_posix().encode()
+            yield content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n")
+
+
+def _digest(contents: Iterable[bytes]) -> str:
+    """Sixteen hex digits, of each content's own hash, so that none can run into the next."""
+    each = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.sha256(each).hexdigest()[:16]

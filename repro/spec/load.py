@@ -15,7 +15,22 @@ from pydantic import ValidationError
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Frozen, Published, Recipe
+from repro.spec.schema import (
+    Adam,
+    Arm,
+    Claim,
+    Cost,
+    Deviation,
+    Experiment,
+    Frozen,
+    Published,
+    Recipe,
+    ResNetCifar,
+    Schedule,
+    Sgd,
+    Vgg,
+    Warmup,
+)
 
 ARM_KEYS = ("name", "label", "published", "demo")
 TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "deviation", "cost")
@@ -91,13 +106,15 @@ class _Reader:
     def _recipe(self, layers: list[tuple[str, Table]]) -> Recipe:
         merged: Table = {}
         for _, layer in layers:
-            merged = overlay(merged, layer)
+            merged = overlay(_without_other_unit(merged, layer), layer)
         schedule = merged.get("schedule")
         if isinstance(schedule, dict) and "epochs" in schedule:
             if "iterations" in schedule:
                 self._fail("schedule: say epochs or iterations, not both")
             merged = merged | {"schedule": self._in_iterations(schedule, merged)}
         recipe = self._model(Recipe, merged, layers)
+        if recipe.dataset in catalog.BUILT_IN:
+            self._train_images(recipe)
         if recipe.image_size is None:
             recipe = recipe.model_copy(update={"image_size": self._native_size(recipe.dataset)})
         return recipe
@@ -109,14 +126,25 @@ class _Reader:
 
     def _in_iterations(self, schedule: Table, merged: Table) -> Table:
         """A schedule counted in epochs (`epochs`, `drops`), counted in iterations."""
-        counts = [schedule["epochs"], *schedule.get("drops", [])]
-        if not all(isinstance(count, int) and count > 0 for count in counts):
-            self._fail(f"schedule: epochs and drops must be whole numbers above 0, not {counts}")
+        epochs, drops = schedule["epochs"], schedule.get("drops", [])
+        counts = [epochs, *drops] if isinstance(drops, list) else [epochs, drops]
+        if not isinstance(drops, list) or not all(type(count) is int and count > 0 for count in counts):
+            self._fail(
+                f"schedule: epochs and drops (a list) must be whole numbers above 0, not {epochs!r} and {drops!r}"
+            )
         rest = {key: value for key, value in schedule.items() if key not in ("epochs", "drops")}
         # a stand-in schedule: only the data set, split and batch decide how long an epoch is
         recipe = self._model(Recipe, merged | {"schedule": {"iterations": 1}}, "[base]")
-        end, *drops = (in_iterations(recipe, count) for count in counts)
-        return rest | {"iterations": end, "drops": drops}
+        self._train_images(recipe)
+        end, *after = (in_iterations(recipe, count) for count in counts)
+        return rest | {"iterations": end, "drops": after}
+
+    def _train_images(self, recipe: Recipe) -> None:
+        """Fail where the split asks for more images than there are."""
+        try:
+            train_images(recipe)
+        except UserError as error:
+            self._fail(str(error))
 
     def _table(self, key: str) -> Table:
         value = self.tables.get(key)
@@ -143,6 +171,16 @@ class _Reader:
 
     def _fail(self, message: str) -> NoReturn:
         raise UserError(f"{self.path}: {message}")
+
+
+def _without_other_unit(below: Table, above: Table) -> Table:
+    """`below`, its schedule without what is counted in the unit that `above` does not count in."""
+    under, over = below.get("schedule"), above.get("schedule")
+    if isinstance(under, dict) and isinstance(over, dict):
+        for unit, other in (("epochs", "iterations"), ("iterations", "epochs")):
+            if unit in over and other not in over and other in under:
+                return below | {"schedule": {k: v for k, v in under.items() if k not in (other, "drops", "warmup")}}
+    return below
 
 
 def overlay(below: Table, above: Table) -> Table:
@@ -192,7 +230,7 @@ def _explain(error: ValidationError, model: type[Frozen], where: "str | list[tup
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
-            yield f"{place}: unknown key {key!r} (value {value!r}){_nearest(key, list(model.model_fields))}"
+            yield f"{place}: unknown key {key!r} (value {value!r}){_nearest(key, _allowed(model, fault['loc']))}"
         elif fault["type"] == "missing":
             yield f"{place}: {key!r} is missing"
         elif fault["type"] == "value_error" and isinstance(value, dict | tuple | Frozen):
@@ -200,6 +238,15 @@ def _explain(error: ValidationError, model: type[Frozen], where: "str | list[tup
         else:
             message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
             yield f"{place}: {key} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
+    """The keys of the table that the last of `location` stands in; at the top of a recipe also an arm's own."""
+    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup}
+    kinds |= {"resnet-cifar": ResNetCifar, "vgg": Vgg, "sgd": Sgd, "adam": Adam}
+    for part in location[:-1]:
+        model = kinds.get(str(part), model)
+    return [*model.model_fields, *(ARM_KEYS if model is Recipe else ())]
 
 
 def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:

@@ -14,9 +14,22 @@ from repro import records, spec
 from repro.tables.compare import compare
 from repro.tables.formats import FORMATS
 from repro.tables.sheets import VIEWS, Block, Sheet
-from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise
+from repro.tables.summary import ArmRow, ClaimRow, Summary, places, run_remarks, summarise
 
-__all__ = ["FORMATS", "VIEWS", "ArmRow", "Block", "ClaimRow", "Sheet", "Summary", "compare", "render", "summarise"]
+__all__ = [
+    "FORMATS",
+    "VIEWS",
+    "ArmRow",
+    "Block",
+    "ClaimRow",
+    "Sheet",
+    "Summary",
+    "compare",
+    "places",
+    "render",
+    "run_remarks",
+    "summarise",
+]
 
 
 def render(root: Path, names: list[str], scale: str, form: str, width: int = 100, view: str = "arms") -> str:

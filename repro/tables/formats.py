@@ -50,9 +50,14 @@ def _line(console: Console, line: str, style: str = "") -> None:
 
 
 def _rich(sheet: Sheet) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for i, column in enumerate(sheet.columns):
-        table.add_column(column, justify="left" if i == 0 or column == "verdict" else "right", no_wrap=i > 1)
+        table.add_column(
+            column,
+            justify="left" if i == 0 or column == "verdict" else "right",
+            no_wrap=i > 1 or column == "published",
+            overflow="fold",
+        )
     for row in sheet.cells:
         table.add_row(*(Text(cell, style=COLOURS.get(cell.split(",")[0].split(" (")[0], "")) for cell in row))
     return table

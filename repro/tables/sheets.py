@@ -71,14 +71,13 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
     published = "" if row.published is None else f"{row.published:.2f}"
     if row.published_sd is not None:
         published += f" ± {row.published_sd:.2f}"
-    ours = "no runs"
+    ours = [f"{row.diverged} of {row.n + row.diverged} diverged"] if row.diverged else []
     if row.mean is not None:
-        ours = f"{row.mean:.2f}" + (f" ± {row.sd:.2f}" if row.sd is not None else "") + f" (n = {row.n})"
-        ours += f", {row.diverged} diverged" if row.diverged else ""
+        ours.insert(0, f"{row.mean:.2f}" + (f" ± {row.sd:.2f}" if row.sd is not None else "") + f" (n = {row.n})")
     return (
         row.label,
         published + (" *" if row.published_note else ""),
-        ours,
+        ", ".join(ours) or "no runs",
         "" if row.best is None else f"{row.best:.2f}",
         "" if row.peek_bias is None else f"{row.peek_bias:+.2f}",
         "" if row.parameters is None else _millions(row.parameters),

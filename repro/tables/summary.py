@@ -1,6 +1,7 @@
 """An experiment at one scale in numbers: an arm a row, a claim a row, and what must be said below them."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from repro.spec import Arm, Experiment, Published
 
 @dataclass(frozen=True)
 class ArmRow:
-    """An arm's numbers over the runs that count. Errors in %, peek bias in points, seconds a run; None = not known."""
+    """An arm's numbers over the `n` runs that reached their end. Errors in %, peek bias in points, seconds a run.
+
+    Diverged runs are results and counted, but their error is chance's and in no mean. None = not known.
+    """
 
     arm: str
     label: str
@@ -98,21 +102,22 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
 
 def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRow:
     published = arm.published if compared else None
+    done = runs[runs.status == "done"]
     return ArmRow(
         arm=arm.name,
         label=arm.label,
         published=published.test_error if published else None,
         published_sd=published.sd if published else None,
         published_note=_published_note(published) if published else "",
-        n=len(runs),
-        mean=_mean(runs.test_error),
-        sd=float(runs.test_error.std(ddof=1)) if len(runs) > 1 else None,
-        best=_mean(runs.best_test_error),
-        peek_bias=_mean(runs.peek_bias),
+        n=len(done),
+        mean=_mean(done.test_error),
+        sd=float(done.test_error.std(ddof=1)) if len(done) > 1 else None,
+        best=_mean(done.best_test_error),
+        peek_bias=_mean(done.peek_bias),
         parameters=int(runs.parameters.iloc[0]) if len(runs) else None,
         iterations=iterations,
         seconds=_mean(runs.wall_seconds),
-        diverged=int((runs.status == "diverged").sum()),
+        diverged=len(runs) - len(done),
     )
 
 
@@ -168,20 +173,34 @@ def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, 
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
             remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
-    for run in frame.to_dict("records"):
-        name = f"{run['arm']} seed {run['seed']}"
-        if run["stale"]:
-            remarks.append(f"{name} is stale, not counted: {run['stale']}")
-        elif run["status"] == "diverged":
-            remarks.append(f"{name} diverged at iteration {run['iteration']}; counted with the error it ended at")
-        elif run["status"] not in records.FINISHED:
-            remarks.append(f"{name} is unfinished, not counted: {run['status']} at iteration {run['iteration']}")
+    remarks += run_remarks(frame, lambda arm: arm)
     if dirty := int(counts.dirty.sum()):
         remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
-    places = Counter(zip(counts.hardware, counts.precision, counts.threads, strict=True))
-    for (hardware, precision, threads), runs in places.items():
-        remarks.append(f"{runs} runs on {hardware}, {precision}, threads a run: {threads}")
+    remarks += places(counts)
     return remarks
+
+
+def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+    """A line a run that is stale, diverged or unfinished; `name` gives an arm's."""
+    told = []
+    for run in frame.to_dict("records"):
+        who = f"{name(run['arm'])} seed {run['seed']}"
+        if run["stale"]:
+            told.append(f"{who} is stale, not counted: {run['stale']}")
+        elif run["status"] == "diverged":
+            told.append(f"{who} diverged at iteration {run['iteration']:,}: it counts as diverged, and is in no mean")
+        elif run["status"] not in records.FINISHED:
+            told.append(f"{who} is unfinished, not counted: {run['status']} at iteration {run['iteration']:,}")
+    return told
+
+
+def places(counts: pd.DataFrame) -> list[str]:
+    """How many runs were trained on what, at which precision, with how many threads."""
+    found = Counter(zip(counts.hardware, counts.precision, counts.threads, strict=True))
+    return [
+        f"{runs} run{'s' * (runs != 1)} on {hardware}, {precision}, processor threads a run: {threads}"
+        for (hardware, precision, threads), runs in sorted(found.items())
+    ]
 
 
 def _of(arms: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,26 +14,37 @@ from repro.plots.material import Material, differs
 from repro.spec import Arm, Published
 from repro.stats import Estimate, estimate
 
-SEEDS, MEAN, PUBLISHED = -0.2, 0.05, 0.3  # rows apart from the arm's own line, so that no mark hides another
-NOTE = "Dots: seeds, in order from top to bottom. Bar: mean and 95% t-interval over seeds (none for one seed)."
+SEEDS, MEAN, PUBLISHED = -0.22, 0.05, 0.31  # rows apart from the arm's own line, so that no mark hides another
+OURS_COLUMN, PUBLISHED_COLUMN = 10, 125  # points to the right of the axes
+NOTE = "Small marks: seeds, in order from top to bottom. Bar: mean and 95% t-interval over seeds (none for one seed)."
 
 
 def final(material: Material) -> Figure:
     """Test error after the last iteration, beside the published number at full scale."""
     notes = [NOTE]
     shown = [number for arm in material.arms if (number := material.published(arm))]
+    beyond = _beyond(material, shown)
     if any(differs(number) for number in shown):
-        notes.append("Hollow: a published number from another protocol, selection or data set; not comparable.")
+        notes.append(
+            "Hollow: a published number from another protocol, selection or data set; not comparable as it stands."
+        )
+    if beyond:
+        notes.append("Triangle at the edge: a published number far beyond the axis; its value stands on the right.")
     figure, axes = _rows(material, "test_error", "Final test error by arm", notes, _mean_sd)
     for row, arm in enumerate(material.arms):
         if number := material.published(arm):
-            axes.plot([number.test_error], [row + PUBLISHED], **published_mark(number), gid=f"published:{arm.name}")
-            _beside_row(axes, 1.29, row, _published_text(number))
+            _beside_row(axes, PUBLISHED_COLUMN, row, _published_text(number))
+            if number not in beyond:
+                axes.plot([number.test_error], [row + PUBLISHED], **published_mark(number), gid=f"published:{arm.name}")
+    axes.set_xlim(max(0.0, axes.get_xlim()[0]), axes.get_xlim()[1])
+    for row, arm in enumerate(material.arms):
+        if (number := material.published(arm)) and number in beyond:
+            left = number.test_error < axes.get_xlim()[0]
+            mark = published_mark(number) | {"marker": "<" if left else ">", "clip_on": False}
+            axes.plot([axes.get_xlim()[0 if left else 1]], [row + PUBLISHED], **mark, gid=f"beyond:{arm.name}")
     axes.set_xlabel("test error after the last iteration (%)")
-    _, high = axes.get_xlim()
-    axes.set_xlim(max(0.0, axes.get_xlim()[0]), high)
     if shown:
-        _beside_row(axes, 1.29, -0.75, "published", weight="bold")
+        _beside_row(axes, PUBLISHED_COLUMN, -0.75, "published", weight="bold")
     _legend(axes, shown)
     return figure
 
@@ -53,8 +65,15 @@ def _rows(
     """A row an arm of one column of `records.load`; diverged runs as crosses, in neither mean nor interval."""
     lost = material.counts[material.counts.status == "diverged"]
     if len(lost):
-        notes = [*notes, "Crosses at the edge: runs that diverged, with their value; no mean or interval is drawn."]
-    figure = sheet(material, subtitle, [*notes, material.sizes()], 8.6, 1.2 + 0.48 * len(material.arms))
+        notes = [
+            *notes,
+            "Crosses at the edge: runs that diverged, with their value; such an arm has no mean or interval.",
+        ]
+    labels = 0.075 * max(len(arm.label) for arm in material.arms)  # inches
+    columns = 3.0 if any(material.published(arm) for arm in material.arms) else 1.8
+    figure = sheet(
+        material, subtitle, [*notes, material.sizes()], labels + 4.8 + columns, 1.2 + 0.52 * len(material.arms)
+    )
     axes = figure.subplots()
     for row, arm in enumerate(material.arms):
         style = arm_look(material, arm)
@@ -63,11 +82,11 @@ def _rows(
         if len(done) and not len(material.runs(arm, "diverged")):
             ours = estimate(done[column])
             _mean(axes, ours, row + MEAN, style.colour, arm)
-            _beside_row(axes, 1.02, row, words(ours))
+            _beside_row(axes, OURS_COLUMN, row, words(ours))
         else:
             count = len(material.runs(arm, "diverged"))
-            _beside_row(axes, 1.02, row, f"{count} of {len(material.runs(arm))} diverged")
-    _beside_row(axes, 1.02, -0.75, "ours: mean ± sd (n)", weight="bold")
+            _beside_row(axes, OURS_COLUMN, row, f"{count} of {len(material.runs(arm))} diverged")
+    _beside_row(axes, OURS_COLUMN, -0.75, "ours: mean ± sd (n)", weight="bold")
     axes.set_ylim(len(material.arms) - 0.4, -0.5)
     axes.set_yticks(range(len(material.arms)), [arm.label for arm in material.arms])
     axes.tick_params(axis="y", length=0)
@@ -76,6 +95,16 @@ def _rows(
         axes.axhline(row - 0.47, color="#E4E4E4", linewidth=0.7, zorder=0)
     _crosses(axes, material, column)
     return figure, axes
+
+
+def _beyond(material: Material, published: list[Published]) -> list[Published]:
+    """Numbers that are not comparable and so far from ours that drawing them to scale would squeeze ours."""
+    ours = material.counts.test_error[material.counts.status == "done"]
+    if not len(ours):
+        return []
+    reach = max(ours.max() - ours.min(), 0.25 * ours.mean())
+    low, high = ours.min() - reach, ours.max() + reach
+    return [number for number in published if differs(number) and not low <= number.test_error <= high]
 
 
 def _seeds(axes: Axes, values: pd.Series, row: int, **style: str) -> None:
@@ -89,7 +118,7 @@ def _mean(axes: Axes, ours: Estimate, height: float, colour: str, arm: Arm) -> N
         ends = [ours.interval.low, ours.interval.high]
         axes.plot(ends, [height] * 2, color=colour, linewidth=2, zorder=3, gid=f"interval:{arm.name}")
     axes.plot(
-        [ours.mean], [height], "|", color=colour, markersize=12, markeredgewidth=2.6, zorder=4, gid=f"mean:{arm.name}"
+        [ours.mean], [height], "|", color=colour, markersize=8, markeredgewidth=2.6, zorder=4, gid=f"mean:{arm.name}"
     )
 
 
@@ -101,21 +130,22 @@ def _crosses(axes: Axes, material: Material, column: str) -> None:
         if not len(lost):
             continue
         axes.plot(
-            [side],
+            [0.99 if side else 0.01],
             [row + MEAN],
             "x",
             color=arm_look(material, arm).colour,
             transform=axes.get_yaxis_transform(),
             clip_on=False,
+            linestyle="none",
             markersize=7,
             markeredgewidth=2,
             gid=f"diverged:{arm.name}",
         )
         axes.annotate(
-            ", ".join(f"{value:.2f}" for value in lost),
+            ", ".join(f"{value:.2f}" for value in lost).replace("-", "\u2212"),
             (side, row + MEAN),
             xycoords=axes.get_yaxis_transform(),
-            xytext=(-8 if side else 8, 0),
+            xytext=(-11 if side else 11, 0),
             textcoords="offset points",
             ha="right" if side else "left",
             va="center",
@@ -123,9 +153,19 @@ def _crosses(axes: Axes, material: Material, column: str) -> None:
         )
 
 
-def _beside_row(axes: Axes, x: float, row: float, text: str, **style: str) -> None:
-    """A word to the right of the axes, `x` in shares of their width."""
-    axes.text(x, row + MEAN, text, transform=axes.get_yaxis_transform(), va="center", size=8.5, **style)  # type: ignore[arg-type]
+def _beside_row(axes: Axes, points: float, row: float, text: str, weight: str = "normal") -> None:
+    """A word to the right of the axes, so many points from their edge."""
+    axes.annotate(
+        text,
+        (1, row + MEAN),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(points, 0),
+        textcoords="offset points",
+        va="center",
+        size=8.5,
+        weight=weight,
+        annotation_clip=False,
+    )
 
 
 def _mean_sd(ours: Estimate) -> str:
@@ -133,7 +173,7 @@ def _mean_sd(ours: Estimate) -> str:
 
 
 def _mean_points(ours: Estimate) -> str:
-    return f"{ours.mean:+.2f}" + ("" if ours.sd is None else f" ± {ours.sd:.2f}") + f" (n = {ours.n})"
+    return f"{ours.mean:+.2f}".replace("-", "\u2212") + _mean_sd(ours).removeprefix(f"{ours.mean:.2f}")
 
 
 def _published_text(number: Published) -> str:
@@ -145,10 +185,10 @@ class _Mark:
     """One mark of the legend."""
 
     label: str
-    style: dict[str, object]
+    style: dict[str, Any]
 
 
-def published_mark(number: Published) -> dict[str, object]:
+def published_mark(number: Published) -> dict[str, Any]:
     """A black diamond, hollow where the number is not comparable."""
     return {
         "marker": "D",
@@ -161,13 +201,13 @@ def published_mark(number: Published) -> dict[str, object]:
 
 
 def _legend(axes: Axes, published: list[Published]) -> None:
-    """Below the axes, in one line."""
+    """Above the axes, clear of the rows."""
     marks = [
         _Mark("a seed", {"marker": "o", "linestyle": "none", "color": INK, "alpha": 0.75, "markersize": 4.5}),
         _Mark("mean, 95% interval", {"marker": "|", "color": INK, "markersize": 10, "markeredgewidth": 2}),
     ]
     for hollow in (False, True):
         if number := next((n for n in published if differs(n) == hollow), None):
-            marks.append(_Mark("published" + ", not comparable" * hollow, published_mark(number)))
-    handles = [Line2D([], [], label=mark.label, **mark.style) for mark in marks]  # type: ignore[arg-type]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -48 / 72), ncols=4)
+            marks.append(_Mark("published" + ", other protocol or data" * hollow, published_mark(number)))
+    handles = [Line2D([], [], label=mark.label, **mark.style) for mark in marks]
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, columnspacing=1.5)

@@ -1,0 +1,96 @@
+"""results/ and experiments/ -> REPORT.md with its figures, and one self-contained page. Imports no torch.
+
+| file | what it does |
+|---|---|
+| `clean.py` | the runs to report on: not the demo, not those trained on uncommitted changes |
+| `gather.py` | reads them: each experiment at each scale, judged |
+| `figures.py` | the figures' files and their stamps |
+| `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
+| `content.py` | the sections, as a document |
+| `document.py` | what a document is made of |
+| `text.py`, `page.py`, `template.py` | a document as Markdown; as a page |
+
+The same records give the same bytes: no date, no path of a machine. What cannot be the same everywhere, the figures'
+bytes, is checked by a digest of what they were drawn from (`figures.py`). REPORT.md carries the digest of everything it
+was made from, so that no change of a record goes unnoticed that no rounded number shows.
+"""
+
+from itertools import zip_longest
+from pathlib import Path
+
+from repro.errors import UserError
+from repro.files import write_atomically
+from repro.report import content, figures
+from repro.report.gather import Report, gather
+from repro.report.page import as_page
+from repro.report.text import as_markdown
+
+__all__ = ["check", "html", "markdown", "write"]
+
+NAME = "REPORT.md"
+Draw = figures.Draw
+
+
+def markdown(root: Path, draw: Draw = figures.repro_plots) -> str:
+    """REPORT.md's whole text. UserError for a wrong spec or a damaged record."""
+    return _markdown(gather(root, draw))
+
+
+def html(root: Path, draw: Draw = figures.repro_plots) -> str:
+    """One page that needs nothing else, not even a network."""
+    return as_page(content.blocks(gather(root, draw)))
+
+
+def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
+    """Write REPORT.md and its figures; the files that were not so already."""
+    changed = []
+    for path, expected in _files(root, gather(root, draw)).items():
+        if not path.is_file() or path.read_bytes() != expected:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, expected)
+            except OSError as error:
+                raise UserError(f"cannot write {path}: {error.strerror}") from error
+            changed.append(path)
+    return changed
+
+
+def check(root: Path, draw: Draw = figures.repro_plots) -> str:
+    """Why REPORT.md or a figure is not what the records give; "" where all are."""
+    report = gather(root, draw)
+    path = root / NAME
+    if not path.is_file():
+        return f"there is no {NAME}"
+    if difference := _difference(path.read_bytes(), _markdown(report).encode()):
+        return difference
+    for part in report.parts:
+        for picture in part.pictures:
+            figure = root / picture.path
+            if not figure.is_file():
+                return f"there is no {picture.path}"
+            if not figure.read_bytes().endswith(figures.stamp(part.digest)):
+                return f"{picture.path} was drawn from other records"
+    return ""
+
+
+def _markdown(report: Report) -> str:
+    title, _, rest = as_markdown(content.blocks(report)).partition("\n\n")
+    note = (
+        f"<!-- Written by `repro report` from results/ and experiments/, never by hand. Made from {report.digest} -->"
+    )
+    return f"{title}\n\n{note}\n\n{rest}"
+
+
+def _files(root: Path, report: Report) -> dict[Path, bytes]:
+    drawn = {root / picture.path: picture.svg() for part in report.parts for picture in part.pictures}
+    return drawn | {root / NAME: _markdown(report).encode()}  # last: it links to the others
+
+
+def _difference(found: bytes, expected: bytes) -> str:
+    """The first line that differs, in words; "" where none does."""
+    if found == expected:
+        return ""
+    lines = zip_longest(found.splitlines(True), expected.splitlines(True), fillvalue=b"")
+    number, (old, new) = next((i, pair) for i, pair in enumerate(lines, start=1) if pair[0] != pair[1])
+    old_text, new_text = (line.decode(errors="replace").rstrip("\n") or "nothing" for line in (old, new))
+    return f"{NAME} line {number} is {old_text!r}; the records give {new_text!r}"

@@ -1,0 +1,186 @@
+"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Stays out: the rules."""
+
+from dataclasses import dataclass
+
+from repro.judge import Judged, arm_errors
+from repro.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
+from repro.report.gather import Part
+from repro.spec import Claim, Published
+from repro.tables.sheets import claim_cells
+from repro.tables.summary import ClaimRow
+from repro.verdicts import Verdict, words
+
+AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
+COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
+KINDS = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "open", "no verdict": "none"}  # of badges
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A claim of a part with all that is said of it."""
+
+    part: Part
+    judged: Judged
+    row: ClaimRow
+
+    @property
+    def claim(self) -> Claim:
+        return self.judged.claim
+
+    @property
+    def outcome(self) -> str:
+        return self.row.verdict
+
+    @property
+    def verdict(self) -> Text:
+        """At a reduced scale nothing is reproduced: an outcome is about the arms, at that scale."""
+        name = self.outcome if self.part.full else AT_SCALE.get(self.outcome, self.outcome)
+        beside = [self.row.lean] if self.row.lean else []
+        beside += ["different protocol"] if self.row.different_protocol and self.outcome != "no verdict" else []
+        return lines([(Badge(name, KINDS[self.outcome]),), *((word,) for word in beside)])
+
+    @property
+    def says(self) -> str:
+        """The spec's words; away from full scale the arms alone, as the words may hold published numbers."""
+        return self.claim.says if self.part.full else statement(self.part, self.claim)
+
+    @property
+    def sentence(self) -> str:
+        head, rest = self.row.sentence.split(": ", 1)
+        if self.part.full or self.outcome not in AT_SCALE:
+            return f"{head}: {rest}"
+        return f"{AT_SCALE[self.outcome].capitalize()}: {rest}"
+
+
+def spoken(part: Part) -> list[Spoken]:
+    return [Spoken(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
+
+
+def statement(part: Part, claim: Claim) -> str:
+    """What is tested, from the claim's kind and arms."""
+    arms = [part.label(arm) for arm in claim.arms]
+    if claim.kind == "value":
+        published = part.experiment.arm(claim.arms[0]).published
+        assert published  # a spec without it is refused
+        return f"{arms[0]} is within {claim.margin:.2f} points of {published.test_error:.2f} %"
+    if claim.kind == "difference":
+        return f"{arms[0]} has a lower test error than {arms[1]}"
+    if claim.kind == "order":
+        return f"in test error {' < '.join(arms)}"
+    return f"{arms[0]} and {arms[1]} differ by less than {claim.margin:.2f} points"
+
+
+def table(part: Part) -> Table:
+    """A claim a row. Away from full scale: no published number, and the claims with a verdict only."""
+    columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
+    shown = [i for i, column in enumerate(COLUMNS) if column in columns and (part.full or column != "published")]
+    rows = []
+    for said in spoken(part):
+        if part.full or said.outcome != "no verdict":
+            row = _row(said)
+            rows.append(tuple(row[i] for i in shown))
+    where = "" if part.full else f" at {part.scale} of the schedule"
+    return Table(f"Claims of {part.name}{where}", tuple(COLUMNS[i] for i in shown), tuple(rows), "claims")
+
+
+def _row(said: Spoken) -> tuple[Cell, ...]:
+    part, claim = said.part, said.claim
+    _, _, difference, p, holm = claim_cells(said.row)
+    steps: list[Text] = [(_step(step),) for step in said.judged.verdict.steps]
+    where: Text = (Break(), claim.where) if claim.where and part.full else ()
+    return (
+        Cell((said.says, *where)),
+        Cell(said.verdict),
+        Cell(lines([_ours(part, claim, arm) for arm in claim.arms])),
+        Cell(lines([(line,) for line in published(part, claim)])),
+        Cell((difference or NONE,) if not steps else lines(steps), said.row.estimate),
+        Cell((p or NONE,), said.row.p),
+        Cell((holm or NONE,), said.row.p_holm),
+    )
+
+
+def _step(step: Verdict) -> str:
+    if step.estimate is None or step.interval is None:
+        return NONE
+    return f"{words.points(step.estimate)} {words.span(step.interval)} {words.percent(step.interval.level)}"
+
+
+def _ours(part: Part, claim: Claim, name: str) -> Text:
+    """The arm's mean over the seeds that count, leading to its runs."""
+    arm = part.experiment.arm(name)
+    errors = arm_errors(arm, part.counted, set(part.counted.seed), claim.metric)
+    if not errors.runs:
+        return (f"{arm.label}: no runs",)
+    of = " at its best" if claim.metric == "best" else ""
+    return (Link(f"{words.arm(errors)}{of}", f"#{runs_anchor(part, name)}"),)
+
+
+def runs_anchor(part: Part, arm: str) -> str:
+    scale = "" if part.full else f"-{part.scale.replace('/', '-')}"
+    return f"runs-{part.name}{scale}-{arm}"
+
+
+def published(part: Part, claim: Claim) -> list[str]:
+    """The published number of each arm, and the size that the claim names; a mark leads to what bars comparison."""
+    rows = {row.arm: row for row in part.summary.rows}
+    told = [] if claim.size is None else [f"difference {words.points(claim.size)}"]
+    for arm in map(part.experiment.arm, reversed(claim.arms)):
+        if arm.published:
+            name = f"{arm.label}: " if len(claim.arms) > 1 else ""
+            told.insert(0, f"{name}{_number(arm.published)}{' *' if rows[arm.name].published_note else ''}")
+    return told or [NONE]
+
+
+def _number(published: Published) -> str:
+    sd = "" if published.sd is None else f" ± {published.sd:.2f}"
+    return f"{published.test_error:.2f}{sd}" + ("" if published.runs is None else f" (n = {published.runs})")
+
+
+def tested(part: Part) -> Table:
+    """What each claim says and how it is tested, fixed before the runs."""
+    rows = [
+        cells(
+            claim.says,
+            claim.where or NONE,
+            statement(part, claim) + (", seed by seed" if claim.paired else ""),
+            f"{claim.margin:.2f}" if claim.alpha == 0.05 else f"{claim.margin:.2f}, alpha {claim.alpha:g}",
+        )
+        for claim in part.experiment.claims
+    ]
+    return Table(f"What {part.name} tests", ("claim", "where", "tested here", "margin (points)"), tuple(rows))
+
+
+# --- lessons ---------------------------------------------------------------------------------------------------------
+
+
+def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
+    """A line each claim that came to `outcome`: what it says, and its verdict's sentence."""
+    return [
+        (Strong(closed(said.says)), f" {said.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
+        for part in parts
+        for said in spoken(part)
+        if said.outcome == outcome
+    ]
+
+
+def unjudged(part: Part, commands: list[str]) -> Text | None:
+    """How many claims of a part have no verdict, and what would fill it; None where each has one."""
+    count = sum(said.outcome == "no verdict" for said in spoken(part))
+    if not count:
+        return None
+    have = "has" if count == 1 else "have"
+    filled: list[Inline] = [Break(), *(_joined(commands))] if commands else []
+    return (Link(part.name, f"#{part.name}"), f": {count} of {len(part.judged)} claims {have} no verdict yet.", *filled)
+
+
+def _joined(commands: list[str]) -> list[Inline]:
+    joined: list[Inline] = []
+    for command in commands:
+        joined += [*([" and "] if joined else []), Code(command)]
+    return joined
+
+
+def closed(text: str) -> str:
+    """A sentence's start and end."""
+    return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

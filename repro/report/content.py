@@ -1,0 +1,256 @@
+"""The report as a document: its sections, in order, with their words. Stays out: syntax, arithmetic, reading files."""
+
+from collections import Counter
+
+import pandas as pd
+
+from repro.describe import heading
+from repro.durations import duration
+from repro.report import claims, missing, recipe
+from repro.report.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Folded,
+    Heading,
+    Link,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+    cells,
+)
+from repro.report.gather import Part, Report
+from repro.tables import run_remarks
+from repro.tables.sheets import ARM_COLUMNS, arm_cells
+
+TITLE = "Which published claims reproduce"
+LESSONS = {
+    "reproduced": "What holds",
+    "not reproduced": "What does not hold",
+    "inconclusive": "What more seeds would have to decide",
+}
+READING: tuple[Text, ...] = (
+    (
+        "Test error in % of the test images after the last iteration; ours is the mean ± sd over n seeds. A ",
+        Strong("difference"),
+        " is in points of test error, with the interval that decides: ours - published (value) and second - first "
+        "(equivalence) with a 90% interval, worse - better (difference) with a 95% one; an order shows each step.",
+    ),
+    (
+        Strong("p"),
+        " is that of the test for equivalence (value, equivalence: small speaks for the claim), two-sided "
+        "(difference), or the steps' largest (order). Holm's p allows for all claims of the experiment. Verdicts go by "
+        "the intervals.",
+    ),
+    (
+        Strong("Inconclusive"),
+        " says which way the estimate points, consistent or leaning against; one seed gives no verdict. ",
+        Strong("Different protocol"),
+        ": the published number was selected or obtained otherwise than ours. * marks such a number.",
+    ),
+)
+
+
+def blocks(report: Report) -> list[Block]:
+    """The whole report."""
+    body = [*_top(report), *_summary(report), *_lessons(report)]
+    for part in report.full:
+        body += _experiment(part)
+    for i, part in enumerate(report.reduced):
+        if i == 0 or part.scale != report.reduced[i - 1].scale:
+            body += _scale_head(part)
+        body += _reduced(part)
+    return body
+
+
+def _top(report: Report) -> list[Block]:
+    count = sum(len(part.judged) for part in report.full)
+    lead = (
+        f"{_count(count, 'published claim')} about image classifiers in {_count(len(report.full), 'experiment')}, held "
+        "against fresh, seeded runs of the published recipe. Every number of ours is computed from the committed "
+        "records in ",
+        Code("results/"),
+        ", and every published one stands in a spec in ",
+        Code("experiments/"),
+        " with its table and page.",
+    )
+    return [Heading(1, TITLE), Paragraph(lead)]
+
+
+# --- summary ---------------------------------------------------------------------------------------------------------
+
+
+def _summary(report: Report) -> list[Block]:
+    tally = Counter(said.outcome for part in report.full for said in claims.spoken(part))
+    told = ", ".join(f"{tally[outcome]} {outcome}" for outcome in LESSONS)
+    told += f", {tally['no verdict']} without a verdict"
+    body: list[Block] = [Heading(2, "Claims", "claims"), Paragraph((Strong(told), "."))]
+    if report.left_out:
+        count = _count(len(report.left_out), "run")
+        body.append(Paragraph((f"{count} trained on uncommitted changes: left out of everything here.",)))
+    for part in report.full:
+        link = Link(part.name, f"#{part.name}")
+        body.append(Paragraph((Strong(part.experiment.title), " (", link, f"). {part.experiment.source}.")))
+        if part.judged:
+            body.append(claims.table(part))
+        if notes := _published_notes(part, {arm for claim in part.experiment.claims for arm in claim.arms}):
+            body.append(Bullets(notes))
+    return [*body, Heading(3, "How to read the tables"), Bullets(READING)]
+
+
+def _published_notes(part: Part, arms: set[str]) -> tuple[Text, ...]:
+    """What bars the marked numbers from being compared as they stand; arms with the same note together."""
+    noted: dict[str, list[str]] = {}
+    for row in part.summary.rows:
+        if row.published_note and row.arm in arms:
+            noted.setdefault(row.published_note, []).append(row.label)
+    return tuple((f"* {'; '.join(labels)}: {note}",) for note, labels in noted.items())
+
+
+def _lessons(report: Report) -> list[Block]:
+    body: list[Block] = [Heading(2, "Lessons for readers of these papers", "lessons")]
+    body.append(Paragraph(("Each line is a claim and the verdict it came to at full scale, nothing else.",)))
+    for outcome, title in LESSONS.items():
+        if found := claims.lessons(report.full, outcome):
+            body += [Heading(3, title), Bullets(tuple(found))]
+    still = [claims.unjudged(part, missing.fill(part)) for part in report.full]
+    if waiting := tuple(text for text in still if text):
+        body += [Heading(3, "What awaits runs"), Bullets(waiting)]
+    return body
+
+
+# --- an experiment ---------------------------------------------------------------------------------------------------
+
+
+def _experiment(part: Part) -> list[Block]:
+    title = (Strong(part.experiment.title), f". {part.experiment.source}.")
+    body: list[Block] = [Heading(2, part.name, part.name), Paragraph(title)]
+    if part.experiment.claims:
+        body += [Heading(3, "What the paper claims"), claims.tested(part)]
+    body += [Heading(3, "Recipe"), recipe.shared(part), recipe.arms(part)]
+    body += [Heading(3, "Deviations from the paper"), *_deviations(part)]
+    body += [Heading(3, "Results"), *_results(part), *_verdicts(part)]
+    if told := recipe.cost(part):
+        body += [Heading(3, "Cost"), Bullets(tuple(told))]
+    return [*body, Heading(3, "What is missing"), *_missing(part)]
+
+
+def _deviations(part: Part) -> list[Block]:
+    found = part.experiment.deviations
+    if not found:
+        return [Paragraph(("None is stated.",))]
+    rows = [cells(d.what, d.why, d.effect, "; ".join(map(part.label, d.arms)) or "all") for d in found]
+    return [Table(f"Deviations of {part.name}", ("what", "why", "effect expected", "arms"), tuple(rows))]
+
+
+def _results(part: Part) -> list[Block]:
+    if not len(part.counted):
+        runs = _notes(part)
+        none = Paragraph(("No run counts yet.",))
+        return [none, Bullets(runs)] if runs else [none]
+    body: list[Block] = [_arms(part)]
+    if notes := (_published_notes(part, {row.arm for row in part.summary.rows}) if part.full else ()) + _notes(part):
+        body.append(Bullets(notes))
+    return [*body, *part.pictures, *_runs(part)]
+
+
+def _arms(part: Part) -> Table:
+    """The arms beside the published numbers, as `repro table` prints them."""
+    shown = [i for i, column in enumerate(ARM_COLUMNS) if part.full or column != "published"]
+    rows = []
+    for row in part.summary.rows:
+        if not (row.n or part.full):
+            continue
+        keys = (None, row.published, row.mean, row.best, row.peek_bias, row.parameters, row.iterations, row.seconds)
+        told = arm_cells(row)
+        texts: list[Text] = [(text or claims.NONE,) for text in told]
+        if row.n:
+            texts[0] = (Link(row.label, f"#{claims.runs_anchor(part, row.arm)}"),)
+        rows.append(tuple(Cell(texts[i], keys[i]) for i in shown))
+    where = "full scale" if part.full else f"{part.scale} of the schedule"
+    return Table(
+        f"Arms of {part.name} at {where}, test error in %",
+        tuple(ARM_COLUMNS[i] for i in shown),
+        tuple(rows),
+        kind="numbers",
+    )
+
+
+def _notes(part: Part) -> tuple[Text, ...]:
+    """Runs that are stale, diverged or unfinished."""
+    return tuple((line,) for line in run_remarks(part.runs, part.label))
+
+
+def _verdicts(part: Part) -> list[Block]:
+    told = _sentences(part)
+    return [Heading(3, "Verdicts"), Bullets(told)] if told else []
+
+
+def _sentences(part: Part) -> tuple[Text, ...]:
+    """A line each claim that has a verdict."""
+    judged = [said for said in claims.spoken(part) if said.outcome != "no verdict"]
+    return tuple((Strong(claims.closed(said.says)), f" {said.sentence}") for said in judged)
+
+
+def _missing(part: Part) -> list[Block]:
+    told = missing.told(part)
+    return [Bullets(tuple(told)) if told else Paragraph(("Nothing: every arm has every seed.",))]
+
+
+def _runs(part: Part) -> list[Block]:
+    """Each arm's runs, on the page only: what a claim's numbers lead to."""
+    columns = ("seed", "status", "final", "best", "time", "commit", "hardware", "precision")
+    body: list[Block] = []
+    for arm in dict.fromkeys([*(arm.name for arm in part.experiment.arms), *part.runs.arm]):
+        runs = part.runs[part.runs.arm == arm]
+        if not len(runs):
+            continue
+        rows = tuple(
+            (
+                Cell((str(run["seed"]),), run["seed"]),
+                Cell(("stale" if run["stale"] else run["status"],)),
+                Cell((_number(run["test_error"]),), _key(run["test_error"])),
+                Cell((_number(run["best_test_error"]),), _key(run["best_test_error"])),
+                Cell((duration(run["wall_seconds"]),), run["wall_seconds"]),
+                Cell((Code(run["commit"][:10]) if run["commit"] else claims.NONE,)),
+                Cell((run["hardware"],)),
+                Cell((run["precision"],)),
+            )
+            for run in runs.to_dict("records")
+        )
+        title = f"Runs of {part.label(arm)}"
+        anchor = claims.runs_anchor(part, arm)
+        body.append(Folded(f"{title} ({len(rows)})", (Table(title, columns, rows, "runs", anchor),)))
+    return body
+
+
+def _number(value: float | None) -> str:
+    return claims.NONE if pd.isna(value) else f"{value:.2f}"
+
+
+def _key(value: float | None) -> float | None:
+    return None if pd.isna(value) else value
+
+
+# --- reduced scale ---------------------------------------------------------------------------------------------------
+
+
+def _scale_head(part: Part) -> list[Block]:
+    words = (
+        "Arm against arm only: which way the arms differ after a shortened schedule. "
+        "Nothing here is a verdict on a paper.",
+    )
+    return [Heading(2, heading(part.scale), f"scale-{part.scale.replace('/', '-')}"), Paragraph(words)]
+
+
+def _reduced(part: Part) -> list[Block]:
+    body: list[Block] = [Heading(3, f"{part.name} at {part.scale}"), *_results(part)]
+    if told := _sentences(part):
+        body += [claims.table(part), Bullets(told)]
+    return [*body, Bullets(tuple(recipe.cost(part) + missing.told(part)))]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,633 @@
+"""repro.report: numbers against sums done by hand, what must stay out, staleness, and the page in a browser."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from matplotlib.figure import Figure
+
+from repro import records, report, spec
+from repro.report import text
+from repro.report.document import Table, cells
+
+REPO = Path(__file__).resolve().parent.parent
+
+Cli = Callable[..., Result]
+Record = Callable[..., Path]
+
+# every kind of claim and of verdict; numbers are unlike each other, so that one that strays is found
+SPEC = """\
+name = "tiny"
+title = "Networks that claim things"
+source = "Nobody 2015, Table 1"
+paper = "tiny"
+
+[base]
+dataset = "digits"
+batch_size = 16
+model = { name = "resnet-cifar", depth = 8, width = 4 }
+optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }
+schedule = { iterations = 12, drops = [6, 9] }
+evaluate_every = 6
+
+[[arm]]
+name = "a"
+label = "Arm A"
+published = { test_error = 10.31, where = "Table 1" }
+
+[[arm]]
+name = "b"
+label = "Arm B"
+model = { block = "bn-after-add" }
+published = { test_error = 12.34, sd = 0.23, where = "Table 1" }
+
+[[arm]]
+name = "c"
+label = "Arm C"
+published = { test_error = 20.56, where = "Table 1", same_protocol = false }
+
+[[arm]]
+name = "e"
+label = "Arm E"
+
+[[arm]]
+name = "f"
+label = "Arm F"
+optimizer = { name = "adam", lr = 0.002 }
+
+[[arm]]
+name = "g"
+label = "Arm G"
+
+[[arm]]
+name = "h"
+label = "Arm H"
+
+[demo]
+schedule = { iterations = 6, drops = [3] }
+evaluate_every = 3
+
+[[claim]]
+id = "a-value"
+kind = "value"
+arms = ["a"]
+margin = 0.5
+says = "A reaches 10.31 %"
+where = "Table 1, p. 7"
+
+[[claim]]
+id = "b-value"
+kind = "value"
+arms = ["b"]
+margin = 0.5
+says = "B reaches 12.34 %"
+
+[[claim]]
+id = "c-value"
+kind = "value"
+arms = ["c"]
+margin = 0.5
+says = "C reaches 20.56 %"
+
+[[claim]]
+id = "a-beats-b"
+kind = "difference"
+arms = ["a", "b"]
+margin = 0.3
+size = 5.12
+says = "A beats B (10.31 against 12.34 %)"
+
+[[claim]]
+id = "b-beats-a"
+kind = "difference"
+arms = ["b", "a"]
+margin = 0.3
+says = "B beats A"
+
+[[claim]]
+id = "order"
+kind = "order"
+arms = ["a", "b", "c"]
+margin = 0.3
+says = "A beats B, which beats C"
+
+[[claim]]
+id = "a-is-h"
+kind = "equivalence"
+arms = ["a", "h"]
+margin = 0.5
+says = "A and H are the same"
+
+[[claim]]
+id = "h-beats-e"
+kind = "difference"
+arms = ["h", "e"]
+margin = 0.3
+says = "H beats E"
+
+[[claim]]
+id = "a-beats-f"
+kind = "difference"
+arms = ["a", "f"]
+margin = 0.3
+says = "A beats F"
+
+[[claim]]
+id = "a-beats-g"
+kind = "difference"
+arms = ["a", "g"]
+margin = 0.3
+says = "A beats G"
+
+[[deviation]]
+what = "digits | not photographs"
+why = "they are bundled"
+effect = "lower errors"
+arms = ["a", "b"]
+
+[[cost]]
+hardware = "a laptop"
+minutes = { a = 90.0, b = 5.0 }
+source = "guessed"
+"""
+FULL = {"a": (9.9, 10.0, 10.1), "b": (14.9, 15.0, 15.1), "c": (19.9, 20.0, 20.1), "e": (9.0, 14.0, 10.0)}
+FULL |= {"g": (30.0, 31.0), "h": (10.0, 10.1, 10.2)}
+
+
+def stand_in(root: Path, name: str, scale: str, kind: str) -> Figure | None:
+    """A figure of each kind but one, drawn at once."""
+    return None if kind == "depth" else Figure(figsize=(1, 1))
+
+
+def markdown(root: Path) -> str:
+    return report.markdown(root, stand_in)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    markdown: str
+    html: str
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is made once for all tests here: the tree of records, and the report on it."""
+    return {"folder": tmp_path_factory.mktemp("kept")}
+
+
+@pytest.fixture
+def rendered(root: Path, kept: dict[str, Any]) -> Rendered:
+    """The report on `root` as it is handed out."""
+    if "rendered" not in kept:
+        kept["rendered"] = Rendered(markdown(root), report.html(root, stand_in))
+    return kept["rendered"]
+
+
+@pytest.fixture
+def root(small_root: Path, record: Record, kept: dict[str, Any]) -> Path:
+    """Runs that reproduce, refute and decide nothing; diverged, stale, interrupted, dirty, reduced and demo ones."""
+    (small_root / "experiments" / "tiny.toml").write_text(SPEC)
+    if (kept["folder"] / "results").is_dir():
+        shutil.copytree(kept["folder"] / "results", small_root / "results")
+        return small_root
+    for arm, errors in FULL.items():
+        for seed, error in enumerate(errors):
+            record(arm, seed, errors=[50.0, error])
+    record("g", 2, errors=[90.0], status="diverged", iteration=7, session={"hardware": "another"})
+    record("a", 3, errors=[77.77], session={"dirty": "0123456789abcdef"})
+    record("c", 3, errors=[66.66], fingerprint="0" * 16, wall_seconds=7200.0)
+    record("e", 3, errors=[55.55], status="interrupted", iteration=6)
+    for seed, wiggle in enumerate((0.0, 0.1)):
+        record("a", seed, errors=[51.25 + wiggle], scale="1/2")
+        record("b", seed, errors=[61.25 + wiggle], scale="1/2")
+    record("b", 2, errors=[44.44], scale="1/2", session={"dirty": "0123456789abcdef"})
+    record("a", 0, errors=[88.88], scale=spec.DEMO)
+    shutil.copytree(small_root / "results", kept["folder"] / "results")
+    return small_root
+
+
+def section(content: str, title: str) -> str:
+    """From the heading called `title` to the next of its level or above."""
+    head = re.search(rf"^(#+) {re.escape(title)}.*$", content, re.MULTILINE)
+    assert head, f"no section {title!r}"
+    rest = content[head.end() :]
+    end = re.search(rf"^#{{1,{len(head[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def rows(content: str) -> dict[str, list[str]]:
+    """The rows of the tables in Markdown: first cell -> the others."""
+    lines = [line for line in content.splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {first: rest for first, *rest in split}
+
+
+# --- numbers and words -----------------------------------------------------------------------------------------------
+
+
+def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
+    """sd 0.1 over n = 3: 90% interval of a mean ±2.9200 x 0.1/sqrt 3 = 0.1686; of a difference by Welch, df 4, 95%
+    ±2.7764 x 0.1 sqrt(2/3) = 0.2267, 90% ±2.1318 x 0.0816 = 0.1741."""
+    table = rows(section(rendered.markdown, "Claims"))
+    assert table["claim"] == [
+        "verdict",
+        "ours: mean ± sd (n)",
+        "published",
+        "difference [interval]",
+        "p",
+        "p (Holm)",
+    ]
+    # TOST at 0.5: t = (0.5 - 0.31) / 0.057735 = 3.2909 with df 2, p = 0.5 - t / (2 sqrt(2 + t^2)) = 0.041
+    verdict, ours, published, difference, p, _ = table["A reaches 10.31 %<br>Table 1, p. 7"]
+    assert verdict == "**reproduced**"
+    assert ours == "Arm A 10.00 ± 0.10 % (n = 3)"
+    assert (published, difference, p) == ("10.31", "-0.31 [-0.48, -0.14] 90%", "0.041")
+    verdict, _, published, difference, *_ = table["B reaches 12.34 %"]
+    assert (verdict, published, difference) == ("**not reproduced**", "12.34 ± 0.23", "+2.66 [+2.49, +2.83] 90%")
+    verdict, _, published, difference, *_ = table["C reaches 20.56 %"]
+    assert verdict == "inconclusive<br>leaning against<br>different protocol"
+    assert (published, difference) == (r"20.56 \*", "-0.56 [-0.73, -0.39] 90%")
+    verdict, ours, published, difference, p, holm = table["A beats B (10.31 against 12.34 %)"]
+    assert verdict == "**reproduced**"
+    assert ours == "Arm A 10.00 ± 0.10 % (n = 3)<br>Arm B 15.00 ± 0.10 % (n = 3)"
+    assert published == "Arm A: 10.31<br>Arm B: 12.34 ± 0.23<br>difference +5.12"
+    assert (difference, p, holm) == ("+5.00 [+4.77, +5.23] 95%", "<0.001", "<0.001")
+    assert table["B beats A"][::3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
+    assert table["A and H are the same"][::3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
+    verdict, _, _, steps, *_ = table["A beats B, which beats C"]
+    assert verdict == "**reproduced**<br>different protocol"
+    assert steps.split("<br>") == ["+5.00 [+4.77, +5.23] 95%"] * 2
+    assert table["H beats E"][0] == "inconclusive<br>consistent"
+    assert table["A beats F"][0] == "no verdict"
+    assert table["A beats F"][1].endswith("<br>Arm F: no runs")
+    assert table["A beats G"][0] == "inconclusive<br>consistent"
+    assert table["A beats G"][1].endswith("Arm G 30.50 ± 0.71 % (n = 2, 1 of 3 runs diverged)")
+    assert "**4 reproduced, 2 not reproduced, 3 inconclusive, 1 without a verdict**" in rendered.markdown
+    assert r"\* Arm C: different protocol" in rendered.markdown
+
+
+def test_a_lesson_is_a_verdict(rendered: Rendered) -> None:
+    """Each lesson is its claim's words and its verdict's sentence; one without a verdict says what would give one."""
+    lessons = section(rendered.markdown, "Lessons")
+    holds, fails = section(lessons, "What holds"), section(lessons, "What does not hold")
+    assert (
+        "**A reaches 10.31 %.** Reproduced: Arm A 10.00 ± 0.10 % (n = 3) against 10.31 % published: -0.31 points"
+        in holds
+    )
+    assert [line.split(".**")[0] for line in fails.strip().splitlines()] == ["- **B reaches 12.34 %", "- **B beats A"]
+    assert "At this spread" in section(lessons, "What more seeds")
+    assert "1 of 10 claims has no verdict yet" in section(lessons, "What awaits runs")
+    assert "A beats F" not in holds + fails
+
+
+def test_an_experiment_says_recipe_deviations_and_cost(rendered: Rendered) -> None:
+    body = section(rendered.markdown, "tiny")
+    recipe = rows(section(body, "Recipe"))
+    assert recipe["schedule"] == ["iterations 12, drops 6 and 9, factor 0.1"]
+    assert "batch_size 16" in recipe["data and training"][0]
+    assert recipe["Arm B"] == [
+        "model.block bn-after-add, optimizer.name sgd, optimizer.lr 0.05, optimizer.momentum 0.9"
+    ]
+    assert recipe["Arm F"] == ["model.block original, optimizer.name adam, optimizer.lr 0.002"]
+    deviation = rows(section(body, "Deviations"))[r"digits \| not photographs"]
+    assert deviation == ["they are bundled", "lower errors", "Arm A; Arm B"]
+    cost = section(body, "Cost")
+    assert "Recorded: 27 min over 18 runs." in cost  # 90 s each: 17 done and one diverged, no stale or interrupted one
+    assert "17 runs on a processor, fp32, processor threads a run: 1." in cost
+    assert "1 run on another, fp32" in cost
+    assert "Expected a run on a laptop: Arm A 1 h 30 min, Arm B 5 min (guessed)." in cost
+    results = section(body, "Results")
+    assert rows(results)["Arm A"][:3] == ["10.31", "10.00 ± 0.10 (n = 3)", "10.00"]
+    for note in (
+        "Arm C seed 3 is stale, not counted: ",
+        "Arm G seed 2 diverged at iteration 7: it counts as diverged, and is in no mean",
+        "Arm E seed 3 is unfinished, not counted: interrupted at iteration 6",
+    ):
+        assert note in results
+
+
+def test_the_command_for_what_is_missing_is_exact(rendered: Rendered, cli: Cli) -> None:
+    body = rendered.markdown
+    full, reduced = section(section(body, "tiny"), "What is missing"), section(body, "REDUCED SCALE 1/2")
+    assert "No run of Arm F." in full
+    assert "`repro run tiny --arm f --seeds 3`" in full
+    assert "`repro run tiny --seeds 3 --scale 1/2`" in reduced
+    assert "No seed 2 of Arm A; Arm B." in reduced
+    commands = re.findall(r"`(repro run .*)`", full + reduced)
+    assert not any("--arm h --arm e" in command for command in commands)  # 614 seeds are no advice
+    for command in commands:
+        output = cli(*shlex.split(command)[1:], "--dry-run").stdout
+        assert re.search(r"\bnew\b", output), command
+
+
+def test_an_inconclusive_claim_says_the_seeds_that_would_decide_it(small_root: Path, record: Record, cli: Cli) -> None:
+    for seed, (original, other) in enumerate([(40.0, 40.2), (40.2, 40.3), (40.1, 40.5)]):
+        record("original", seed, errors=[original])
+        record("bn-after-add", seed, errors=[other])
+    missing = section(section(markdown(small_root), "tiny"), "What is missing")
+    (needed,) = re.findall(r"80% power at the spread seen:  \n  `repro run tiny --seeds (\d+)`", missing)
+    assert f"At this spread {needed} seeds an arm would give 80% power" in cli("table", "tiny").stdout
+
+
+def test_nothing_is_missing_where_every_arm_has_every_seed(root: Path, record: Record) -> None:
+    for seed in range(3):
+        record("f", seed, errors=[40.0 + seed / 10])
+    assert "- No run of" not in section(section(markdown(root), "tiny"), "What is missing")
+
+
+def test_without_any_run_every_claim_says_what_would_fill_it(tmp_path: Path) -> None:
+    shutil.copytree(REPO / "experiments", tmp_path / "experiments")
+    body = report.markdown(tmp_path, stand_in)
+    for name in spec.names(tmp_path):
+        claims = len(spec.load(name, tmp_path).claims)
+        assert f"- [{name}](#{name}): {claims} of {claims} claims have no verdict yet." in body
+        assert f"`repro run {name} --seeds 3`" in section(body, name)
+    assert "ours" not in section(body, "Claims").split("###")[0].replace("Number of ours", "")
+    assert "What holds" not in body
+
+
+# --- what stays out --------------------------------------------------------------------------------------------------
+
+
+def test_dirty_and_demo_runs_stay_out(rendered: Rendered) -> None:
+    """Their numbers are nowhere; that some were left out, and which, is said."""
+    for body in (rendered.markdown, rendered.html):
+        assert not re.search(r"77\.77|88\.88|44\.44", body)
+        assert "2 runs trained on uncommitted changes: left out" in body
+        assert "results/tiny/a/seed-3" in body
+        assert "results/scale-1-2/tiny/b/seed-2" in body
+        assert "demo" not in body.lower()
+
+
+def test_figures_are_drawn_without_dirty_runs(root: Path) -> None:
+    seen = []
+
+    def look(seen_root: Path, name: str, scale: str, kind: str) -> None:
+        seen.extend(records.load(seen_root, [name], scale).test_error)
+
+    report.markdown(root, look)
+    assert 10.1 in seen
+    assert not {77.77, 88.88, 44.44} & set(seen)
+
+
+def test_no_published_number_and_no_verdict_on_the_paper_at_a_reduced_scale(rendered: Rendered) -> None:
+    for body, start in ((rendered.markdown, "## REDUCED SCALE 1/2"), (rendered.html, '<h2 id="scale-1-2">')):
+        before, reduced = body.split(start)
+        numbers = ("10.31", "12.34", "20.56", "5.12")
+        assert all(number in before for number in numbers)
+        assert not any(number in reduced for number in numbers)
+        assert "51.30 ± 0.07 (n = 2)" in reduced
+        assert "51.30" not in before
+        assert "Arm A has a lower test error than Arm B" in reduced
+        assert "holds at this scale" in reduced
+        assert "eproduced" not in reduced
+    assert "publish" not in reduced.replace("not comparable with published numbers", "")
+
+
+def test_a_scale_whose_runs_are_all_dirty_has_no_section(small_root: Path, record: Record) -> None:
+    record("original", 0, errors=[44.44], scale="1/2", session={"dirty": "0123456789abcdef"})
+    body = markdown(small_root)
+    assert "REDUCED" not in body
+    assert "1 run trained on uncommitted changes: left out" in body
+
+
+# --- the files -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_records_give_the_same_bytes_anywhere(rendered: Rendered, root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere"
+    shutil.copytree(root / "experiments", other / "experiments")
+    shutil.copytree(root / "results", other / "results")
+    assert rendered == Rendered(markdown(other), report.html(other, stand_in))
+    assert str(tmp_path) not in rendered.markdown + rendered.html
+
+
+def test_write_then_check(root: Path) -> None:
+    assert report.check(root, stand_in) == "there is no REPORT.md"
+    written = {path.relative_to(root).as_posix() for path in report.write(root, stand_in)}
+    body = (root / "REPORT.md").read_text()
+    assert body == markdown(root)
+    assert written == {"REPORT.md", *re.findall(r"!\[.+\]\((.+)\)", body)}
+    assert {"docs/figures/tiny/curves.svg", "docs/figures/scale-1-2/tiny/final.svg"} < written
+    assert "docs/figures/tiny/depth.svg" not in written
+    assert report.check(root, stand_in) == ""
+    assert report.write(root, stand_in) == []
+    anchors = set(re.findall(r'<a id="(.+?)"', body)) | {
+        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", body, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#(.+?)\)", body)) <= anchors
+
+
+@pytest.fixture
+def written(small_root: Path, record: Record) -> Path:
+    """A root with two runs of one arm, 40.0 and 40.2 %, and the report on them."""
+    record("original", 0, errors=[50.0, 40.0])
+    record("original", 1, errors=[50.0, 40.2])
+    report.write(small_root, stand_in)
+    return small_root
+
+
+def test_check_names_the_first_line_that_differs(written: Path, record: Record) -> None:
+    path = written / "REPORT.md"
+    path.write_text(path.read_text().replace("40.10 ± 0.14", "39.10 ± 0.14"))
+    assert re.match(
+        r"REPORT.md line \d+ is .*39\.10 ± 0\.14.*the records give .*40\.10", report.check(written, stand_in)
+    )
+    assert report.write(written, stand_in) == [path]
+    record("bn-after-add", 0, errors=[40.0])
+    assert "REPORT.md line" in report.check(written, stand_in)
+
+
+def test_check_sees_a_change_that_no_rounded_number_shows(written: Path) -> None:
+    metrics = written / "results" / "tiny" / "original" / "seed-0" / "metrics.csv"
+    metrics.write_bytes(metrics.read_bytes().replace(b"\n", b"\r\n"))
+    assert report.check(written, stand_in) == ""
+    metrics.write_text(metrics.read_text().replace("50.0", "50.00001"))
+    assert report.check(written, stand_in).startswith("REPORT.md line 3 is")
+
+
+def test_check_sees_a_figure_that_is_absent_or_of_other_records_but_no_other_rendering(written: Path) -> None:
+    figure = written / "docs" / "figures" / "tiny" / "final.svg"
+    *drawing, stamp = figure.read_text().splitlines(keepends=True)
+    figure.write_text("".join(drawing).replace("<svg", "<svg data-other='font'") + stamp)
+    assert report.check(written, stand_in) == ""
+    figure.write_text("".join(drawing))
+    assert report.check(written, stand_in) == "docs/figures/tiny/final.svg was drawn from other records"
+    figure.unlink()
+    assert report.check(written, stand_in) == "there is no docs/figures/tiny/final.svg"
+
+
+LOADED = """
+import sys
+from pathlib import Path
+from repro import report
+report.write(Path(sys.argv[1]))
+print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_a_report_with_its_real_figures_loads_no_torch(written: Path, record: Record) -> None:
+    record("original", 0, errors=[50.0, 40.0], scale="1/2")
+    command = [sys.executable, "-W", "error", "-c", LOADED, str(written)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    drawn = [
+        path.relative_to(written / "docs" / "figures").as_posix() for path in written.glob("docs/figures/**/*.svg")
+    ]
+    assert {"tiny/final.svg", "tiny/curves.svg", "tiny/peek-bias.svg", "scale-1-2/tiny/final.svg"} <= set(drawn)
+
+
+# --- what a spec may hold --------------------------------------------------------------------------------------------
+
+HOSTILE = "<script>alert('x')</script> | *a* [b](c) `d` \"e\" & f"
+
+
+def test_markdown_takes_no_words_for_syntax() -> None:
+    table = Table("", ("one", "two"), (cells(HOSTILE, "x"),))
+    row = text.as_markdown([table]).splitlines()[2]
+    assert row == r"""| &lt;script>alert('x')&lt;/script> \| \*a\* \[b](c) \`d\` "e" & f | x |"""
+
+
+def test_html_escapes_whatever_a_spec_says(root: Path) -> None:
+    path = root / "experiments" / "tiny.toml"
+    path.write_text(path.read_text().replace('"Arm A"', f"'''{HOSTILE}'''").replace('"they are bundled"', "'<b>x</b>'"))
+    body = report.html(root, stand_in)
+    assert body.count("<script>") == 1
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; | *a*" in body
+    assert "<b>x" not in body
+    well_formed(body)
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+VOID = {"meta", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page; an end tag that closes nothing, or the wrong thing, is an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def well_formed(body: str) -> Page:
+    parsed = Page()
+    parsed.feed(body)
+    parsed.close()
+    assert parsed.open == []
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    return parsed
+
+
+def test_the_page_is_whole_and_accessible(rendered: Rendered) -> None:
+    body = rendered.html
+    parsed = well_formed(body)
+    assert all(head["scope"] in ("col", "row") for head in parsed.all("th"))
+    assert parsed.all("img") and all(image["alt"] for image in parsed.all("img"))
+    assert all(region["aria-label"] for region in parsed.all("div"))
+    links = {str(link["href"]) for link in parsed.all("a")}
+    assert {link.removeprefix("#") for link in links} <= set(parsed.ids)
+    assert {"#runs-tiny-a", "#runs-tiny-1-2-b"} < links
+    assert body.startswith("<!DOCTYPE html>\n<html lang=")
+
+
+def test_the_page_loads_nothing(rendered: Rendered) -> None:
+    body = rendered.html
+    for tag, attributes in well_formed(body).elements:
+        for key in ("src", "srcset", "data", "poster", "action", "href" if tag == "link" else "src"):
+            assert (attributes.get(key) or "data:").startswith("data:")
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", body)
+
+
+def test_a_claim_leads_to_its_runs(rendered: Rendered) -> None:
+    """Each run of an arm is a row: seed, status, final, best, time, commit, hardware."""
+    body = rendered.html
+    (runs,) = re.findall(r'<table class="[^"]+" id="runs-tiny-g">.*?</table>', body, re.DOTALL)
+    found = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", runs)]
+    assert found[0][:7] == ["seed", "status", "final", "best", "time", "commit", "hardware"]
+    assert found[3][:7] == ["2", "diverged", "90.00", "90.00", "2 min", "<code>abc</code>", "another"]
+    assert len(found) == 4
+    assert re.search(r'<td><a href="#runs-tiny-a">Arm A 10.00.*?</a><br><a href="#runs-tiny-g">Arm G', body)
+
+
+def chromium() -> str:
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if not path:
+        pytest.skip("needs chromium, chromium-browser or google-chrome")
+    return path
+
+
+def in_browser(browser: str, body: str, script: str, folder: Path) -> tuple[str, str]:
+    """Open `body` with `script` at its end; what it wrote into the title, and what the console said."""
+    folder.mkdir()
+    path = folder / "page.html"
+    path.write_text(body.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr"]
+    flags += ["--virtual-time-budget=2000", "--dump-dom"]
+    command = [browser, *flags, f"{path.as_uri()}#runs-tiny-g"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    assert title, done.stderr
+    return title[1], "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+SORT = """
+const table = [...document.querySelectorAll("table")].find((t) => t.caption.textContent.startsWith("Arms of"));
+const heads = [...table.tHead.rows[0].cells];
+const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.slice(4)).join("");
+const said = [];
+for (const name of ["ours", "ours", "published", "arm", "arm", "time"]) {
+  const head = heads.find((h) => h.textContent.startsWith(name));
+  const button = head.querySelector("button");
+  button.focus();
+  document.activeElement.click();
+  said.push(order() + "/" + heads.filter((h) => h.ariaSort !== "none").map((h) => h.ariaSort));
+}
+const fold = document.getElementById("runs-tiny-g").closest("details");
+document.title = said.join(" ") + " " + fold.open + " " + document.querySelectorAll("details[open]").length;
+"""
+
+
+def test_the_page_works_in_a_browser(rendered: Rendered, tmp_path: Path) -> None:
+    """A header sorts up, then down, by value; what has none is last. A link to an arm's runs unfolds them."""
+    browser, body = chromium(), rendered.html
+    title, console = in_browser(browser, body, SORT, tmp_path / "sort")
+    assert title.split() == [
+        "AHEBCGF/ascending",
+        "GCBEHAF/descending",
+        "ABCGEHF/ascending",
+        "ABCEFGH/ascending",
+        "HGFECBA/descending",
+        "HGECBAF/ascending",
+        "true",
+        "1",
+    ]
+    assert console == ""
+    _, console = in_browser(browser, body, "absent.call()", tmp_path / "broken")
+    assert "absent is not defined" in console  # so that silence above means something
