@@ -120,8 +120,8 @@ def test_hardware_is_said_with_the_number_of_runs_on_it(small_root: Path, record
     record("original", 1, errors=[50.0])
     record("original", 2, errors=[50.0], session={"hardware": "another", "threads": 4})
     output = said(cli("table", "tiny"))
-    assert "2 runs on a processor, fp32, threads a run: 1" in output
-    assert "1 runs on another, fp32, threads a run: 4" in output
+    assert "2 runs on a processor, fp32, processor threads a run: 1" in output
+    assert "1 run on another, fp32, processor threads a run: 4" in output
 
 
 # --- published numbers -----------------------------------------------------------------------------------------------
