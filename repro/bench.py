@@ -7,6 +7,7 @@ the counted operations and bytes would take at the rates measured in the same ru
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,6 +115,9 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
     loader: DataLoader[Any] = DataLoader(
         dataset, recipe.batch_size, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
     )
+    warnings.filterwarnings(
+        "ignore", message="This DataLoader will create"
+    )  # more workers than cores: it loses, fairly
     model = Learner.build_model(run, learner.splits, learner.dropout).to(device)
     optimizer = optim.build(recipe, model)
     total = 0.0
