@@ -74,7 +74,7 @@ def _top(report: Report) -> list[Block]:
         Code("results/"),
         ", and every published one stands in a spec in ",
         Code("experiments/"),
-        " with its table and page.",
+        " with its source.",
     )
     return [Heading(1, TITLE), Paragraph(lead)]
 
