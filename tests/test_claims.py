@@ -91,6 +91,7 @@ def test_away_from_full_scale_only_arms_are_compared(record: Record, small_root:
     assert not found["bn-after-add-is-worse"].compared
     printed = cli("table", "tiny", "--scale", "1/2").stdout
     assert "REDUCED SCALE 1/2" in printed and "40.0" not in printed and "30.0" not in printed
+    assert "holds at this scale" in printed and "eproduced" not in printed
 
 
 def test_missing_and_diverged_runs_are_in_the_verdict(record: Record, small_root: Path) -> None:

@@ -10,7 +10,6 @@ from repro.tables.sheets import claim_cells
 from repro.tables.summary import ClaimRow
 from repro.verdicts import Verdict, words
 
-AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
 COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
 KINDS = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "open", "no verdict": "none"}  # of badges
 NONE = "–"
@@ -35,10 +34,9 @@ class Spoken:
     @property
     def verdict(self) -> Text:
         """At a reduced scale nothing is reproduced: an outcome is about the arms, at that scale."""
-        name = self.outcome if self.part.full else AT_SCALE.get(self.outcome, self.outcome)
         beside = [self.row.lean] if self.row.lean else []
         beside += ["different protocol"] if self.row.different_protocol and self.outcome != "no verdict" else []
-        return lines([(Badge(name, KINDS[self.outcome]),), *((word,) for word in beside)])
+        return lines([(Badge(self.row.outcome, KINDS[self.outcome]),), *((word,) for word in beside)])
 
     @property
     def says(self) -> str:
@@ -47,10 +45,7 @@ class Spoken:
 
     @property
     def sentence(self) -> str:
-        head, rest = self.row.sentence.split(": ", 1)
-        if self.part.full or self.outcome not in AT_SCALE:
-            return f"{head}: {rest}"
-        return f"{AT_SCALE[self.outcome].capitalize()}: {rest}"
+        return self.row.sentence
 
 
 def spoken(part: Part) -> list[Spoken]:

@@ -88,7 +88,7 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
 
 def claim_cells(claim: ClaimRow) -> tuple[str, ...]:
     """The cells of CLAIM_COLUMNS."""
-    verdict = f"{claim.verdict}, {claim.lean}" if claim.lean else claim.verdict
+    verdict = f"{claim.outcome}, {claim.lean}" if claim.lean else claim.outcome
     difference = "" if claim.estimate is None else f"{claim.estimate:+.2f}"
     if claim.low is not None and claim.high is not None and claim.level is not None:
         difference += f" [{claim.low:+.2f}, {claim.high:+.2f}] {100 * claim.level:.3g}%"

@@ -12,6 +12,8 @@ from repro.describe import heading
 from repro.judge import Judged, judge
 from repro.spec import Arm, Experiment, Published
 
+AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
+
 
 @dataclass(frozen=True)
 class ArmRow:
@@ -46,7 +48,8 @@ class ClaimRow:
     arms: tuple[str, ...]
     margin: float
     where: str
-    verdict: str
+    verdict: str  # the rule's: reproduced, not reproduced, inconclusive, no verdict
+    outcome: str  # the same in words; away from full scale nothing is "reproduced", it holds at that scale or not
     lean: str | None
     different_protocol: bool
     estimate: float | None  # ours - published, worse - better, or second - first
@@ -94,7 +97,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
         heading=heading(scale),
         compared=compared,
         rows=rows,
-        claims=[_claim_row(judged) for judged in judge(experiment, frame, scale)],
+        claims=[_claim_row(judged, compared) for judged in judge(experiment, frame, scale)],
         remarks=_remarks(experiment, frame, counts, scale),
         deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations],
     )
@@ -121,8 +124,12 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
     )
 
 
-def _claim_row(judged: Judged) -> ClaimRow:
+def _claim_row(judged: Judged, full: bool) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
+    outcome, sentence = str(verdict.verdict), verdict.sentence
+    if not full and outcome in AT_SCALE:
+        outcome = AT_SCALE[outcome]
+        sentence = f"{outcome.capitalize()}: {sentence.split(': ', 1)[1]}"
     interval = verdict.interval
     return ClaimRow(
         id=claim.id,
@@ -132,6 +139,7 @@ def _claim_row(judged: Judged) -> ClaimRow:
         margin=claim.margin,
         where=claim.where,
         verdict=verdict.verdict,
+        outcome=outcome,
         lean=verdict.lean,
         different_protocol=verdict.different_protocol,
         estimate=verdict.estimate,
@@ -143,7 +151,7 @@ def _claim_row(judged: Judged) -> ClaimRow:
         hedges_g=verdict.hedges_g,
         probability=verdict.probability,
         seeds_needed=verdict.seeds_needed,
-        sentence=verdict.sentence,
+        sentence=sentence,
     )
 
 
