@@ -282,6 +282,15 @@ def test_a_table_takes_under_one_and_a_half_seconds(small_root: Path, record: Re
     assert best_seconds(["-m", "repro", "--root", str(small_root), "table", "tiny"], 1.5) < 1.5
 
 
+def test_five_hundred_records_take_under_two_seconds(small_root: Path, record: Record) -> None:
+    for seed in range(250):
+        record("original", seed, errors=[50.0 + seed % 7])
+        record("bn-after-add", seed, errors=[55.0 + seed % 5])
+    words = ["-m", "repro", "--root", str(small_root), "table", "tiny", "--format", "json"]
+    assert best_seconds(words, 2.0) < 2.0
+    assert [row.n for row in rows_of(small_root).values()] == [250, 250]
+
+
 def test_help_takes_under_three_tenths_of_a_second() -> None:
     assert best_seconds(["-m", "repro", "--help"], 0.3) < 0.3
 
