@@ -207,3 +207,15 @@ def test_every_shipped_experiment_can_be_judged_without_records(tmp_path: Path) 
     for name in spec.names(tmp_path):
         summary = tables.summarise(tmp_path, name, spec.FULL)
         assert summary.claims and all(claim.verdict == "no verdict" for claim in summary.claims)
+
+
+def test_the_steps_of_an_order_hold_at_a_reduced_scale(record: Record, edit: Edit, cli: Cli) -> None:
+    third = '\n[[arm]]\nname = "full-preact"\nmodel = { block = "full-preact" }\n'
+    order = '\n[[claim]]\nid = "in-order"\nkind = "order"\nmargin = 0.3\nsays = "so"\n'
+    edit({}, more=third + order + 'arms = ["original", "bn-after-add", "full-preact"]\n')
+    for seed, noise in enumerate((-0.1, 0.0, 0.1)):
+        for arm, error in (("original", 8.0), ("bn-after-add", 10.0), ("full-preact", 9.0)):
+            record(arm, seed, errors=[error + noise], scale="1/2")
+    printed = " ".join(cli("table", "tiny", "--scale", "1/2").stdout.split())
+    assert "in-order: Does not hold at this scale" in printed
+    assert ", holds;" in printed and ", does not hold." in printed and "eproduced" not in printed

@@ -127,9 +127,14 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
 def _claim_row(judged: Judged, full: bool) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
     outcome, sentence = str(verdict.verdict), verdict.sentence
-    if not full and outcome in AT_SCALE:
-        outcome = AT_SCALE[outcome]
-        sentence = f"{outcome.capitalize()}: {sentence.split(': ', 1)[1]}"
+    if not full:
+        outcome = AT_SCALE.get(outcome, outcome)
+        head, rest = sentence.split(": ", 1)
+        head = outcome.capitalize() if verdict.verdict in AT_SCALE else head
+        rest = rest.replace(", not reproduced", ", does not hold").replace(
+            ", reproduced", ", holds"
+        )  # an order's steps
+        sentence = f"{head}: {rest}"
     interval = verdict.interval
     return ClaimRow(
         id=claim.id,
