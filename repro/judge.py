@@ -13,11 +13,10 @@ COLUMN = {"final": "test_error", "best": "best_test_error"}  # of records.load, 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its verdict; `compared` says whether a published number took part."""
+    """A claim with its verdict."""
 
     claim: Claim
     verdict: Verdict
-    compared: bool
 
 
 def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -> list[Judged]:
@@ -31,10 +30,7 @@ def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -
     counts = records.counted(frame)
     seeds = set(counts.seed)
     results = [_verdict(claim, experiment, counts, seeds, full) for claim in claims]
-    return [
-        Judged(claim, verdict, compared=full and (claim.kind == "value" or claim.size is not None))
-        for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)
-    ]
+    return [Judged(claim, verdict) for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)]
 
 
 def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:

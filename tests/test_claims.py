@@ -88,7 +88,6 @@ def test_away_from_full_scale_only_arms_are_compared(record: Record, small_root:
     found = verdicts(small_root, "1/2")
     assert list(found) == ["bn-after-add-is-worse"]
     assert found["bn-after-add-is-worse"].verdict.verdict == "reproduced"  # a size of 30 points would contradict it
-    assert not found["bn-after-add-is-worse"].compared
     printed = cli("table", "tiny", "--scale", "1/2").stdout
     assert "REDUCED SCALE 1/2" in printed and "40.0" not in printed and "30.0" not in printed
     assert "holds at this scale" in printed and "eproduced" not in printed
@@ -167,6 +166,7 @@ def predict(folder: Path, wrong: dict[int, int]) -> None:
 def test_errors_by_class(record: Record, cli: Cli) -> None:
     predict(record("original", 0, errors=[5.0]), {0: 2, 7: 3})
     predict(record("original", 1, errors=[5.0]), {0: 4, 7: 3})
+    predict(record("original", 2, errors=[90.0], status="diverged"), {index: 10 for index in range(10)})  # in no mean
     lines = [line.split() for line in cli("table", "tiny", "--per-class").stdout.splitlines()]
     assert ["0", "30.00", "±", "14.14"] in lines  # 20 and 40 %
     assert ["7", "30.00", "±", "0.00"] in lines and ["9", "0.00", "±", "0.00"] in lines

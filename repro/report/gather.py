@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
-from repro.judge import Judged, judge
+from repro.judge import Judged
 from repro.report import clean, figures
 from repro.report.document import Picture
 from repro.spec import Experiment
@@ -23,7 +23,6 @@ class Part:
     experiment: Experiment
     scale: str
     summary: Summary
-    judged: tuple[Judged, ...]
     runs: pd.DataFrame  # as records.load gives them: stale and unfinished ones too
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
     pictures: tuple[Picture, ...]
@@ -32,6 +31,10 @@ class Part:
     @cached_property
     def counted(self) -> pd.DataFrame:
         return records.counted(self.runs)
+
+    @property
+    def judged(self) -> list[Judged]:
+        return self.summary.judged
 
     @property
     def name(self) -> str:
@@ -89,7 +92,6 @@ def _part(root: Path, name: str, scale: str, runs: pd.DataFrame, left_out: tuple
         experiment=experiment,
         scale=scale,
         summary=summarise(root, name, scale),
-        judged=tuple(judge(experiment, runs, scale)),
         runs=runs,
         left_out=left_out,
         pictures=figures.pictures(root, name, scale, digest, draw) if len(records.counted(runs)) else (),

@@ -1,6 +1,6 @@
 """The views of an experiment as sheets of cells: arms with claims, errors by class, learning curves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,30 +107,26 @@ def _millions(count: int) -> str:
 
 def per_class(root: Path, name: str, scale: str) -> Block:
     """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
-    summary, runs, experiment = summarise(root, name, scale), _counted(root, name, scale), spec.load(name, root)
+    summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
     classes: tuple[str, ...] = ()
-    for arm in experiment.arms:
-        for run in spec.resolve(experiment, _seeds(runs, arm.name), arms=[arm.name], scale=scale):
-            top1, label = records.read_predictions(records.run_folder(root, run))
-            classes = catalog.describe(run.recipe.dataset).classes
-            for index, title in enumerate(classes):
-                wrong = 100 * float(np.mean(top1[label == index] != index))
-                found.append({"arm": arm.name, "seed": run.seed, "class": title, "test_error": wrong})
+    for run in _done(root, experiment, scale):
+        top1, label = records.read_predictions(records.run_folder(root, run))
+        classes = catalog.describe(run.recipe.dataset).classes
+        for index, title in enumerate(classes):
+            wrong = 100 * float(np.mean(top1[label == index] != index))
+            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
     return _block(summary, [_crosstab("errors by class", "class", classes, found, experiment)], summary.remarks)
 
 
 def curves(root: Path, name: str, scale: str) -> Block:
     """Test error by iteration, mean ± sd over seeds, an arm a column."""
-    summary, runs, experiment = summarise(root, name, scale), _counted(root, name, scale), spec.load(name, root)
+    summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
-    for arm in experiment.arms:
-        for run in spec.resolve(experiment, _seeds(runs, arm.name), arms=[arm.name], scale=scale):
-            metrics = records.read_metrics(records.run_folder(root, run))
-            points = zip(metrics.iteration, metrics.test_error, strict=True)
-            found += [
-                {"arm": arm.name, "seed": run.seed, "iteration": int(i), "test_error": float(e)} for i, e in points
-            ]
+    for run in _done(root, experiment, scale):
+        metrics = records.read_metrics(records.run_folder(root, run))
+        for iteration, error in zip(metrics.iteration, metrics.test_error, strict=True):
+            found.append({"arm": run.arm, "seed": run.seed, "iteration": int(iteration), "test_error": float(error)})
     every = sorted({point["iteration"] for point in found})
     step = -(-len(every) // CURVE_POINTS) or 1
     shown = tuple(every[::-1][::step][::-1])  # the last is always among them
@@ -155,12 +151,13 @@ def _crosstab(
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 
-def _counted(root: Path, name: str, scale: str) -> pd.DataFrame:
-    return records.counted(records.load(root, [name], scale))
-
-
-def _seeds(runs: pd.DataFrame, arm: str) -> list[int]:
-    return [int(seed) for seed in runs.seed[runs.arm == arm]]
+def _done(root: Path, experiment: spec.Experiment, scale: str) -> Iterator[spec.Run]:
+    """The runs that count and reached their end, arm by arm: a diverged one is in no mean."""
+    counts = records.counted(records.load(root, [experiment.name], scale))
+    done = counts[counts.status == "done"]
+    for arm in experiment.arms:
+        seeds = [int(seed) for seed in done.seed[done.arm == arm.name]]
+        yield from spec.resolve(experiment, seeds, arms=[arm.name], scale=scale)
 
 
 def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:

@@ -75,6 +75,7 @@ class Summary:
     compared: bool  # only full scale stands beside published numbers
     rows: list[ArmRow]
     claims: list[ClaimRow]
+    judged: list[Judged]  # what the claims' rows were made from
     remarks: list[str]
     deviations: list[str]
 
@@ -85,6 +86,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     frame = records.load(root, [name], scale)
     counts = records.counted(frame)
     compared = scale == spec.FULL
+    judged = judge(experiment, frame, scale)
     resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
     rows = [
         _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
@@ -97,7 +99,8 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
         heading=heading(scale),
         compared=compared,
         rows=rows,
-        claims=[_claim_row(judged, compared) for judged in judge(experiment, frame, scale)],
+        claims=[_claim_row(each, compared) for each in judged],
+        judged=judged,
         remarks=_remarks(experiment, frame, counts, scale),
         deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations],
     )
