@@ -76,7 +76,8 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     if not todo:
         return ended
     device = device_of(options["device"])
-    records.check_writable(records.results_folder(root, todo[0].run.scale))
+    for scale in {p.run.scale for p in todo}:
+        records.check_writable(records.results_folder(root, scale))
     for name in {p.run.recipe.dataset for p in todo}:
         catalog.require(catalog.describe(name), catalog.data_dir())
     jobs = min(options["jobs"], len(todo))

@@ -10,6 +10,7 @@ import click
 from repro import __version__
 from repro.cli.common import Commands
 from repro.cli.data import data
+from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
 
@@ -36,5 +37,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, *RESULTS, data):
+for command in (*RUNNING, queue, *RESULTS, data):
     main.add_command(command)

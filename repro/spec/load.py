@@ -55,13 +55,17 @@ def load(name: str, root: Path) -> Experiment:
 
 def parse(path: Path) -> Experiment:
     """Read and validate one spec file."""
+    return _Reader(path, read_toml(path)).experiment()
+
+
+def read_toml(path: Path) -> Table:
+    """The file's tables; UserError where it cannot be read or is not TOML."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from error
-    return _Reader(path, tables).experiment()
 
 
 class _Reader:
@@ -162,12 +166,12 @@ class _Reader:
         try:
             return model.model_validate(fields)
         except ValidationError as error:
-            self._fail("\n".join(_explain(error, model, where)))
+            self._fail("\n".join(explain(error, model, where)))
 
     def _known_keys(self, table: Table, allowed: tuple[str, ...], place: str) -> None:
         for key in table:
             if key not in allowed:
-                self._fail(f"{place}: unknown key {key!r}{_nearest(key, allowed)}; allowed: {', '.join(allowed)}")
+                self._fail(unknown_key(place, key, allowed))
 
     def _fail(self, message: str) -> NoReturn:
         raise UserError(f"{self.path}: {message}")
@@ -220,7 +224,7 @@ def in_iterations(recipe: Recipe, epochs: int) -> int:
     return epochs * whole(images / recipe.batch_size)
 
 
-def _explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
+def explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
     """One line a fault: table, key, value, what is allowed."""
     for fault in error.errors():
         # pydantic puts a union's tag into the location; no key of ours is called like a tag's value
@@ -261,6 +265,11 @@ def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
         else:
             return place
     return layers[0][0]
+
+
+def unknown_key(place: str, key: str, allowed: tuple[str, ...]) -> str:
+    """The message on a key that `place` does not have."""
+    return f"{place}: unknown key {key!r}{_nearest(key, allowed)}; allowed: {', '.join(allowed)}"
 
 
 def _nearest(key: str, allowed: "list[str] | tuple[str, ...]") -> str:

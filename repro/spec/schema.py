@@ -320,4 +320,5 @@ class Run(Frozen):
 
     @property
     def name(self) -> str:
-        return f"{self.experiment}/{self.arm}/seed-{self.seed}"
+        at = "" if self.scale == "1" else f" at {self.scale}"
+        return f"{self.experiment}/{self.arm}/seed-{self.seed}{at}"

@@ -1,0 +1,115 @@
+"""What of a queue is done, what is left, and how long that takes by the runs recorded so far, on each hardware."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from repro import records, spec
+from repro.durations import duration
+from repro.plan import Planned
+from repro.queue.load import Entry, PlannedEntry, Queue
+
+
+@dataclass
+class Expected:
+    """Seconds of the runs whose arm was timed on this hardware, one after another; `runs`: how many those are."""
+
+    runs: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """An entry's runs: `done` (diverged ones included), `left`, and what is expected of those, by hardware."""
+
+    entry: Entry
+    done: int
+    left: int
+    expected: dict[str, Expected] = field(default_factory=dict)
+
+
+def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
+    """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other."""
+    timed = _timed(root, sorted({e.entry.experiment for e in entries}))
+    found = []
+    for each in entries:
+        left = [p for p in each.planned if p.state.kind not in records.FINISHED]
+        expected: dict[str, Expected] = defaultdict(Expected)
+        for planned in left:
+            for place, rate in _rates(timed, planned).items():
+                expected[place].runs += 1
+                expected[place].seconds += rate * _iterations_left(planned)
+        found.append(Outlook(each.entry, len(each.planned) - len(left), len(left), dict(sorted(expected.items()))))
+    return found
+
+
+def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
+    """The runs that reached their end, with `place` and `rate` in seconds an iteration."""
+    scales = [scale for scale in records.scales(root) if scale != spec.DEMO]
+    runs = pd.concat([records.load(root, experiments, scale) for scale in scales])
+    runs = runs[(runs.status == "done") & (runs.stale == "")]
+    return runs.assign(place=runs.hardware + ", " + runs.precision, rate=runs.wall_seconds / runs.iteration)
+
+
+def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, float]:
+    """Place -> the median seconds an iteration of the arm there."""
+    run = planned.run
+    arm = timed[(timed.experiment == run.experiment) & (timed.arm == run.arm)]
+    rates = {}
+    for place, runs in arm.groupby("place"):
+        same = runs[runs.scale == run.scale]
+        rates[str(place)] = float((same if len(same) else runs).rate.median())
+    return rates
+
+
+def _iterations_left(planned: Planned) -> int:
+    record, end = planned.state.record, planned.run.recipe.schedule.iterations
+    return end - (int(record["iteration"]) if record and planned.state.kind == "resume" else 0)
+
+
+def as_text(queue: Queue, outlooks: list[Outlook]) -> str:
+    """Two lines an entry, then the sum."""
+    lines = [f"{queue.name}: {queue.title}"]
+    for number, o in enumerate(outlooks, start=1):
+        scale = "full scale" if o.entry.scale == spec.FULL else f"scale {o.entry.scale}"
+        arms = ", ".join(o.entry.arms) if o.entry.arms else "all arms"
+        seeds = f"{o.entry.seeds} seed{'s' * (o.entry.seeds != 1)}"
+        lines.append(f"{number:3}. {o.entry.experiment}, {scale}, {seeds} of {arms}")
+        lines.append(f"     {o.done} done, {o.left} left{_expected(o.left, o.expected)}")
+    total = _total(outlooks)
+    lines.append(f"all: {total.done} done, {total.left} left{_expected(total.left, total.expected)}")
+    return "\n".join(lines)
+
+
+def _total(outlooks: list[Outlook]) -> Outlook:
+    expected: dict[str, Expected] = defaultdict(Expected)
+    for o in outlooks:
+        for place, e in o.expected.items():
+            expected[place].runs += e.runs
+            expected[place].seconds += e.seconds
+    done, left = sum(o.done for o in outlooks), sum(o.left for o in outlooks)
+    return Outlook(outlooks[0].entry, done, left, dict(sorted(expected.items())))
+
+
+def _expected(left: int, expected: dict[str, Expected]) -> str:
+    """ ": about 3 h 05 min of runs on a processor, fp32"; nothing where nothing is left."""
+    if not left:
+        return ""
+    told = [
+        f"about {duration(e.seconds)} of runs on {place}" + (f" for the {e.runs} timed there" if e.runs < left else "")
+        for place, e in expected.items()
+    ]
+    return f": {'; '.join(told)}" if told else ": time unknown, no run of these arms is recorded"
+
+
+def as_json(queue: Queue, outlooks: list[Outlook]) -> str:
+    rows = [
+        o.entry.model_dump(mode="json")
+        | {"done": o.done, "left": o.left}
+        | {"expected": [{"hardware": h, "runs": e.runs, "seconds": round(e.seconds)} for h, e in o.expected.items()]}
+        for o in outlooks
+    ]
+    return json.dumps({"queue": queue.name, "title": queue.title, "entries": rows}, indent=1)
