@@ -245,13 +245,15 @@ def _row_types() -> tuple[str, ...]:
     return (
         "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
         "test_error", "train_error", "best_test_error", "best_iteration", "peek_bias", "validated_test_error",
-        "wall_seconds", "device", "hardware", "precision", "threads", "commit", "dirty", "sessions",
+        "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads", "commit", "dirty",
+        "sessions",
     )  # fmt: skip
 
 
 def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
     final, best, validated = (record[key] or {} for key in ("final", "best", "best_on_validation"))
-    session = record["sessions"][-1]
+    sessions = record["sessions"]
+    session = sessions[-1]
     peek = best["test_error"] - final["test_error"] if final and best else None
     return {
         key: record[key] for key in ("experiment", "arm", "seed", "scale", "status", "fingerprint", "iteration")
@@ -266,9 +268,13 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         "peek_bias": peek,
         "validated_test_error": validated.get("test_error"),
         "wall_seconds": record["wall_seconds"],
-        **{key: session[key] for key in ("device", "hardware", "precision", "threads")},
+        "started": sessions[0].get("started", ""),
+        "finished": record["finished"] or "",
+        **{key: session[key] for key in ("device", "threads")},
+        # a run that was gone on with elsewhere says so
+        **{key: " then ".join(dict.fromkeys(s[key] for s in sessions)) for key in ("hardware", "precision")},
         # a run is clean only where every session of it was, on one commit or several
         "commit": session["commit"],
-        "dirty": any(s["dirty"] for s in record["sessions"]),
-        "sessions": len(record["sessions"]),
+        "dirty": any(s["dirty"] for s in sessions),
+        "sessions": len(sessions),
     }

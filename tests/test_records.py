@@ -287,6 +287,15 @@ def test_a_run_is_dirty_where_any_of_its_sessions_was(small_root: Path, record: 
     assert frame.sessions.tolist() == [2, 2]
 
 
+def test_a_run_that_was_gone_on_with_elsewhere_names_both_places(small_root: Path, record: Record) -> None:
+    session = {"commit": "abc", "dirty": None, "device": "cpu", "threads": 1, "precision": "fp32"}
+    places = [("a GPU", "fp32"), ("a GPU", "fp32"), ("a processor", "fp32")]
+    sessions = [session | {"hardware": hardware, "precision": precision} for hardware, precision in places]
+    record("original", 0, errors=[50.0], sessions=sessions)
+    (row,) = records.load(small_root).to_dict("records")
+    assert (row["hardware"], row["precision"]) == ("a GPU then a processor", "fp32")
+
+
 def test_an_unfinished_run_has_no_errors_yet(small_root: Path, record: Record) -> None:
     record("original", 0, errors=[50.0], status="running", final=None, best=None, finished=None, iteration=3)
     (row,) = records.load(small_root).to_dict("records")

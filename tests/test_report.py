@@ -368,6 +368,24 @@ def test_dirty_and_demo_runs_stay_out(rendered: Rendered) -> None:
         assert "demo" not in body.lower()
 
 
+def test_runs_left_out_are_listed_even_where_their_scale_has_no_section(small_root: Path, record: Record) -> None:
+    dirty = {"dirty": "0123456789abcdef"}
+    record("original", 0, errors=[44.44], scale="1/2", session=dirty)
+    record("original", 2, errors=[44.44], scale="1/2", session=dirty)
+    record("bn-after-add", 1, errors=[44.44], session=dirty)
+    listed = section(markdown(small_root), "Left out").strip().splitlines()
+    assert listed == ["- `results/tiny/bn-after-add`: seed-1", "- `results/scale-1-2/tiny/original`: seed-0, seed-2"]
+    shutil.rmtree(small_root / "results")
+    assert "Left out" not in markdown(small_root)
+
+
+def test_arms_that_mix_hardware_or_precision_have_a_footnote(rendered: Rendered) -> None:
+    results = section(section(rendered.markdown, "tiny"), "Results")
+    assert "Arm G †" in rows(results) and "Arm A" in rows(results)
+    mixed = "2 runs on a processor, fp32; 1 run on another, fp32"
+    assert f"- † Arm G: its runs mix hardware or precision: {mixed}" in results
+
+
 def test_figures_are_drawn_without_dirty_runs(root: Path) -> None:
     seen = []
 
@@ -600,7 +618,7 @@ def in_browser(browser: str, body: str, script: str, folder: Path) -> tuple[str,
 SORT = """
 const table = [...document.querySelectorAll("table")].find((t) => t.caption.textContent.startsWith("Arms of"));
 const heads = [...table.tHead.rows[0].cells];
-const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.slice(4)).join("");
+const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.slice(4, 5)).join("");
 const said = [];
 for (const name of ["ours", "ours", "published", "arm", "arm", "time"]) {
   const head = heads.find((h) => h.textContent.startsWith(name));

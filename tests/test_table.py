@@ -124,6 +124,32 @@ def test_hardware_is_said_with_the_number_of_runs_on_it(small_root: Path, record
     assert "1 run on another, fp32, processor threads a run: 4" in output
 
 
+def test_an_arm_that_mixes_hardware_or_precision_is_marked_and_says_so(
+    small_root: Path, record: Record, cli: Cli
+) -> None:
+    record("original", 0, errors=[50.0])
+    record("original", 1, errors=[50.0])
+    record("bn-after-add", 0, errors=[50.0])
+    alike = said(cli("table", "tiny"))
+    assert "†" not in alike and "arms differ in hardware" not in alike
+    record("original", 2, errors=[50.0], session={"precision": "bf16"})
+    output = said(cli("table", "tiny"))
+    assert "Original †" in output and "BN after addition †" not in output
+    mixed = "its runs mix hardware or precision: 1 run on a processor, bf16; 2 runs on a processor, fp32"
+    assert f"† Original: {mixed}" in output
+    assert "arms differ in hardware" not in output
+
+
+def test_arms_that_were_not_trained_alike_are_said(small_root: Path, record: Record, cli: Cli) -> None:
+    """Each by itself is of one kind, so no arm is marked; their difference is still not one of the arms alone."""
+    record("original", 0, errors=[50.0])
+    record("bn-after-add", 0, errors=[50.0], session={"hardware": "a GPU", "precision": "bf16"})
+    output = said(cli("table", "tiny"))
+    assert "arms differ in hardware or precision: " in output
+    assert ": BN after addition on a GPU, bf16; Original on a processor, fp32" in output
+    assert "†" not in output
+
+
 # --- published numbers -----------------------------------------------------------------------------------------------
 
 

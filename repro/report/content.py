@@ -22,7 +22,7 @@ from repro.report.document import (
     cells,
 )
 from repro.report.gather import Part, Report
-from repro.tables import run_remarks
+from repro.tables import run_remarks, unlike_remarks
 from repro.tables.sheets import ARM_COLUMNS, arm_cells
 
 TITLE = "Which published claims reproduce"
@@ -89,7 +89,8 @@ def _summary(report: Report) -> list[Block]:
     body: list[Block] = [Heading(2, "Claims", "claims"), Paragraph((Strong(told), "."))]
     if report.left_out:
         count = _count(len(report.left_out), "run")
-        body.append(Paragraph((f"{count} trained on uncommitted changes: left out of everything here.",)))
+        link = Link("which", "#left-out")
+        body.append(Paragraph((f"{count} trained on uncommitted changes: left out of everything here (", link, ").")))
     for part in report.full:
         link = Link(part.name, f"#{part.name}")
         body.append(Paragraph((Strong(part.experiment.title), " (", link, f"). {part.experiment.source}.")))
@@ -97,7 +98,19 @@ def _summary(report: Report) -> list[Block]:
             body.append(claims.table(part))
         if notes := _published_notes(part, {arm for claim in part.experiment.claims for arm in claim.arms}):
             body.append(Bullets(notes))
-    return [*body, Heading(3, "How to read the tables"), Bullets(READING)]
+    return [*body, *_left_out(report), Heading(3, "How to read the tables"), Bullets(READING)]
+
+
+def _left_out(report: Report) -> list[Block]:
+    """The runs that were trained on uncommitted changes, an arm's folder a line."""
+    arms: dict[str, list[str]] = {}
+    for folder in report.left_out:
+        arm, _, seed = folder.rpartition("/")
+        arms.setdefault(arm, []).append(seed)
+    if not arms:
+        return []
+    told = tuple((Code(arm), f": {', '.join(seeds)}") for arm, seeds in arms.items())
+    return [Heading(3, "Left out: trained on uncommitted changes", "left-out"), Bullets(told)]
 
 
 def _published_notes(part: Part, arms: set[str]) -> tuple[Text, ...]:
@@ -167,7 +180,7 @@ def _arms(part: Part) -> Table:
         told = arm_cells(row)
         texts: list[Text] = [(text or claims.NONE,) for text in told]
         if row.n:
-            texts[0] = (Link(row.label, f"#{claims.runs_anchor(part, row.arm)}"),)
+            texts[0] = (Link(told[0], f"#{claims.runs_anchor(part, row.arm)}"),)
         rows.append(tuple(Cell(texts[i], keys[i]) for i in shown))
     where = "full scale" if part.full else f"{part.scale} of the schedule"
     return Table(
@@ -179,8 +192,8 @@ def _arms(part: Part) -> Table:
 
 
 def _notes(part: Part) -> tuple[Text, ...]:
-    """Runs that are stale, diverged or unfinished."""
-    return tuple((line,) for line in run_remarks(part.runs, part.label))
+    """Arms not trained alike; runs that are stale, diverged or unfinished."""
+    return tuple((line,) for line in unlike_remarks(part.summary.rows) + run_remarks(part.runs, part.label))
 
 
 def _verdicts(part: Part) -> list[Block]:

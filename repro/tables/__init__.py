@@ -14,7 +14,7 @@ from repro import records, spec
 from repro.tables.compare import compare
 from repro.tables.formats import FORMATS
 from repro.tables.sheets import VIEWS, Block, Sheet
-from repro.tables.summary import ArmRow, ClaimRow, Summary, places, run_remarks, summarise
+from repro.tables.summary import ArmRow, ClaimRow, Summary, places, run_remarks, summarise, unlike_remarks
 
 __all__ = [
     "FORMATS",
@@ -29,6 +29,7 @@ __all__ = [
     "render",
     "run_remarks",
     "summarise",
+    "unlike_remarks",
 ]
 
 

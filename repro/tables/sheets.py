@@ -11,7 +11,7 @@ import pandas as pd
 from repro import records, spec
 from repro.data import catalog
 from repro.durations import duration
-from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise
+from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise, unlike_remarks
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
@@ -50,6 +50,7 @@ def arms(root: Path, name: str, scale: str) -> Block:
         records_ = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
         sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(claim) for claim in judged], records_))
     notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
+    notes += unlike_remarks(summary.rows)
     notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
     if len(judged) < len(summary.claims):
         without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
@@ -75,7 +76,7 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
     if row.mean is not None:
         ours.insert(0, f"{row.mean:.2f}" + (f" ± {row.sd:.2f}" if row.sd is not None else "") + f" (n = {row.n})")
     return (
-        row.label,
+        row.label + (" †" if row.mixed else ""),
         published + (" *" if row.published_note else ""),
         ", ".join(ours) or "no runs",
         "" if row.best is None else f"{row.best:.2f}",

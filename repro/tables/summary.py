@@ -36,6 +36,8 @@ class ArmRow:
     iterations: int
     seconds: float | None
     diverged: int
+    trained_on: str  # hardware and precision of the runs; with how many on each, where `mixed`
+    mixed: bool  # runs on several hardware or at several precisions
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
 def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRow:
     published = arm.published if compared else None
     done = runs[runs.status == "done"]
+    places = Counter(runs.hardware + ", " + runs.precision)
+    counts = [f"{count} run{'s' * (count != 1)} on {place}" for place, count in sorted(places.items())]
     return ArmRow(
         arm=arm.name,
         label=arm.label,
@@ -124,6 +128,8 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
         iterations=iterations,
         seconds=_mean(runs.wall_seconds),
         diverged=len(runs) - len(done),
+        trained_on="; ".join(counts if len(places) > 1 else places),
+        mixed=len(places) > 1,
     )
 
 
@@ -207,6 +213,19 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
             told.append(f"{who} diverged at iteration {run['iteration']:,}: it counts as diverged, and is in no mean")
         elif run["status"] not in records.FINISHED:
             told.append(f"{who} is unfinished, not counted: {run['status']} at iteration {run['iteration']:,}")
+    return told
+
+
+def unlike_remarks(rows: list[ArmRow]) -> list[str]:
+    """A line an arm whose runs were not all trained alike, and one where arms were not trained as each other."""
+    told = [f"† {row.label}: its runs mix hardware or precision: {row.trained_on}" for row in rows if row.mixed]
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        if row.trained_on and not row.mixed:
+            alike.setdefault(row.trained_on, []).append(row.label)
+    if len(alike) > 1:
+        groups = "; ".join(f"{', '.join(labels)} on {place}" for place, labels in sorted(alike.items()))
+        told.append(f"arms differ in hardware or precision: {groups}")
     return told
 
 
