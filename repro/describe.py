@@ -28,6 +28,9 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
         f"  {c.id}: {c.says} ({c.kind}, margin {c.margin:g} points{'; ' + c.where if c.where else ''})"
         for c in e.claims
     ]
+    if e.lessons:
+        lines += ["", "questions, and the claims that answer them"]
+        lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
     lines += [f"  {d.what}\n    why: {d.why}\n    effect: {d.effect}" for d in e.deviations]
     return "\n".join(lines)

@@ -236,7 +236,7 @@ def test_fingerprint_moves_with_seed_data_and_recipe_version(small_root: Path, m
     assert all(len(text) == 16 and int(text, 16) >= 0 for text in prints)
 
 
-def test_fingerprint_does_not_move_with_names_labels_and_published_numbers(edit: Edit, small_root: Path) -> None:
+def test_fingerprint_does_not_move_with_names_published_numbers_and_lessons(edit: Edit, small_root: Path) -> None:
     before = spec.fingerprint(run_of(small_root), DIGITS)
     path = edit(
         {
@@ -245,7 +245,8 @@ def test_fingerprint_does_not_move_with_names_labels_and_published_numbers(edit:
             '["original", "bn-after-add"]': '["renamed", "bn-after-add"]',
             "test_error = 40.0": "test_error = 41.0",
             "margin = 0.3": "margin = 0.4",
-        }
+        },
+        '[[lesson]]\nquestion = "So?"\nclaims = ["bn-after-add-is-worse"]\n',
     )
     path.rename(path.with_name("other.toml"))
     run = spec.resolve(spec.load("other", small_root), [0], arms=["renamed"])[0]
@@ -574,6 +575,31 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
     "base missing": ({"[base]": "[basis]"}, "", ["'basis'", "mean 'base'"]),
     "name is not the file's": ({'name = "tiny"': 'name = "tinny"'}, "", ["name", "'tinny'", "'tiny'"]),
     "no name": ({'name = "tiny"\n': ""}, "", ["name", "'tiny'"]),
+    "lesson without a question mark": (
+        {},
+        '\n[[lesson]]\nquestion = "Yes"\nclaims = ["bn-after-add-is-worse"]\n',
+        ["[[lesson]]: question = 'Yes' is not allowed"],
+    ),
+    "lesson without claims": (
+        {},
+        '\n[[lesson]]\nquestion = "So?"\nclaims = []\n',
+        ["[[lesson]]: claims = [] is not allowed", "at least 1"],
+    ),
+    "lesson with an unknown key": (
+        {},
+        '\n[[lesson]]\nquestion = "So?"\nclaim = ["bn-after-add-is-worse"]\n',
+        ["[[lesson]]: unknown key 'claim'", "did you mean 'claims'?"],
+    ),
+    "lesson of an unknown claim": (
+        {},
+        '\n[[lesson]]\nquestion = "So?"\nclaims = ["bn"]\n',
+        ["lesson 'So?' names an unknown claim 'bn'", "the claims are: bn-after-add-is-worse"],
+    ),
+    "lesson that names a claim twice": (
+        {},
+        '\n[[lesson]]\nquestion = "So?"\nclaims = ["bn-after-add-is-worse", "bn-after-add-is-worse"]\n',
+        ["claim of lesson 'So?' named twice: bn-after-add-is-worse"],
+    ),
     "not TOML": ({"[base]": "[base"}, "", ["not valid TOML", "line 6"]),
     "one arm, not a list of them": ({}, '\n[deviation]\nwhat = "x"\n', ["[[deviation]]", "array of tables"]),
 }

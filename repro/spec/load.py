@@ -23,6 +23,7 @@ from repro.spec.schema import (
     Deviation,
     Experiment,
     Frozen,
+    Lesson,
     Published,
     Recipe,
     ResNetCifar,
@@ -33,7 +34,7 @@ from repro.spec.schema import (
 )
 
 ARM_KEYS = ("name", "label", "published", "demo")
-TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "deviation", "cost")
+TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "lesson", "deviation", "cost")
 Table = dict[str, Any]
 M = TypeVar("M", bound=Frozen)
 
@@ -85,6 +86,7 @@ class _Reader:
             "name": self.path.stem,
             "arms": tuple(self._arm(entry, base, demo) for entry in self._list("arm")),
             "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
+            "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
             "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
             "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
         }

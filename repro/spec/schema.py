@@ -250,6 +250,13 @@ class Deviation(Frozen):
     arms: _list(str) = ()  # type: ignore[valid-type]  # empty = all
 
 
+class Lesson(Frozen):
+    """A question of the paper's readers, and the claims that answer it: yes where they hold."""
+
+    question: Annotated[str, Field(pattern=r"\?$")]
+    claims: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
 class Cost(Frozen):
     """Expected minutes a run on named hardware, and where that figure comes from."""
 
@@ -277,6 +284,7 @@ class Experiment(Frozen):
     paper: str  # short name: the W&B project
     arms: tuple[Arm, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     costs: tuple[Cost, ...] = ()
 
@@ -295,6 +303,15 @@ class Experiment(Frozen):
             for arm in arms:
                 if arm not in names:
                     raise ValueError(f"{user} names an unknown arm {arm!r}; the arms are: {', '.join(names)}")
+        ids = [claim.id for claim in self.claims]
+        for lesson in self.lessons:
+            for claim_id in lesson.claims:
+                if claim_id not in ids:
+                    raise ValueError(
+                        f"lesson {lesson.question!r} names an unknown claim {claim_id!r}; "
+                        f"the claims are: {', '.join(ids) or 'none'}"
+                    )
+            _no_twins(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
             if claim.kind == "value" and self.arm(claim.arms[0]).published is None:
                 raise ValueError(f"claim {claim.id!r}: arm {claim.arms[0]!r} has no published number")
