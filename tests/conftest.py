@@ -136,8 +136,8 @@ def record(small_root: Path) -> Callable[..., Path]:
         content |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
         content |= {"data_checksum": checksum, "run": run.model_dump(mode="json")}
         content["sessions"] = [
-            {"iteration": 0, "commit": "abc", "dirty": None, "device": "cpu", "hardware": "a processor"}
-            | {"precision": "fp32", "threads": 1}
+            {"iteration": 0, "started": "2025-12-31T23:59:00+00:00", "commit": "abc", "dirty": None, "device": "cpu"}
+            | {"hardware": "a processor", "precision": "fp32", "threads": 1}
             | (session or {})
         ]
         folder = records.run_folder(small_root, run)

@@ -331,11 +331,22 @@ print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)), f
 
 @pytest.mark.parametrize(
     "words",
-    [["table", "tiny"], ["table", "tiny", "--format", "json"], ["status"], ["list"], ["run", "tiny", "--dry-run"]],
+    [
+        ["table", "tiny"],
+        ["table", "tiny", "--format", "json"],
+        ["status"],
+        ["list"],
+        ["run", "tiny", "--dry-run"],
+        ["queue", "show", "q"],
+    ],
     ids=" ".join,
 )
 def test_reading_loads_no_torch(small_root: Path, record: Record, words: list[str]) -> None:
     record("original", 0, errors=[50.0])
+    (small_root / "queues").mkdir()
+    (small_root / "queues" / "q.toml").write_text(
+        'name = "q"\ntitle = "Q"\n[[entry]]\nexperiment = "tiny"\nseeds = 1\n'
+    )
     command = [sys.executable, "-c", IMPORTS, "--root", str(small_root), *words]
     done: Any = subprocess.run(command, cwd=REPO, check=True, capture_output=True, text=True)
     assert "tiny" in done.stdout

@@ -106,7 +106,7 @@ def plot(
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if REPORT.md is not what the records give.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a file is not what the records give.")
 @click.option(
     "--html",
     "page",
@@ -116,6 +116,8 @@ def plot(
 @click.pass_context
 def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     """Write REPORT.md, with its figures, from results/ and experiments/ alone.
+
+    The marked parts of README.md and docs/results-log.md are written with it: the claims' table, and the hours.
 
     \b
     repro report
@@ -127,7 +129,7 @@ def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     root = root_of(ctx)
     if check:
         if stale := reports.check(root):
-            click.echo(f"REPORT.md is stale: {stale}\nWrite it anew: repro report", err=True)
+            click.echo(f"The report is stale: {stale}\nWrite it anew: repro report", err=True)
             ctx.exit(CHECK_FAILED)
         click.echo("REPORT.md is what the records give")
     elif page:

@@ -6,13 +6,16 @@
 | `gather.py` | reads them: each experiment at each scale, judged |
 | `figures.py` | the figures' files and their stamps |
 | `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
+| `answers.py` | claims with the best verdict there is: the questions of a paper's readers |
 | `content.py` | the sections, as a document |
+| `readme.py`, `hours.py` | README's table of claims, the log's table of hours, as documents |
+| `inserts.py` | puts those between their markers in files that people write |
 | `document.py` | what a document is made of |
 | `text.py`, `page.py`, `template.py` | a document as Markdown; as a page |
 
-The same records give the same bytes: no date, no path of a machine. What cannot be the same everywhere, the figures'
-bytes, is checked by a digest of what they were drawn from (`figures.py`). REPORT.md carries the digest of everything it
-was made from, so that no change of a record goes unnoticed that no rounded number shows.
+The same records give the same bytes: no date but theirs, no path of a machine. What cannot be the same everywhere, the
+figures' bytes, is checked by a digest of what they were drawn from (`figures.py`). REPORT.md carries the digest of
+everything it was made from, so that no change of a record goes unnoticed that no rounded number shows.
 """
 
 from itertools import zip_longest
@@ -20,7 +23,7 @@ from pathlib import Path
 
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.report import content, figures
+from repro.report import content, figures, inserts
 from repro.report.gather import Report, gather
 from repro.report.page import as_page
 from repro.report.text import as_markdown
@@ -42,7 +45,7 @@ def html(root: Path, draw: Draw = figures.repro_plots) -> str:
 
 
 def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
-    """Write REPORT.md and its figures; the files that were not so already."""
+    """Write REPORT.md, its figures and the marked parts of other files; the files that were not so already."""
     changed = []
     for path, expected in _files(root, gather(root, draw)).items():
         if not path.is_file() or path.read_bytes() != expected:
@@ -56,13 +59,14 @@ def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
 
 
 def check(root: Path, draw: Draw = figures.repro_plots) -> str:
-    """Why REPORT.md or a figure is not what the records give; "" where all are."""
+    """Why REPORT.md, a figure or a marked part is not what the records give; "" where all are."""
     report = gather(root, draw)
     path = root / NAME
     if not path.is_file():
         return f"there is no {NAME}"
-    if difference := _difference(path.read_bytes(), _markdown(report).encode()):
-        return difference
+    for file, expected in {path: _markdown(report).encode(), **inserts.filled(root, report)}.items():
+        if difference := _difference(file.relative_to(root).as_posix(), file.read_bytes(), expected):
+            return difference
     for part in report.parts:
         for picture in part.pictures:
             figure = root / picture.path
@@ -83,14 +87,15 @@ def _markdown(report: Report) -> str:
 
 def _files(root: Path, report: Report) -> dict[Path, bytes]:
     drawn = {root / picture.path: picture.svg() for part in report.parts for picture in part.pictures}
-    return drawn | {root / NAME: _markdown(report).encode()}  # last: it links to the others
+    # in this order: what links to others comes after them
+    return drawn | {root / NAME: _markdown(report).encode()} | inserts.filled(root, report)
 
 
-def _difference(found: bytes, expected: bytes) -> str:
+def _difference(name: str, found: bytes, expected: bytes) -> str:
     """The first line that differs, in words; "" where none does."""
     if found == expected:
         return ""
     lines = zip_longest(found.splitlines(True), expected.splitlines(True), fillvalue=b"")
     number, (old, new) = next((i, pair) for i, pair in enumerate(lines, start=1) if pair[0] != pair[1])
     old_text, new_text = (line.decode(errors="replace").rstrip("\n") or "nothing" for line in (old, new))
-    return f"{NAME} line {number} is {old_text!r}; the records give {new_text!r}"
+    return f"{name} line {number} is {old_text!r}; the records give {new_text!r}"

@@ -41,8 +41,9 @@ def answer(experiment: Experiment, lesson: Lesson, claims: list[Spoken]) -> Text
 
 
 def verdict(said: Spoken) -> Badge:
-    """In one badge, with the lean of an inconclusive one."""
-    return Badge(", ".join(filter(None, (said.row.outcome, said.row.lean))), KINDS[said.outcome])
+    """In one badge, with the lean of an inconclusive one, and whether the published number is of another protocol."""
+    other = "different protocol" if said.row.different_protocol and said.outcome != "no verdict" else None
+    return Badge(", ".join(filter(None, (said.row.outcome, said.row.lean, other))), KINDS[said.outcome])
 
 
 def basis(said: Spoken) -> str:

@@ -20,7 +20,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Link:
-    """`target` is "#anchor"."""
+    """`target` is "#anchor", or a file from the root, with or without an anchor."""
 
     text: str
     target: str

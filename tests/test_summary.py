@@ -1,0 +1,228 @@
+"""What of the report is short: questions answered by verdicts, README's table of claims, the log's hours."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from matplotlib.figure import Figure
+
+from repro import report, spec
+from repro.errors import UserError
+from repro.report import inserts
+
+REPO = Path(__file__).resolve().parent.parent
+
+Cli = Callable[..., Result]
+Edit = Callable[..., Path]
+Record = Callable[..., Path]
+
+MORE = """
+[[claim]]
+id = "original-value"
+kind = "value"
+arms = ["original"]
+margin = 0.5
+says = "the original reaches 40.00 %"
+
+[[lesson]]
+question = "Does it matter where batch norm sits?"
+claims = ["bn-after-add-is-worse"]
+
+[[lesson]]
+question = "Is the published number right?"
+claims = ["original-value"]
+"""
+PAGE = "# A page\n\n{start}\nwhat stood here before\n{end}\n\nBy hand.\n"
+
+
+def stand_in(root: Path, name: str, scale: str, kind: str) -> Figure | None:
+    return None
+
+
+@pytest.fixture
+def asked(edit: Edit, small_root: Path) -> Path:
+    """A root whose experiment has two lessons, one of them on a claim about a published number."""
+    edit({}, MORE)
+    return small_root
+
+
+@pytest.fixture
+def at(record: Record) -> Callable[..., None]:
+    """at("1/2"): runs at that scale by which batch norm after the addition is worse by 10 points, n = 3."""
+
+    def recorded(scale: str, **session: str) -> None:
+        for seed in range(3):
+            record("original", seed, errors=[50.0 + seed / 10], scale=scale, session=session)
+            record("bn-after-add", seed, errors=[60.0 + seed / 10], scale=scale, session=session)
+
+    return recorded
+
+
+def page(root: Path, file: str = "README.md") -> Path:
+    """A file with the markers of its generated part."""
+    name = inserts.INSERTS[file][0]
+    path = root / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(PAGE.format(start=inserts.START.format(name=name), end=inserts.END.format(name=name)))
+    return path
+
+
+def lessons(root: Path) -> str:
+    body = report.markdown(root, stand_in)
+    return body.partition("## Lessons")[2].partition("\n## ")[0]
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_without_runs_has_no_verdict_yet(asked: Path) -> None:
+    body = lessons(asked)
+    assert "### No verdict yet\n\n- **Does it matter where batch norm sits?** ([tiny](#tiny))\n- **Is the" in body
+    assert "### Answers" not in body
+
+
+def test_a_question_is_answered_by_its_claims_at_full_scale(asked: Path, at: Callable[..., None]) -> None:
+    """Where full scale has a verdict no reduced scale is spoken of."""
+    at("1")
+    at("1/2", hardware="another")
+    answers = lessons(asked).partition("### Answers at full scale")[2].partition("\n###")[0]
+    assert answers.strip().splitlines() == [
+        "- **Does it matter where batch norm sits?** ([tiny](#tiny))  ",
+        "  Batch norm after the addition is worse: **reproduced** (n = 3, a processor, fp32)",
+        "- **Is the published number right?** ([tiny](#tiny))  ",
+        "  The original reaches 40.00 %: **not reproduced** (n = 3, a processor, fp32)",
+    ]
+    assert "reduced scale" not in lessons(asked)
+
+
+def test_away_from_full_scale_an_answer_is_about_the_arms_and_says_so(asked: Path, at: Callable[..., None]) -> None:
+    """Of the scales the largest; and no answer there to a question about a published number."""
+    at("1/2")
+    at("1/3", hardware="another")
+    body = lessons(asked)
+    reduced = body.partition("### Answers at a reduced scale only")[2].partition("\n###")[0]
+    assert "Nothing here is a verdict on a paper." in reduced
+    assert reduced.strip().splitlines()[-1] == (
+        "  Original has a lower test error than BN after addition: "
+        "**holds at this scale** (n = 3, a processor, fp32, 1/2 of the schedule)"
+    )
+    assert "40" not in reduced and "eproduced" not in reduced
+    assert "### No verdict yet\n\n- **Is the published number right?** ([tiny](#tiny))\n" in body
+
+
+def test_another_protocol_is_said_beside_the_verdict(asked: Path, at: Callable[..., None], edit: Edit) -> None:
+    edit({'where = "Table 1"': 'where = "Table 1", same_protocol = false'})
+    at("1")
+    assert "**reproduced, different protocol** (n = 3" in lessons(asked)
+
+
+def test_runs_that_differ_in_number_and_hardware_are_said(asked: Path, at: Callable[..., None], record: Record) -> None:
+    at("1")
+    record("original", 3, errors=[50.3], session={"hardware": "a GPU", "precision": "bf16"})
+    assert "**reproduced** (n = 4 and 3, a GPU, bf16; a processor, fp32)" in lessons(asked)
+
+
+def test_the_issues_questions_are_asked_of_the_shipped_experiments() -> None:
+    """Depth, where batch norm sits at two depths, Adam, VGG's saturation; no question holds a published number."""
+    asked = {name: spec.load(name, REPO).lessons for name in spec.names(REPO)}
+    assert all(asked.values())
+    text = " ".join(lesson.question for each in asked.values() for lesson in each)
+    for words in ("Does depth help", "at 32 layers", "at 110 layers", "Adam worse", "saturate"):
+        assert words in text
+    assert "%" not in text
+
+
+# --- README's table --------------------------------------------------------------------------------------------------
+
+
+def test_the_part_between_the_markers_is_written_and_no_other(asked: Path, at: Callable[..., None]) -> None:
+    at("1")
+    path = page(asked)
+    assert report.write(asked, stand_in) == [asked / "REPORT.md", path]
+    text = path.read_text()
+    assert text.startswith("# A page\n\n<!-- claims: written by `repro report`, never by hand -->\n\n")
+    assert text.endswith("\n\n<!-- end of claims -->\n\nBy hand.\n")
+    assert "what stood here before" not in text
+    assert "**Full scale: 1 reproduced, 1 not reproduced, 0 inconclusive, 0 without a verdict**. Every" in text
+    row = "| [tiny](REPORT.md#tiny) | batch norm after the addition is worse | **reproduced** | 3 | a processor, fp32 |"
+    assert row in text.splitlines()
+    assert "Reduced scale" not in text
+    assert report.write(asked, stand_in) == []
+
+
+def test_a_reduced_scale_has_a_table_of_its_own_without_published_numbers(
+    asked: Path, at: Callable[..., None], record: Record
+) -> None:
+    for seed in range(3):
+        record("original", seed, errors=[40.0 + seed / 10])
+    at("1/2")
+    path = page(asked)
+    report.write(asked, stand_in)
+    full, reduced = path.read_text().split("**Reduced scale**, arm against arm")
+    assert (
+        "1 reproduced, 0 not reproduced, 0 inconclusive, 1 without a verdict**: [tiny](REPORT.md#tiny) 1 of 2." in full
+    )
+    assert "| the original reaches 40.00 % | **reproduced** | 3 |" in full and "| 1/2 |" not in full
+    row = "| [tiny](REPORT.md#scale-1-2) | Original has a lower test error than BN after addition "
+    assert f"{row}| **holds at this scale** | 3 | a processor, fp32 | 1/2 |" in reduced.splitlines()
+    assert "nothing here is a verdict on a paper" in reduced
+    assert "40" not in reduced and "eproduced" not in reduced
+
+
+def test_check_fails_where_the_part_is_not_current(asked: Path, at: Callable[..., None], cli: Cli) -> None:
+    path = page(asked)
+    report.write(asked)
+    assert cli("report", "--check").exit_code == 0
+    written = path.read_text()
+    path.write_text(written.replace("0 reproduced", "9 reproduced"))
+    result = cli("report", "--check")
+    assert result.exit_code == 3
+    assert "README.md line 5 is '**Full scale: 9 reproduced" in result.stderr
+    path.write_text(written.replace("By hand.", "By another hand."))
+    assert cli("report", "--check").exit_code == 0
+
+
+def test_a_file_without_markers_or_no_file_is_left_alone(asked: Path) -> None:
+    assert report.write(asked, stand_in) == [asked / "REPORT.md"]
+    (asked / "README.md").write_text("# A page\n")
+    assert report.write(asked, stand_in) == []
+    assert report.check(asked, stand_in) == ""
+
+
+@pytest.mark.parametrize("wrong", ["start only", "end only", "swapped", "twice"])
+def test_markers_out_of_order_are_told_and_nothing_is_written(asked: Path, wrong: str) -> None:
+    start, end = inserts.START.format(name="claims"), inserts.END.format(name="claims")
+    lines = {"start only": [start], "end only": [end], "swapped": [end, start], "twice": [start, end, start, end]}
+    text = "\n".join(lines[wrong])
+    (asked / "README.md").write_text(text)
+    with pytest.raises(UserError, match=r"README\.md: the markers must stand once each, in this order"):
+        report.write(asked, stand_in)
+    assert (asked / "README.md").read_text() == text and not (asked / "REPORT.md").exists()
+
+
+def test_the_shipped_files_have_their_markers() -> None:
+    for file, (name, _) in inserts.INSERTS.items():
+        assert inserts.START.format(name=name) in (REPO / file).read_text()
+
+
+# --- the log's hours -------------------------------------------------------------------------------------------------
+
+
+def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> None:
+    """90 s a run; what is stale or unfinished took time too. Days are those of the records."""
+    record("original", 0, errors=[50.0], wall_seconds=7200.0)
+    record("original", 1, errors=[50.0], status="diverged", finished="2026-01-03T01:00:00+00:00")
+    record("original", 2, errors=[50.0], fingerprint="0" * 16)
+    record("bn-after-add", 0, errors=[50.0], session={"hardware": "a GPU", "precision": "bf16"})
+    record("bn-after-add", 1, errors=[50.0], session={"dirty": "0123456789abcdef"})
+    record("original", 0, errors=[50.0], scale="1/2", status="interrupted", finished=None)
+    path = page(asked, "docs/results-log.md")
+    report.write(asked, stand_in)
+    lines = path.read_text().splitlines()
+    assert "5 recorded runs, 2 h 06 min of runs in all; besides, 1 trained on uncommitted changes." in lines
+    assert [line for line in lines if line.startswith("| tiny")] == [
+        "| tiny | full | a GPU, bf16 | 1 done | 2 min | 2025-12-31 | 2026-01-01 |",
+        "| tiny | full | a processor, fp32 | 1 diverged, 1 done, 1 stale | 2 h 03 min | 2025-12-31 | 2026-01-03 |",
+        "| tiny | 1/2 | a processor, fp32 | 1 interrupted | 2 min | 2025-12-31 | – |",
+    ]
