@@ -7,6 +7,7 @@
 | `figures.py` | the figures' files and their stamps |
 | `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
 | `answers.py` | claims with the best verdict there is: the questions of a paper's readers |
+| `lessons.py` | the section of those questions, and of each claim |
 | `content.py` | the sections, as a document |
 | `readme.py`, `hours.py` | README's table of claims, the log's table of hours, as documents |
 | `inserts.py` | puts those between their markers in files that people write |

@@ -6,7 +6,7 @@ import pandas as pd
 
 from repro.describe import heading
 from repro.durations import duration
-from repro.report import answers, claims, missing, recipe
+from repro.report import claims, lessons, missing, recipe
 from repro.report.document import (
     Block,
     Bullets,
@@ -26,11 +26,6 @@ from repro.tables import run_remarks, unlike_remarks
 from repro.tables.sheets import ARM_COLUMNS, arm_cells
 
 TITLE = "Which published claims reproduce"
-LESSONS = {
-    "reproduced": "What holds",
-    "not reproduced": "What does not hold",
-    "inconclusive": "What more seeds would have to decide",
-}
 READING: tuple[Text, ...] = (
     (
         "Test error in % of the test images after the last iteration; ours is the mean ± sd over n seeds. A ",
@@ -55,7 +50,7 @@ READING: tuple[Text, ...] = (
 
 def blocks(report: Report) -> list[Block]:
     """The whole report."""
-    body = [*_top(report), *_summary(report), *_lessons(report)]
+    body = [*_top(report), *_summary(report), *lessons.blocks(report)]
     for part in report.full:
         body += _experiment(part)
     for i, part in enumerate(report.reduced):
@@ -84,7 +79,7 @@ def _top(report: Report) -> list[Block]:
 
 def _summary(report: Report) -> list[Block]:
     tally = Counter(said.outcome for part in report.full for said in claims.spoken(part))
-    told = ", ".join(f"{tally[outcome]} {outcome}" for outcome in LESSONS)
+    told = ", ".join(f"{tally[outcome]} {outcome}" for outcome in lessons.TITLES)
     told += f", {tally['no verdict']} without a verdict"
     body: list[Block] = [Heading(2, "Claims", "claims"), Paragraph((Strong(told), "."))]
     if report.left_out:
@@ -120,43 +115,6 @@ def _published_notes(part: Part, arms: set[str]) -> tuple[Text, ...]:
         if row.published_note and row.arm in arms:
             noted.setdefault(row.published_note, []).append(row.label)
     return tuple((f"* {'; '.join(labels)}: {note}",) for note, labels in noted.items())
-
-
-def _lessons(report: Report) -> list[Block]:
-    questions = _questions(report)
-    level = 4 if questions else 3
-    body: list[Block] = [Heading(2, "Lessons for readers of these papers", "lessons"), *questions]
-    if questions:
-        body.append(Heading(3, "Claim by claim"))
-    body.append(Paragraph(("Each line is a claim and the verdict it came to at full scale, nothing else.",)))
-    for outcome, title in LESSONS.items():
-        if found := claims.lessons(report.full, outcome):
-            body += [Heading(level, title), Bullets(tuple(found))]
-    still = [claims.unjudged(part, missing.fill(part)) for part in report.full]
-    if waiting := tuple(text for text in still if text):
-        body += [Heading(level, "What awaits runs"), Bullets(waiting)]
-    return body
-
-
-def _questions(report: Report) -> list[Block]:
-    """What readers ask, answered by verdicts; full scale and reduced scale under headings of their own."""
-    asked = [(said[0].part.full if said else None, e, lesson, said) for e, lesson, said in answers.questions(report)]
-    full, reduced, still = (
-        tuple(answers.answer(e, lesson, said) for scale, e, lesson, said in asked if scale is kind)
-        for kind in (True, False, None)
-    )
-    body: list[Block] = []
-    if full:
-        body += [Heading(3, "Answers at full scale"), Bullets(full)]
-    if reduced:
-        words = (
-            "Which way the arms differ after a shortened schedule, where full scale has no verdict yet. Nothing here "
-            "is a verdict on a paper."
-        )
-        body += [Heading(3, "Answers at a reduced scale only"), Paragraph((words,)), Bullets(reduced)]
-    if still:
-        body += [Heading(3, "No verdict yet"), Bullets(still)]
-    return body
 
 
 # --- an experiment ---------------------------------------------------------------------------------------------------
