@@ -24,7 +24,7 @@ from repro import optim, provenance, spec
 from repro.errors import UserError
 from repro.learner import Learner
 from repro.spec import Run
-from repro.train import PRECISION, Settings, prepare
+from repro.train import Settings, prepare
 
 WORKERS = (0, 2, 4)
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
@@ -84,7 +84,7 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
         raise UserError(f"--model {arm} is not known; allowed: {', '.join(names)}")
     run = spec.resolve(experiment, [0], arms=[arm])[0]
     device = prepare(settings)
-    learner = Learner(run, device, settings.data_dir)
+    learner = Learner(run, device, settings.data_dir, settings.precision, settings.step)
     workers = max(WORKERS, key=lambda count: _turn(reference_loop(run, learner, count), device, seconds / 4))
     reference, fast = [], []
     for _ in range(ROUNDS):  # in turns, so that a slow minute slows both
@@ -96,7 +96,7 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
         arm=arm,
         hardware=provenance.hardware(device),
         threads=torch.get_num_threads(),
-        precision=PRECISION,
+        precision=learner.method.precision,
         reference=_speed(reference, size),
         reference_workers=workers,
         fast=own,

@@ -8,27 +8,45 @@ from typing import Any
 
 import torch
 
-from repro import models, optim, streams
-from repro.data.batches import Order, Pixels
+from repro import method, models, optim, streams
+from repro.data.batches import Draws, Order, Pixels
 from repro.data.load import Splits, load
+from repro.fast.network import FastNetwork
+from repro.graph import Graph
 from repro.spec import Run
-from repro.step import Evaluation, Meters, evaluate, plain_step
+from repro.step import Evaluation, Meters, PlainStep, Step, evaluate
 
 
 class Learner:
-    """A run's moving parts on one device; what they are after i iterations depends on the run alone."""
+    """A run's moving parts on one device; what they are after i iterations depends on the run and the method alone.
 
-    def __init__(self, run: Run, device: torch.device, data_dir: Path | None = None) -> None:
+    `precision` and `step` are what was asked for (see repro.method); `method` is what it became, `note` why so.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        device: torch.device,
+        data_dir: Path | None = None,
+        precision: str = "fp32",
+        step: str = "plain",
+    ) -> None:
         recipe = run.recipe
         self.run, self.device = run, device
         self.splits = load(recipe, device, data_dir)
+        channels, height, width = self.splits.train.pixels.shape[1:]
+        self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
+        tf32 = self.method.precision == "tf32"
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         self.pixels = Pixels.fit(recipe, self.splits.train)
         self.order = Order(recipe, len(self.splits.train), run.seed, device)
         self.dropout = streams.generator(run.seed, "dropout", device=device)
         model = self.build_model(run, self.splits, self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = optim.build(recipe, self.model)
+        self.step = self._step()
+        self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
+        self.graph = Graph(self._update, self._tensors, self.dropout) if self.method.step == "graph" else None
         self.iteration = 0  # updates made
         self.rate = 0.0  # learning rate of the last of them
 
@@ -51,22 +69,41 @@ class Learner:
         self.rate = optim.learning_rate(self.run.recipe.schedule, self.run.recipe.optimizer.lr, self.iteration)
         optim.set_learning_rate(self.optimizer, self.rate)
         draws = self.order.batch(self.iteration)
+        if self.graph:
+            self.graph.run(draws)
+        else:
+            self._update(draws)
+        self.meters.images += len(draws)
+        self.iteration += 1
+
+    def _step(self) -> Step:
+        if self.method.step == "kernels":
+            assert isinstance(self.model, torch.nn.Sequential)
+            return FastNetwork(self.model, self.method.precision)
+        return PlainStep(self.model, self.method.precision)
+
+    def _update(self, draws: Draws) -> None:
         images = self.pixels.augment(self.splits.train.pixels[draws.index], draws)
         labels = self.splits.train.labels[draws.index]
-        plain_step(
-            self.model, self.optimizer, images.contiguous(memory_format=torch.channels_last), labels, self.meters
-        )
-        self.iteration += 1
+        loss, logits = self.step.gradients(images, labels)
+        self.optimizer.step()
+        self.meters.add(loss, logits, labels)
+
+    def _tensors(self) -> list[torch.Tensor]:
+        """All that an update changes."""
+        state = [v for s in self.optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor)]
+        meters = [self.meters.loss_sum, self.meters.worst_loss, self.meters.hits]
+        return [*self.model.state_dict().values(), *state, *meters]
 
     def diverged(self) -> bool:
         """Whether any loss since the meters were reset was above the recipe's bound, or NaN; waits for the device."""
         return not self.meters.worst_loss.item() <= self.run.recipe.diverge_above
 
     def test(self) -> Evaluation:
-        return evaluate(self.model, self.splits.test, self.pixels)
+        return evaluate(self.model, self.step, self.splits.test, self.pixels)
 
     def validate(self) -> Evaluation | None:
-        return evaluate(self.model, self.splits.validation, self.pixels) if self.splits.validation else None
+        return evaluate(self.model, self.step, self.splits.validation, self.pixels) if self.splits.validation else None
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs to go on with the same bits; the other streams follow from `iteration`."""

@@ -17,31 +17,32 @@ def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
     return float(base * schedule.factor**passed)
 
 
-def _sgd(groups: list[dict[str, Any]], args: dict[str, Any]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, foreach=True, **args)
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
-def _adam(groups: list[dict[str, Any]], args: dict[str, Any]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, foreach=True, **args)
+def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
+    """The recipe's optimizer over `model`; biases and norm parameters are the ones with a single dimension.
 
-
-OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], dict[str, Any]], torch.optim.Optimizer]] = {
-    "sgd": _sgd,
-    "adam": _adam,
-}
-
-
-def build(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over `model`; biases and norm parameters are the ones with a single dimension."""
-    args = recipe.optimizer.model_dump(exclude={"name", "decay_norm_and_bias"})
+    `fused`: one kernel for the whole update; on CUDA the learning rate is then a tensor, which a graph reads anew.
+    """
+    args = recipe.optimizer.model_dump(exclude={"name", "decay_norm_and_bias"}) | {
+        "fused" if fused else "foreach": True
+    }
+    if fused and next(model.parameters()).is_cuda:
+        args["lr"] = torch.tensor(args["lr"], device=next(model.parameters()).device)
+        if recipe.optimizer.name == "adam":
+            args["capturable"] = True
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if not recipe.optimizer.decay_norm_and_bias:
         weights = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
         groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]
-    return OPTIMIZERS[recipe.optimizer.name](groups, args)
+    return OPTIMIZERS[recipe.optimizer.name](groups, **args)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

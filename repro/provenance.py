@@ -14,11 +14,13 @@ from typing import Any
 
 import torch
 
+from repro.method import Method
+
 CODE = Path(__file__).resolve().parent
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
 
 
-def collect(device: torch.device, precision: str) -> dict[str, Any]:
+def collect(device: torch.device, method: Method) -> dict[str, Any]:
     """What is known at the start of a session of training, ready for JSON."""
     return {
         "started": now(),
@@ -30,7 +32,8 @@ def collect(device: torch.device, precision: str) -> dict[str, Any]:
         "hardware": hardware(device),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "precision": precision,
+        "precision": method.precision,
+        "step": method.step,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
     }

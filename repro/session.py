@@ -86,6 +86,8 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         threads=options["threads"] or threads_for(todo[0].run.scale, jobs),
         data_dir=catalog.data_dir(),
         checkpoint_every=options["checkpoint_every"],
+        precision=options["precision"],
+        step=options["step"],
     )
     with Display(len(todo)) as display, stopping_on_signals(stop, display):
         tasks = [_prepare(p, display) for p in todo]

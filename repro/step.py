@@ -1,6 +1,10 @@
-"""One training iteration, and one pass over a set of images. Paths, schedules and records stay out."""
+"""The gradients of one batch, in the plain way and in the fast one for the device; and a pass over a set of images.
+
+Paths, schedules and records stay out.
+"""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +26,10 @@ class Meters:
         self.images = 0
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        """One batch, but for `images`, which is the host's to count."""
         self.loss_sum += loss.double() * len(labels)
         torch.maximum(self.worst_loss, loss, out=self.worst_loss)  # NaN wins
         self.hits += (logits.argmax(1) == labels).sum()
-        self.images += len(labels)
 
     def read(self) -> tuple[float, float]:
         """Mean loss (nats) and accuracy (%) over the images seen; waits for the device."""
@@ -50,20 +54,46 @@ class Meters:
         self.images = 0
 
 
-def plain_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    meters: Meters,
-) -> None:
-    """One update of `model` (in training mode) on float32 images (N, C, H, W) and int64 labels (N,)."""
-    logits = model(images)
-    loss = F.cross_entropy(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    meters.add(loss.detach(), logits.detach(), labels)
+class Step(Protocol):
+    """A way to compute one batch. `kind` names it in the record."""
+
+    kind: str
+
+    def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sets every parameter's gradient. Loss (nats) and logits of float32 images (N, C, H, W), int64 labels (N,)."""
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, classes) of float32 images (N, C, H, W), by the running statistics."""
+
+
+class PlainStep:
+    """Eager torch and autograd, the step that every other must equal. Sets gradients; the update is the optimizer's.
+
+    `precision`: "fp32"; "tf32", which on CUDA is a setting of torch's that the caller makes; or "bf16", torch's
+    autocast: products and activations in bfloat16, weights, statistics, loss and updates in float32.
+    """
+
+    kind = "plain"
+
+    def __init__(self, model: nn.Module, precision: str) -> None:
+        self.model, self.bf16 = model, precision == "bf16"
+
+    def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W) and int64 labels (N,)."""
+        logits = self._logits(images)
+        loss = F.cross_entropy(logits, labels)
+        self.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), logits.detach()
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Of float32 images (N, C, H, W), the model in evaluation mode."""
+        return self._logits(images)
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
+            logits: torch.Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
+        return logits.float()
 
 
 @dataclass(frozen=True)
@@ -76,14 +106,14 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, images: Images, pixels: Pixels) -> Evaluation:
+def evaluate(model: nn.Module, step: Step, images: Images, pixels: Pixels) -> Evaluation:
     """`model` in evaluation mode on every image once, as it is: no crop, no flip. Leaves the model in training mode."""
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
     predictions = []
     for start in range(0, len(images), EVALUATION_BATCH):
         part, labels = (t[start : start + EVALUATION_BATCH] for t in (images.pixels, images.labels))
-        logits = model(pixels.normalise(part).contiguous(memory_format=torch.channels_last))
+        logits = step.logits(pixels.normalise(part))
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         predictions.append(logits.argmax(1))
     model.train()

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils import deterministic
 
 from repro import checkpoint, models, provenance, records, spec
 from repro.data import catalog
+from repro.errors import UserError
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import Evaluation
 
 CHECK_EVERY = 50  # iterations between looks at the loss: the host waits for the device no more often than that
-PRECISION = "fp32"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Settings:
     threads: int | None = None  # of the processor; None = torch's default
     data_dir: Path | None = None
     checkpoint_every: int = 1000  # iterations
+    precision: str = "auto"  # see repro.method
+    step: str = "auto"
 
 
 @dataclass
@@ -83,17 +86,20 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     """
     recipe, end = run.recipe, run.recipe.schedule.iterations
     device = prepare(settings)
-    learner, clock = Learner(run, device, settings.data_dir), Clock()
     identity = spec.fingerprint(run, catalog.describe(recipe.dataset, settings.data_dir).checksum)
-    record = new_record(run, identity, models.parameters(learner.model), settings)
     rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
-
-    if state := checkpoint.load(folder, identity, notes.append):
+    state = checkpoint.load(folder, identity, notes.append)
+    precision = going_on(run, settings, state)
+    learner, clock = Learner(run, device, settings.data_dir, precision, settings.step), Clock()
+    record = new_record(run, identity, models.parameters(learner.model), settings)
+    if learner.note:
+        notes.append(f"the plain step: {learner.note}")
+    if state:
         learner.restore(state["learner"])
         rows, record["sessions"] = state["rows"], state["sessions"]
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
-    record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, PRECISION)})
+    record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
 
     def progress(**what: Any) -> Progress:
         return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **what)
@@ -108,6 +114,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         clock.lap(training=True)
         state = {
             "fingerprint": identity,
+            "precision": learner.method.precision,
             "learner": learner.state(),
             "rows": rows,
             "sessions": record["sessions"],
@@ -171,9 +178,19 @@ def prepare(settings: Settings) -> torch.device:
         torch.set_num_threads(settings.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic cuBLAS asks for
     torch.use_deterministic_algorithms(True)
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return torch.device(settings.device)
+
+
+def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> str:
+    """The precision to ask for: the recipe's, or the one that the run was begun in. UserError for another one."""
+    begun = state.get("precision", "fp32") if state else None
+    fixed = run.recipe.precision or begun
+    if fixed and settings.precision not in ("auto", fixed):
+        why = "its recipe says" if run.recipe.precision else "it was begun in"
+        raise UserError(f"--precision {settings.precision}: {run.name}: {why} {fixed}; allowed: auto, {fixed}")
+    return fixed or settings.precision
 
 
 def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from repro.data import catalog
 from repro.errors import UserError
 
 REPO = Path(__file__).resolve().parent.parent
-SHIPPED = ["adam-vs-sgd", "bn-placement", "bn-placement-110", "resnet-depth", "vgg-depth"]
+SHIPPED = ["adam-vs-sgd", "bn-placement", "bn-placement-110", "precision", "resnet-depth", "vgg-depth"]
 DIGITS = catalog.BUILT_IN["digits"].checksum
 TRAIN_IMAGES = 1437  # of the digits
 

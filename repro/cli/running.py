@@ -111,6 +111,20 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     help="Runs side by side, a process each.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads a run.  [default: the cores shared out]")
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
+    help="auto: bf16 where the device has units for it and the fast step applies, else fp32.",
+)
+@click.option(
+    "--step",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "plain", "kernels", "graph"]),
+    help="How a batch is computed: eagerly, by this project's CPU kernels, or as a CUDA graph.",
+)
 @click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
 @click.option(
     "--checkpoint-every",

@@ -28,6 +28,15 @@ class Draws:
     def __len__(self) -> int:
         return len(self.index)
 
+    def clone(self) -> "Draws":
+        return Draws(self.index.clone(), self.corner.clone(), self.flip.clone())
+
+    def copy_(self, other: "Draws") -> None:
+        """Take over the draws of another batch of the same size."""
+        self.index.copy_(other.index)
+        self.corner.copy_(other.corner)
+        self.flip.copy_(other.flip)
+
     def to(self, device: torch.device) -> "Draws":
         return Draws(self.index.to(device), self.corner.to(device), self.flip.to(device))
 

@@ -66,10 +66,13 @@ def resolve(
 def fingerprint(run: Run, data_checksum: str) -> str:
     """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION.
 
-    Names, device, paths, logging and launcher are no part of it.
+    Names, device, paths, logging and launcher are no part of it; the precision is where the recipe sets it.
     """
+    recipe = run.recipe.model_dump(mode="json")
+    if recipe["precision"] is None:
+        del recipe["precision"]
     identity = {
-        "recipe": run.recipe.model_dump(mode="json"),
+        "recipe": recipe,
         "seed": run.seed,
         "data": data_checksum,
         "recipe_version": RECIPE_VERSION,

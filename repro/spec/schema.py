@@ -148,6 +148,7 @@ class Recipe(Frozen):
     schedule: Schedule
     evaluate_every: Positive = 1000  # iterations
     diverge_above: Annotated[float, Field(gt=0)] = 1e4  # training loss (nats) that ends the run as diverged
+    precision: Literal["fp32", "tf32", "bf16"] | None = None  # None = whoever runs it chooses; the record says which
 
     @field_validator("dataset")
     @classmethod

@@ -1,0 +1,79 @@
+"""The C++ kernels of this folder, compiled once a machine and kept: `library()`."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+SOURCES = ("norm.cpp", "conv.cpp", "move.cpp")
+FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
+HERE = Path(__file__).parent
+
+
+class Unavailable(Exception):
+    """There are no kernels on this machine; the message says why."""
+
+
+def compiler() -> str | None:
+    """$CXX, else the first of the usual names on the path."""
+    return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+
+
+def cached() -> bool:
+    """Whether `library` would find its file compiled."""
+    found = compiler()
+    return found is not None and _target(found).exists()
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The kernels, loaded. The first call on a machine compiles them, some seconds. Unavailable without a compiler.
+
+    torch must be imported before: its OpenMP is the one to share.
+    """
+    found = compiler()
+    if found is None:
+        raise Unavailable("there is no C++ compiler on the path (set CXX, or install g++)")
+    target = _target(found)
+    if not target.exists():
+        _compile(found, target)
+    return ctypes.CDLL(str(target))
+
+
+def _compile(found: str, target: Path) -> None:
+    """Into a temporary file, renamed: two runs that begin together both end with a whole library."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        command = [found, *FLAGS, *(str(HERE / source) for source in SOURCES), "-o", str(made)]
+        begin = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Unavailable(f"{Path(found).name} could not compile the kernels: {done.stderr.strip()[-400:]}")
+        (target.parent / "seconds").write_text(f"{time.perf_counter() - begin:.1f}\n")
+        os.replace(made, target)
+
+
+@cache
+def _target(found: str) -> Path:
+    """The library's path: its name changes with the sources, the compiler, the flags and the processor."""
+    version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
+    parts = [version, *FLAGS, _processor(), *((HERE / source).read_text() for source in (*SOURCES, "common.h"))]
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return platformdirs.user_cache_path("repro") / "kernels" / f"{name}.so"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine() + platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())

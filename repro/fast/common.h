@@ -1,0 +1,26 @@
+// Sixteen channels at a time, of float or bf16, as float.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+constexpr int LANES = 16;
+using floats = float __attribute__((vector_size(64)));
+using ints = uint32_t __attribute__((vector_size(64)));
+using halves = uint16_t __attribute__((vector_size(32)));
+struct bf16 { uint16_t bits; };
+
+inline floats load(const float* p) { floats v; memcpy(&v, p, 64); return v; }
+inline void store(float* p, floats v) { memcpy(p, &v, 64); }
+inline floats load(const bf16* p) { halves h; memcpy(&h, p, 32); return (floats)(__builtin_convertvector(h, ints) << 16); }
+inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
+    const ints i = (ints)v;
+    ints r = (i + 0x7fff + ((i >> 16) & 1)) >> 16;
+    r = v == v ? r : (i >> 16) | 0x40;
+    const halves h = __builtin_convertvector(r, halves);
+    memcpy(p, &h, 32);
+}
+
+}  // namespace

@@ -1,0 +1,328 @@
+"""A CIFAR ResNet's forward and backward pass made of the kernels: `FastNetwork`, in place of autograd.
+
+The network stays the one that `repro.models` built: its modules hold the weights, the gradients and the running
+statistics, so optimizer, checkpoints and evaluation know of no other. Each operation leaves the step of its backward
+pass on a tape. All images live in buffers that are used again every iteration.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from repro.fast import build, kernels
+from repro.fast.kernels import CHANNELS, Conv, Norm
+from repro.models.layers import GhostBatchNorm2d
+from repro.models.resnet_cifar import Block
+
+
+@dataclass(eq=False)
+class Value:
+    """Images (N, C, H, W) on the tape, and the loss's gradient by them once it is known.
+
+    What is `lent` (torch's memory, or at the same time another value's) is read, never given back to the buffers.
+    """
+
+    data: Tensor
+    needs_grad: bool = True
+    data_lent: bool = False
+    grad: Tensor | None = None
+    grad_lent: bool = False
+
+
+@dataclass
+class Buffers:
+    """Tensors by shape, handed out and taken back: after the first iteration none is made."""
+
+    dtype: torch.dtype
+    free: dict[tuple[int, ...], list[Tensor]] = field(default_factory=dict)
+
+    def take(self, shape: tuple[int, ...]) -> Tensor:
+        stack = self.free.setdefault(shape, [])
+        return stack.pop() if stack else torch.empty(shape, dtype=self.dtype, memory_format=torch.channels_last)
+
+    def give(self, tensor: Tensor) -> None:
+        self.free[tuple(tensor.shape)].append(tensor)
+
+
+def refusal(model: Any, image: tuple[int, int, int]) -> str:
+    """Why the kernels are not for a model (a spec's) on images (channels, height, width); "" where they are."""
+    if model.name != "resnet-cifar" or model.width != CHANNELS[0]:
+        return f"the kernels are made for ResNets of width {CHANNELS[0]}"
+    channels, height, width = image
+    if channels > CHANNELS[0] or height % 32 or width % 32:
+        return f"the kernels are made for images whose sides are multiples of 32 pixels, not {height}x{width}"
+    return ""
+
+
+class FastNetwork:
+    """A resnet-cifar that computes in "fp32" or "bf16"; a step (repro.step). See `refusal` for which it can be."""
+
+    kind = "kernels"
+
+    def __init__(self, network: nn.Sequential, precision: str) -> None:
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        if dtype == torch.bfloat16 and not kernels.matrix_units():
+            raise build.Unavailable("the processor has no bf16 matrix units that this process may use")
+        self.network, self.dtype = network, dtype
+        self.buffers = Buffers(dtype)
+        self.norms: dict[nn.Module, Norm] = {}
+        self.convs: dict[nn.Module, Conv] = {}
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                self.norms[module] = Norm(module, module.group if isinstance(module, GhostBatchNorm2d) else None)
+            elif isinstance(module, nn.Conv2d) and dtype == torch.bfloat16:
+                self.convs[module] = Conv(module)
+            elif isinstance(module, nn.Conv2d):
+                module.weight.grad = torch.zeros_like(module.weight)
+        self.tape: list[Callable[[], None]] = []
+        self.values: list[Value] = []
+        self.training = True
+
+    def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W); every gradient is set, none added to."""
+        self.training = True
+        features = self._features(images)
+        pooled = kernels.pool_forward(features.data).requires_grad_()
+        logits = self._linear(pooled)
+        loss = F.cross_entropy(logits, labels)
+        for parameter in self._linear.parameters():
+            parameter.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert pooled.grad is not None
+        self._set(features, self.buffers.take(tuple(features.data.shape)))
+        kernels.pool_backward(pooled.grad, _known(features))
+        while self.tape:
+            self.tape.pop()()
+        self._clear()
+        return loss.detach(), logits.detach()
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of float32 images, by the running statistics."""
+        self.training = False
+        logits: Tensor = self._linear(kernels.pool_forward(self._features(images).data))
+        self._clear()
+        return logits
+
+    @property
+    def _linear(self) -> nn.Module:
+        return self.network.get_submodule("linear")
+
+    @torch.no_grad()
+    def _features(self, images: Tensor) -> Value:
+        for conv in self.convs.values():
+            conv.pack()
+        x = self._input(images)
+        body = [m for name, m in self.network.named_children() if name not in ("pool", "linear")]
+        return self._chain(body, x)
+
+    def _input(self, images: Tensor) -> Value:
+        if self.dtype == torch.float32:
+            return Value(images.contiguous(memory_format=torch.channels_last), needs_grad=False, data_lent=True)
+        shape = (len(images), CHANNELS[0], *images.shape[2:])
+        x = self._new(shape)
+        x.needs_grad = False
+        kernels.widen_channels(images, x.data)
+        return x
+
+    # The walk: which layers become one operation
+
+    def _chain(self, layers: list[nn.Module], x: Value, add: Value | None = None, relu: bool = False) -> Value:
+        """The layers one after another; the last one's operation takes along `add` and `relu`, which come after it."""
+        at = 0
+        while at < len(layers):
+            layer, fused, end = layers[at], False, at + 1
+            if isinstance(layer, nn.BatchNorm2d) and end < len(layers) and isinstance(layers[end], nn.ReLU):
+                fused, end = True, end + 1
+            last = end == len(layers)
+            plus = add if last and not fused else None  # what is added after a ReLU is added by itself, below
+            if isinstance(layer, nn.Sequential):
+                x = self._chain(list(layer), x)
+            elif isinstance(layer, Block):
+                x = self._block(layer, x)
+            elif isinstance(layer, nn.BatchNorm2d):
+                x = self._norm(layer, x, plus, fused or (last and relu and plus is not None))
+            elif isinstance(layer, nn.Conv2d):
+                x = self._conv(layer, x, plus)
+            else:
+                assert isinstance(layer, nn.ReLU), type(layer)
+                x = self._relu(x)
+            if last and add is not None and plus is None:
+                x = self._add(add, x)
+            at = end
+        return x
+
+    def _block(self, block: Block, x: Value) -> Value:
+        residual, after = list(block.residual), list(block.after)
+        if not block.has_shortcut:
+            return self._chain([*residual, *after], x)  # a plain net's
+        add = self._shortcut(block, x)
+        fused = isinstance(residual[-1], nn.BatchNorm2d) and bool(after) and isinstance(after[0], nn.ReLU)
+        y = self._chain(after[1:] if fused else after, self._chain(residual, x, add, relu=fused))
+        if not self.training:
+            self._clear(keep=y)
+        return y
+
+    # The operations: each computes its value, and leaves on the tape how gradients pass back through it
+
+    def _norm(self, layer: nn.BatchNorm2d, x: Value, add: Value | None, relu: bool) -> Value:
+        norm, y = self.norms[layer], self._new(tuple(x.data.shape))
+        plus = add.data if add else None
+        if not self.training:
+            norm.evaluate(x.data, plus, relu, y.data)
+            return y
+        norm.forward(x.data, plus, relu, y.data)
+
+        def backward() -> None:
+            dy = _known(y)
+            dadd = self.buffers.take(tuple(dy.shape)) if add and relu else None
+            dx, into = self._target(x)
+            norm.backward(dy, x.data, y.data if relu else None, into, dx, dadd)
+            self._set(x, dx)
+            if add and dadd is not None:
+                self._set(add, dadd)
+            elif add:
+                _hand_on(y, add)
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    def _conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
+        if self.dtype == torch.float32:
+            return self._torch_conv(layer, x, add)
+        conv, (height, width) = self.convs[layer], x.data.shape[2:]
+        y = self._new((len(x.data), conv.out, height // conv.stride, width // conv.stride))
+        conv.forward(x.data, add.data if add else None, y.data)
+
+        def backward() -> None:
+            dy = _known(y)
+            conv.backward_weights(dy, x.data)
+            if x.needs_grad:
+                dx, into = self._target(x)
+                conv.backward_input(dy, into, dx)
+                self._set(x, dx)
+            if add:
+                _hand_on(y, add)
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    def _torch_conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
+        stride, padding, weight = list(layer.stride), [1, 1], layer.weight.detach()
+        y = Value(torch.conv2d(x.data, weight, None, stride, padding), data_lent=True)
+        if add:
+            y.data += add.data
+
+        def backward() -> None:
+            dy, wanted = _known(y), [x.needs_grad, True, False]
+            dx, dw, _ = torch.ops.aten.convolution_backward(
+                dy, x.data, weight, None, stride, padding, [1, 1], False, [0, 0], 1, wanted
+            )
+            assert layer.weight.grad is not None
+            layer.weight.grad.copy_(dw)
+            if x.needs_grad:
+                if x.grad is not None:
+                    dx += x.grad
+                    self._drop_grad(x)
+                x.grad, x.grad_lent = dx, True
+            if add:
+                _hand_on(y, add)
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    def _relu(self, x: Value) -> Value:
+        y = self._new(tuple(x.data.shape))
+        kernels.relu_forward(x.data, y.data)
+
+        def backward() -> None:
+            dx, into = self._target(x)
+            kernels.relu_backward(_known(y), y.data, into, dx)
+            self._set(x, dx)
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    def _add(self, a: Value, b: Value) -> Value:
+        """Where both were made before: `b` last, so its gradient is used up before that of `a` is written to."""
+        y = self._new(tuple(a.data.shape))
+        torch.add(a.data, b.data, out=y.data)
+
+        def backward() -> None:
+            b.grad, b.grad_lent = _known(y), True
+            _hand_on(y, a)
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    def _shortcut(self, block: Block, x: Value) -> Value:
+        """Option A: every second pixel where the block has stride 2, zeros for the channels it adds."""
+        images, channels, height, width = x.data.shape
+        step, before = block.stride, block.zeros_before
+        if step == 1 and before + block.zeros_after == 0:
+            return x
+        y = self._new((images, before + channels + block.zeros_after, height // step, width // step))
+        kernels.shortcut_forward(x.data, y.data, before, step)
+
+        def backward() -> None:
+            kernels.shortcut_backward(
+                _known(y), _known(x), before, step
+            )  # the block's first operation has set it before
+            self._done(y)
+
+        self.tape.append(backward)
+        return y
+
+    # Where data and gradients lie
+
+    def _new(self, shape: tuple[int, ...]) -> Value:
+        value = Value(self.buffers.take(shape))
+        self.values.append(value)
+        return value
+
+    def _target(self, x: Value) -> tuple[Tensor, Tensor | None]:
+        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same)."""
+        if x.grad is not None and not x.grad_lent:
+            return x.grad, x.grad
+        return self.buffers.take(tuple(x.data.shape)), x.grad
+
+    def _set(self, x: Value, grad: Tensor) -> None:
+        x.grad, x.grad_lent = grad, False
+
+    def _drop_grad(self, value: Value) -> None:
+        if value.grad is not None and not value.grad_lent:
+            self.buffers.give(value.grad)
+        value.grad, value.grad_lent = None, False
+
+    def _done(self, y: Value) -> None:
+        """Nothing needs y any more."""
+        self._drop_grad(y)
+        if not y.data_lent:
+            self.buffers.give(y.data)
+            y.data_lent = True
+
+    def _clear(self, keep: Value | None = None) -> None:
+        for value in self.values:
+            if value is not keep:
+                self._done(value)
+        self.values = [keep] if keep else []
+
+
+def _known(y: Value) -> Tensor:
+    assert y.grad is not None
+    return y.grad
+
+
+def _hand_on(y: Value, add: Value) -> None:
+    """The gradient of a sum is that of its parts: y's own becomes that of `add`."""
+    assert add.grad is None, "what is added has no other use after it"
+    add.grad, add.grad_lent = y.grad, y.grad_lent
+    y.grad, y.grad_lent = None, False

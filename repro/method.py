@@ -1,0 +1,66 @@
+"""How a run's numbers are computed: its precision, and the step that computes them. Both stand in its record.
+
+A run keeps the method it began with. Results of two methods differ by rounding alone; docs/performance.md has what
+that is worth. Which batches, which updates: none of it depends on the method.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from repro.errors import UserError
+from repro.fast import build, kernels, network
+from repro.spec import Run
+
+PRECISIONS = ("fp32", "tf32", "bf16")
+STEPS = ("plain", "kernels", "graph")
+FAST = {"cpu": "kernels", "cuda": "graph"}
+SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
+
+
+@dataclass(frozen=True)
+class Method:
+    """`precision`: one of PRECISIONS; `step`: one of STEPS. See `repro.step` for what they mean."""
+
+    precision: str = "fp32"
+    step: str = "plain"
+
+
+def choose(
+    run: Run, image: tuple[int, int, int], device: torch.device, precision: str = "auto", step: str = "auto"
+) -> tuple[Method, str]:
+    """The method for `run` on images (channels, height, width), and a word on why the step is not the fast one.
+
+    "auto" takes the fast step where there is one, and with it bf16 where the device has units for it. UserError for a
+    precision or a step that the device does not have.
+    """
+    kind = device.type
+    if precision == "tf32" and kind == "cpu":
+        raise UserError("--precision tf32 is not for the CPU; allowed: auto, fp32, bf16")
+    if step not in ("auto", "plain", FAST[kind]):
+        raise UserError(f"--step {step} is not for {kind}; allowed: auto, plain, {FAST[kind]}")
+    refusal = "" if kind == "cuda" or step == "plain" else _no_kernels(run, image, precision)
+    if refusal and step == "kernels":
+        raise UserError(f"--step kernels: {refusal}; allowed for {run.name}: auto, plain")
+    if step == "plain" or refusal:
+        return Method("fp32" if precision == "auto" else precision, "plain"), refusal
+    if precision == "auto":
+        precision = "bf16" if _bf16_units(kind) else "fp32"
+    return Method(precision, FAST[kind]), ""
+
+
+def _bf16_units(kind: str) -> bool:
+    return torch.cuda.is_bf16_supported() if kind == "cuda" else kernels.matrix_units()
+
+
+def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
+    """Why the CPU's kernels cannot train this run; "" where they can."""
+    if run.recipe.schedule.iterations < SHORT:
+        return f"it is shorter than {SHORT} iterations"
+    if refusal := network.refusal(run.recipe.model, image):
+        return refusal
+    try:
+        build.library()
+    except build.Unavailable as error:
+        return str(error)
+    return "the processor has no bf16 matrix units" if precision == "bf16" and not _bf16_units("cpu") else ""
