@@ -105,7 +105,7 @@ class Evaluation:
     predictions: torch.Tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(model: nn.Module, step: Step, images: Images, pixels: Pixels) -> Evaluation:
     """`model` in evaluation mode on every image once, as it is: no crop, no flip. Leaves the model in training mode."""
     model.eval()

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
-SOURCES = ("norm.cpp", "conv.cpp", "move.cpp")
+SOURCES = ("conv_bf16.cpp", "conv_fp32.cpp", "norm.cpp", "move.cpp")
+HEADERS = ("common.h", "plane.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 
@@ -66,7 +67,7 @@ def _compile(found: str, target: Path) -> None:
 def _target(found: str) -> Path:
     """The library's path: its name changes with the sources, the compiler, the flags and the processor."""
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
-    parts = [version, *FLAGS, _processor(), *((HERE / source).read_text() for source in (*SOURCES, "common.h"))]
+    parts = [version, *FLAGS, _processor(), *((HERE / source).read_text() for source in (*SOURCES, *HEADERS))]
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return platformdirs.user_cache_path("repro") / "kernels" / f"{name}.so"
 

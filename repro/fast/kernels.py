@@ -10,8 +10,9 @@ import torch
 from repro.fast import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
-CHANNELS = (16, 32, 64)  # what norm.cpp and conv.cpp are made for
-CHUNK = 16  # images; as in conv.cpp
+CHANNELS = (16, 32, 64)  # what the kernels are made for
+LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: three, filled up with zeros
+CHUNK = 16  # images; as in conv_*.cpp
 
 
 def matrix_units() -> bool:
@@ -83,22 +84,22 @@ class Norm:
 
 
 class Conv:
-    """A 3x3 convolution of bf16 images with padding 1, its weights kept in fp32 and packed into tiles once a step."""
+    """A 3x3 convolution with padding 1, its weights kept in fp32 and packed for the kernels once a step."""
 
-    def __init__(self, layer: torch.nn.Conv2d) -> None:
-        self.layer, self.stride = layer, int(layer.stride[0])
+    def __init__(self, layer: torch.nn.Conv2d, dtype: torch.dtype) -> None:
+        self.layer, self.stride, self.type = layer, int(layer.stride[0]), NAMES[dtype]
         self.out, channels = layer.weight.shape[:2]
-        self.channels = max(channels, CHANNELS[0])  # an image's three are filled up with zeros
+        self.channels = max(channels, LEAST[dtype])
         self.padded = None
         if channels < self.channels:
             self.padded = torch.zeros(self.out, 3, 3, self.channels)
             self.padded_grad = torch.zeros(self.out, 3, 3, self.channels)
         layer.weight.grad = torch.zeros_like(layer.weight)  # as the weight: channels_last
         assert layer.weight.permute(0, 2, 3, 1).is_contiguous()
-        size = build.library().packed_size
+        size = getattr(build.library(), f"packed_size_{self.type}")
         size.restype = ctypes.c_size_t
-        self.packed = torch.empty(size(self.channels, self.out), dtype=torch.bfloat16)
-        self.turned = torch.empty(size(self.out, self.channels), dtype=torch.bfloat16)
+        self.packed = torch.empty(size(self.channels, self.out), dtype=dtype)
+        self.turned = torch.empty(size(self.out, self.channels), dtype=dtype)
         self.partial = torch.empty(0)
 
     def pack(self) -> None:
@@ -107,18 +108,18 @@ class Conv:
         if self.padded is not None:
             self.padded[..., : weight.shape[1]] = weight.permute(0, 2, 3, 1)
             weight = self.padded
-        _call("pack", weight, self.packed, self.channels, self.out, 0)
-        _call("pack", weight, self.turned, self.out, self.channels, 1)
+        _call(f"pack_{self.type}", weight, self.packed, self.channels, self.out, 0)
+        _call(f"pack_{self.type}", weight, self.turned, self.out, self.channels, 1)
 
     def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor) -> None:
         """y = conv(x) + add."""
         images, channels, height, width = x.shape
-        _call("conv", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
+        _call(f"conv_{self.type}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
 
     def backward_input(self, dy: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
         """dx = the gradient by the input, plus `into`."""
         images, channels, height, width = dx.shape
-        _call("conv", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
+        _call(f"conv_{self.type}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
 
     def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
         """The gradient by the weights, into the layer's."""
@@ -128,7 +129,19 @@ class Conv:
             self.partial = torch.empty(size)
         grad = self.layer.weight.grad
         target = grad if self.padded is None else self.padded_grad
-        _call("conv_weights", x, dy, target, self.partial, images, height, width, channels, self.out, self.stride)
+        _call(
+            f"conv_weights_{self.type}",
+            x,
+            dy,
+            target,
+            self.partial,
+            images,
+            height,
+            width,
+            channels,
+            self.out,
+            self.stride,
+        )
         if self.padded is not None:
             assert grad is not None
             grad.copy_(self.padded_grad[..., : grad.shape[1]].permute(0, 3, 1, 2))

@@ -10,7 +10,9 @@ template <class T> void spread_channels(const float* x, T* y, int n, int channel
         for (int p = 0; p < positions; p++) {
             float v[LANES] = {};
             for (int c = 0; c < channels; c++) v[c] = x[(size_t(i) * channels + c) * positions + p];
-            store(y + (size_t(i) * positions + p) * wide, load(v));
+            T rounded[LANES];
+            store(rounded, load(v));
+            memcpy(y + (size_t(i) * positions + p) * wide, rounded, wide * sizeof(T));
         }
 }
 

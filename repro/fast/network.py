@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from repro.fast import build, kernels
-from repro.fast.kernels import CHANNELS, Conv, Norm
+from repro.fast.kernels import CHANNELS, LEAST, Conv, Norm
 from repro.models.layers import GhostBatchNorm2d
 from repro.models.resnet_cifar import Block
 
@@ -23,14 +23,13 @@ from repro.models.resnet_cifar import Block
 class Value:
     """Images (N, C, H, W) on the tape, and the loss's gradient by them once it is known.
 
-    What is `lent` (torch's memory, or at the same time another value's) is read, never given back to the buffers.
+    A gradient that is `lent` is at the same time another value's: it is read, never written or given back.
     """
 
     data: Tensor
     needs_grad: bool = True
-    data_lent: bool = False
     grad: Tensor | None = None
-    grad_lent: bool = False
+    lent: bool = False
 
 
 @dataclass
@@ -74,10 +73,8 @@ class FastNetwork:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 self.norms[module] = Norm(module, module.group if isinstance(module, GhostBatchNorm2d) else None)
-            elif isinstance(module, nn.Conv2d) and dtype == torch.bfloat16:
-                self.convs[module] = Conv(module)
             elif isinstance(module, nn.Conv2d):
-                module.weight.grad = torch.zeros_like(module.weight)
+                self.convs[module] = Conv(module, dtype)
         self.tape: list[Callable[[], None]] = []
         self.values: list[Value] = []
         self.training = True
@@ -120,10 +117,7 @@ class FastNetwork:
         return self._chain(body, x)
 
     def _input(self, images: Tensor) -> Value:
-        if self.dtype == torch.float32:
-            return Value(images.contiguous(memory_format=torch.channels_last), needs_grad=False, data_lent=True)
-        shape = (len(images), CHANNELS[0], *images.shape[2:])
-        x = self._new(shape)
+        x = self._new((len(images), LEAST[self.dtype], *images.shape[2:]))
         x.needs_grad = False
         kernels.widen_channels(images, x.data)
         return x
@@ -188,12 +182,10 @@ class FastNetwork:
                 _hand_on(y, add)
             self._done(y)
 
-        self.tape.append(backward)
+        self._record(backward)
         return y
 
     def _conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
-        if self.dtype == torch.float32:
-            return self._torch_conv(layer, x, add)
         conv, (height, width) = self.convs[layer], x.data.shape[2:]
         y = self._new((len(x.data), conv.out, height // conv.stride, width // conv.stride))
         conv.forward(x.data, add.data if add else None, y.data)
@@ -209,32 +201,7 @@ class FastNetwork:
                 _hand_on(y, add)
             self._done(y)
 
-        self.tape.append(backward)
-        return y
-
-    def _torch_conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
-        stride, padding, weight = list(layer.stride), [1, 1], layer.weight.detach()
-        y = Value(torch.conv2d(x.data, weight, None, stride, padding), data_lent=True)
-        if add:
-            y.data += add.data
-
-        def backward() -> None:
-            dy, wanted = _known(y), [x.needs_grad, True, False]
-            dx, dw, _ = torch.ops.aten.convolution_backward(
-                dy, x.data, weight, None, stride, padding, [1, 1], False, [0, 0], 1, wanted
-            )
-            assert layer.weight.grad is not None
-            layer.weight.grad.copy_(dw)
-            if x.needs_grad:
-                if x.grad is not None:
-                    dx += x.grad
-                    self._drop_grad(x)
-                x.grad, x.grad_lent = dx, True
-            if add:
-                _hand_on(y, add)
-            self._done(y)
-
-        self.tape.append(backward)
+        self._record(backward)
         return y
 
     def _relu(self, x: Value) -> Value:
@@ -247,7 +214,7 @@ class FastNetwork:
             self._set(x, dx)
             self._done(y)
 
-        self.tape.append(backward)
+        self._record(backward)
         return y
 
     def _add(self, a: Value, b: Value) -> Value:
@@ -256,11 +223,11 @@ class FastNetwork:
         torch.add(a.data, b.data, out=y.data)
 
         def backward() -> None:
-            b.grad, b.grad_lent = _known(y), True
+            b.grad, b.lent = _known(y), True
             _hand_on(y, a)
             self._done(y)
 
-        self.tape.append(backward)
+        self._record(backward)
         return y
 
     def _shortcut(self, block: Block, x: Value) -> Value:
@@ -278,8 +245,12 @@ class FastNetwork:
             )  # the block's first operation has set it before
             self._done(y)
 
-        self.tape.append(backward)
+        self._record(backward)
         return y
+
+    def _record(self, backward: Callable[[], None]) -> None:
+        if self.training:
+            self.tape.append(backward)
 
     # Where data and gradients lie
 
@@ -290,30 +261,24 @@ class FastNetwork:
 
     def _target(self, x: Value) -> tuple[Tensor, Tensor | None]:
         """The tensor to write x's gradient to, and the part of it that is known already (maybe the same)."""
-        if x.grad is not None and not x.grad_lent:
+        if x.grad is not None and not x.lent:
             return x.grad, x.grad
         return self.buffers.take(tuple(x.data.shape)), x.grad
 
     def _set(self, x: Value, grad: Tensor) -> None:
-        x.grad, x.grad_lent = grad, False
-
-    def _drop_grad(self, value: Value) -> None:
-        if value.grad is not None and not value.grad_lent:
-            self.buffers.give(value.grad)
-        value.grad, value.grad_lent = None, False
+        x.grad, x.lent = grad, False
 
     def _done(self, y: Value) -> None:
         """Nothing needs y any more."""
-        self._drop_grad(y)
-        if not y.data_lent:
-            self.buffers.give(y.data)
-            y.data_lent = True
+        self.values.remove(y)
+        if y.grad is not None and not y.lent:
+            self.buffers.give(y.grad)
+        y.grad = None
+        self.buffers.give(y.data)
 
     def _clear(self, keep: Value | None = None) -> None:
-        for value in self.values:
-            if value is not keep:
-                self._done(value)
-        self.values = [keep] if keep else []
+        for value in [v for v in self.values if v is not keep]:
+            self._done(value)
 
 
 def _known(y: Value) -> Tensor:
@@ -324,5 +289,5 @@ def _known(y: Value) -> Tensor:
 def _hand_on(y: Value, add: Value) -> None:
     """The gradient of a sum is that of its parts: y's own becomes that of `add`."""
     assert add.grad is None, "what is added has no other use after it"
-    add.grad, add.grad_lent = y.grad, y.grad_lent
-    y.grad, y.grad_lent = None, False
+    add.grad, add.lent = y.grad, y.lent
+    y.grad, y.lent = None, False

@@ -8,14 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <cstring>
 #include <algorithm>
 #include <vector>
 
+#include "plane.h"
+
 namespace {
 
-using bf16 = uint16_t;
+using bits = uint16_t;  // of a bf16
 constexpr int TILE = 16;       // rows of a tile: output positions, or channels
 constexpr int DEPTH = 32;      // bf16 values in a row of a tile: what one instruction sums over
 constexpr int CHUNK = 16;      // images whose weight gradients are summed together: no sum depends on the threads
@@ -31,35 +31,6 @@ struct Tiles {  // the tile registers, for the life of this object
     ~Tiles() { _tile_release(); }
 };
 
-template <class T> struct Buffer {  // grows, never shrinks, zeroed when it grows
-    T* data = nullptr; size_t size = 0;
-    T* get(size_t n) {
-        if (n > size) { free(data); size = n; data = static_cast<T*>(aligned_alloc(64, (n * sizeof(T) + 63) / 64 * 64)); memset(data, 0, n * sizeof(T)); }
-        return data;
-    }
-    ~Buffer() { free(data); }
-};
-
-// A plane with its border: (height + 2) rows of `pitch` positions, and slack so that no tile reads beyond it.
-struct Plane {
-    int height, width, channels, pitch;
-    Plane(int h, int w, int c) : height(h), width(w), channels(c), pitch(w + 2) {}
-    size_t positions() const { return size_t(height + 2) * pitch + 3 * pitch + 48; }
-    bf16* at(bf16* plane, int row, int column) const { return plane + (size_t(row + 1) * pitch + column + 1) * channels; }
-};
-
-// Lay an image of (height/spread, width/spread) into the plane; spread 2 leaves zeros between its pixels.
-void lay(const Plane& p, const bf16* image, bf16* plane, int spread) {
-    const int h = p.height / spread, w = p.width / spread;
-    if (spread == 1) {
-        for (int r = 0; r < h; r++) memcpy(p.at(plane, r, 0), image + size_t(r) * w * p.channels, size_t(w) * p.channels * 2);
-        return;
-    }
-    for (int r = 0; r < h; r++)
-        for (int c = 0; c < w; c++)
-            memcpy(p.at(plane, r * spread, c * spread), image + (size_t(r) * w + c) * p.channels, p.channels * 2);
-}
-
 inline __m512 widen(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16)); }
 inline __m256i narrow(__m512 v) { return (__m256i)_mm512_cvtneps_pbh(v); }
 
@@ -72,7 +43,7 @@ size_t tap_offset(const Plane& p, int k) {
     return (size_t(tap / 3) * p.pitch + tap % 3) * p.channels + (k % blocks) * DEPTH;
 }
 
-struct Output { bf16* image; const bf16* add; int height, width, pitch, channels; };
+struct Output { bits* image; const bits* add; int height, width, pitch, channels; };
 
 inline void put_row(const Output& y, const float* sums, size_t at) {
     __m512 v = _mm512_load_ps(sums);
@@ -106,7 +77,7 @@ template <int RUN, int UPPER> inline words merge(words a, words b) {
 }
 
 // Sixteen positions of sixteen channels, `channels` apart -> eight vectors of two channels' sixteen positions.
-inline void transpose(const bf16* from, int channels, words out[8]) {
+inline void transpose(const bits* from, int channels, words out[8]) {
     words a[8], b[8];
     for (int i = 0; i < 8; i++) {  // two positions (rows of 16) -> (16 channels, 2 positions)
         __m512i v = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)(from + size_t(2 * i) * channels))),
@@ -125,7 +96,7 @@ inline void transpose(const bf16* from, int channels, words out[8]) {
 }
 
 // An image (h, w, c) into the plane (c, positions), lines `line` apart. Needs h*w to be a multiple of 16, w of 8.
-void turn(const Plane& p, const bf16* image, bf16* turned, int line) {
+void turn(const Plane& p, const bits* image, bits* turned, int line) {
     const int run = p.width < TILE ? p.width : TILE;
     for (int at = 0; at < p.height * p.width; at += TILE)
         for (int c = 0; c < p.channels; c += 16) {
@@ -133,20 +104,20 @@ void turn(const Plane& p, const bf16* image, bf16* turned, int line) {
             transpose(image + size_t(at) * p.channels + c, p.channels, two);
             for (int i = 0; i < 16; i += run) {
                 const int row = (at + i) / p.width, column = (at + i) % p.width;
-                bf16* to = turned + size_t(c) * line + (row + 1) * p.pitch + column + 1;
-                for (int k = 0; k < 16; k++) memcpy(to + size_t(k) * line, (const bf16*)&two[k / 2] + k % 2 * 16 + i, run * 2);
+                bits* to = turned + size_t(c) * line + (row + 1) * p.pitch + column + 1;
+                for (int k = 0; k < 16; k++) memcpy(to + size_t(k) * line, (const bits*)&two[k / 2] + k % 2 * 16 + i, run * 2);
             }
         }
 }
 
 // A gradient (h/spread, w/spread, c) as (pairs of positions, c, 2): where an output's first tap lies, so that the
 // positions of the border come after each row.
-void pair(const Plane& p, const bf16* image, bf16* paired, int channels, int spread) {
+void pair(const Plane& p, const bits* image, bits* paired, int channels, int spread) {
     const int h = p.height / spread, w = p.width / spread;
     for (int r = 0; r < h; r++)
         for (int c = 0; c < w; c += 2 / spread) {
-            bf16* to = paired + (size_t(r) * spread * p.pitch + c * spread) * channels;
-            const bf16* from = image + (size_t(r) * w + c) * channels;
+            bits* to = paired + (size_t(r) * spread * p.pitch + c * spread) * channels;
+            const bits* from = image + (size_t(r) * w + c) * channels;
             for (int k = 0; k < channels; k += 16) {
                 const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + k)));
                 const __m512i high = spread == 1 ? _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + channels + k))), 16) : _mm512_setzero_si512();
@@ -161,11 +132,11 @@ extern "C" {
 
 int amx_allowed() { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
 
-size_t packed_size(int in, int out) { return size_t(tap_tiles(in)) * out / 16 * TILE * DEPTH; }
+size_t packed_size_bf16(int in, int out) { return size_t(tap_tiles(in)) * out / 16 * TILE * DEPTH; }
 
 // Weights (out, 3, 3, in) fp32 -> tiles (k, block of out, pair of in, out, 2) bf16. `transposed`: for the gradient
 // by the input, so that `in` and `out` change places and the taps are turned by 180 degrees.
-void pack(const float* w, bf16* packed, int in, int out, int transposed) {
+void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
     const Plane p(1, 1, in);
     const int blocks = out / 16, tiles = tap_tiles(in);
     for (int k = 0; k < tiles; k++)
@@ -174,17 +145,17 @@ void pack(const float* w, bf16* packed, int in, int out, int transposed) {
                 int tap, i;
                 if (in == 16) { const int kw = (k % 2) * 2 + r / 16; tap = kw < 3 ? k / 2 * 3 + kw : -1; i = r % 16; }
                 else { const int n = in / DEPTH; tap = k / n; i = k % n * DEPTH + r; }
-                bf16* to = packed + ((size_t(k) * blocks + b) * TILE + r / 2) * DEPTH + r % 2;
+                bits* to = packed + ((size_t(k) * blocks + b) * TILE + r / 2) * DEPTH + r % 2;
                 for (int o = 0; o < 16; o++) {
                     float v = 0;
                     if (tap >= 0) v = transposed ? w[(size_t(i) * 9 + 8 - tap) * out + b * 16 + o] : w[(size_t(b * 16 + o) * 9 + tap) * in + i];
-                    to[2 * o] = (bf16)_mm_extract_epi16((__m128i)_mm_cvtneps_pbh(_mm_set_ss(v)), 0);
+                    to[2 * o] = (bits)_mm_extract_epi16((__m128i)_mm_cvtneps_pbh(_mm_set_ss(v)), 0);
                 }
             }
 }
 
 // y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
-void conv(const bf16* x, const bf16* packed, const bf16* add, bf16* y, int n, int h, int w, int in, int out, int stride, int spread) {
+void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int n, int h, int w, int in, int out, int stride, int spread) {
     const Plane plane(h, w, in);
     const int ho = h / stride, wo = w / stride, tiles = tap_tiles(in), blocks = out / 16;
     std::vector<int> starts;
@@ -196,9 +167,8 @@ void conv(const bf16* x, const bf16* packed, const bf16* add, bf16* y, int n, in
     const int count = starts.size();
 #pragma omp parallel
     {
-        static thread_local Buffer<bf16> planes[8];
-        Buffer<bf16>& own = planes[(in == 16 ? 0 : in == 32 ? 1 : 2) + 4 * (spread == 2)];
-        bf16* scratch = own.get(plane.positions() * in);
+        static thread_local Buffer<bits> planes[8];
+        bits* scratch = planes[slot(in, spread)].get(plane.positions() * in);
         alignas(64) float sums[4][TILE][TILE];
         Tiles tiles_on;
 #pragma omp for schedule(static)
@@ -209,13 +179,13 @@ void conv(const bf16* x, const bf16* packed, const bf16* add, bf16* y, int n, in
             if (blocks % 2 == 0) {
                 for (int t = 0; t < count; t += 2) {
                     const bool two = t + 1 < count;
-                    const bf16* a0 = scratch + size_t(starts[t]) * stride * in;
-                    const bf16* a1 = scratch + size_t(starts[two ? t + 1 : t]) * stride * in;
+                    const bits* a0 = scratch + size_t(starts[t]) * stride * in;
+                    const bits* a1 = scratch + size_t(starts[two ? t + 1 : t]) * stride * in;
                     for (int b = 0; b < blocks; b += 2) {
                         _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-                        const bf16* weights = packed + size_t(b) * TILE * DEPTH;
+                        const bits* weights = packed + size_t(b) * TILE * DEPTH;
                         for (int k = 0; k < tiles; k++) {
-                            const bf16* wk = weights + size_t(k) * blocks * TILE * DEPTH;
+                            const bits* wk = weights + size_t(k) * blocks * TILE * DEPTH;
                             _tile_loadd(6, wk, 64);
                             _tile_loadd(7, wk + TILE * DEPTH, 64);
                             _tile_loadd(4, a0 + offset[k], step);
@@ -232,7 +202,7 @@ void conv(const bf16* x, const bf16* packed, const bf16* add, bf16* y, int n, in
                 }
             } else {
                 for (int t = 0; t < count; t += 4) {
-                    const bf16* a[4];
+                    const bits* a[4];
                     for (int i = 0; i < 4; i++) a[i] = scratch + size_t(starts[t + i < count ? t + i : t]) * stride * in;
                     for (int b = 0; b < blocks; b++) {
                         _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
@@ -257,7 +227,7 @@ void conv(const bf16* x, const bf16* packed, const bf16* add, bf16* y, int n, in
 }
 
 // dw (out, 3, 3, in) fp32 += nothing: overwritten with the sum over images of g (n, h/spread, w/spread, out) times x (n, h, w, in).
-void conv_weights(const bf16* x, const bf16* g, float* dw, float* partial, int n, int h, int w, int in, int out, int spread) {
+void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, int n, int h, int w, int in, int out, int spread) {
     const Plane px(h, w, in);
     const int length = (h + 2) * px.pitch;              // positions of one image; those of the border have g = 0
     const int group = in >= 64 || out >= 64 ? 4 : in == 16 && out == 16 ? 1 : 2;  // images whose planes lie side by side
@@ -266,10 +236,9 @@ void conv_weights(const bf16* x, const bf16* g, float* dw, float* partial, int n
     const size_t size = size_t(9) * in * out;
 #pragma omp parallel
     {
-        static thread_local Buffer<bf16> turned_of[16], paired_of[16];
-        const int slot = (in == 16 ? 0 : in == 32 ? 1 : 2) * 4 + (out == 16 ? 0 : out == 32 ? 1 : 2);
-        bf16* turned = turned_of[slot].get(size_t(line) * in);      // x as (in, positions)
-        bf16* paired = paired_of[slot].get(size_t(total) * out);    // g as (pairs of positions, out, 2)
+        static thread_local Buffer<bits> turned_of[8], paired_of[8];
+        bits* turned = turned_of[slot(in, spread)].get(size_t(line) * in);     // x as (in, positions)
+        bits* paired = paired_of[slot(out, spread)].get(size_t(total) * out);  // g as (pairs of positions, out, 2)
         Tiles tiles_on;
 #pragma omp for schedule(static)
         for (int chunk = 0; chunk < chunks; chunk++) {
@@ -290,8 +259,8 @@ void conv_weights(const bf16* x, const bf16* g, float* dw, float* partial, int n
                             float* to = sums + (size_t(kh * 3) * in + ci) * out + co;
                             const size_t tap = size_t(in) * out, stride = size_t(out) * 4;
                             _tile_loadd(0, to, stride); _tile_loadd(1, to + tap, stride); _tile_loadd(2, to + 2 * tap, stride);
-                            const bf16* a = turned + size_t(ci) * line + kh * px.pitch;
-                            const bf16* b = paired + co * 2;
+                            const bits* a = turned + size_t(ci) * line + kh * px.pitch;
+                            const bits* b = paired + co * 2;
                             if (two) {
                                 _tile_loadd(3, to + 16, stride); _tile_loadd(4, to + tap + 16, stride); _tile_loadd(5, to + 2 * tap + 16, stride);
                                 for (int q = 0; q < total; q += DEPTH) {

@@ -1,0 +1,47 @@
+// An image with a border of zeros, in which every tap of every output is one offset from it.
+#pragma once
+#include <cstdlib>
+
+#include "common.h"
+
+namespace {
+
+template <class T> struct Buffer {  // grows, never shrinks; new memory is zero
+    T* data = nullptr;
+    size_t size = 0;
+    T* get(size_t n) {
+        if (n > size) {
+            free(data);
+            const size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
+            data = static_cast<T*>(aligned_alloc(64, bytes));
+            memset(data, 0, bytes);
+            size = n;
+        }
+        return data;
+    }
+    ~Buffer() { free(data); }
+};
+
+// (height + 2) rows of `pitch` positions, and slack so that no tile reads beyond it.
+struct Plane {
+    int height, width, channels, pitch;
+    Plane(int h, int w, int c) : height(h), width(w), channels(c), pitch(w + 2) {}
+    size_t positions() const { return size_t(height + 2) * pitch + 3 * pitch + 48; }
+    size_t at(int row, int column) const { return (size_t(row + 1) * pitch + column + 1) * channels; }
+};
+
+// Lay an image of (height/spread, width/spread) into the plane; spread 2 leaves zeros between its pixels.
+template <class T> void lay(const Plane& p, const T* image, T* plane, int spread) {
+    const int h = p.height / spread, w = p.width / spread;
+    for (int r = 0; r < h; r++) {
+        const T* from = image + size_t(r) * w * p.channels;
+        if (spread == 1) memcpy(plane + p.at(r, 0), from, size_t(w) * p.channels * sizeof(T));
+        else for (int c = 0; c < w; c++)
+            memcpy(plane + p.at(r * spread, c * spread), from + size_t(c) * p.channels, p.channels * sizeof(T));
+    }
+}
+
+// Which of a thread's planes: those of one shape and spread keep their borders of zeros.
+inline int slot(int channels, int spread) { return (channels < 16 ? 0 : channels == 16 ? 1 : channels == 32 ? 2 : 3) * 2 + spread - 1; }
+
+}  // namespace
