@@ -47,7 +47,7 @@ def write(small_root: Path) -> Callable[..., Path]:
         for old, new in (changes or {}).items():
             assert old in text
             text = text.replace(old, new, 1)
-        path = small_root / "queues" / "short.toml"
+        path = small_root / "experiments" / "queues" / "short.toml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text + more)
         return path

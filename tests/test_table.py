@@ -343,8 +343,8 @@ print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)), f
 )
 def test_reading_loads_no_torch(small_root: Path, record: Record, words: list[str]) -> None:
     record("original", 0, errors=[50.0])
-    (small_root / "queues").mkdir()
-    (small_root / "queues" / "q.toml").write_text(
+    (small_root / "experiments" / "queues").mkdir()
+    (small_root / "experiments" / "queues" / "q.toml").write_text(
         'name = "q"\ntitle = "Q"\n[[entry]]\nexperiment = "tiny"\nseeds = 1\n'
     )
     command = [sys.executable, "-c", IMPORTS, "--root", str(small_root), *words]

@@ -1,4 +1,4 @@
-"""`repro queue list|show|run`: experiments in order, as queues/*.toml has them."""
+"""`repro queue list|show|run`: experiments in order, as experiments/queues/*.toml has them."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 @click.group()
 def queue() -> None:
-    """Run experiments in order, as a file in queues/ has them; stop and go on at any time."""
+    """Run experiments in order, as a file in experiments/queues/ has them; stop and go on at any time."""
 
 
 @queue.command("list")

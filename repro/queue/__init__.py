@@ -1,4 +1,4 @@
-"""Queues: which experiments to run, in order, as data (queues/*.toml). Imports no torch; trains nothing.
+"""Queues: which experiments to run, in order, as data (experiments/queues/*.toml). Imports no torch; trains nothing.
 
 | file | what it does |
 |---|---|

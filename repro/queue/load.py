@@ -1,4 +1,4 @@
-"""queues/*.toml -> Queue, checked against the experiments; and its runs in order."""
+"""experiments/queues/*.toml -> Queue, checked against the experiments; and its runs in order."""
 
 import difflib
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class PlannedEntry:
 
 
 def names(root: Path) -> list[str]:
-    return sorted(path.stem for path in (root / "queues").glob("*.toml"))
+    return sorted(path.stem for path in (root / "experiments" / "queues").glob("*.toml"))
 
 
 def load(name: str, root: Path) -> Queue:
@@ -63,7 +63,7 @@ def load(name: str, root: Path) -> Queue:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UserError(f"unknown queue {name!r}{hint} The queues are: {', '.join(known) or 'none'}")
-    path = root / "queues" / f"{name}.toml"
+    path = root / "experiments" / "queues" / f"{name}.toml"
     tables = read_toml(path)
     for key in tables:
         if key not in TOP_KEYS:
