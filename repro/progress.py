@@ -3,6 +3,8 @@
 import math
 import sys
 import time
+from datetime import datetime, timedelta
+from fractions import Fraction
 from types import TracebackType
 from typing import TextIO
 
@@ -15,6 +17,7 @@ from repro.spec import Run
 from repro.train import Progress
 
 LINE_EVERY = 30.0  # seconds between the plain lines of a run
+LONG = 12 * 3600.0  # seconds of a run from which on a reduced scale is suggested
 
 
 class Display:
@@ -35,6 +38,7 @@ class Display:
         )
         self.tasks: dict[str, TaskID] = {}
         self.spoke: dict[str, float] = {}
+        self.warned = False
 
     def __enter__(self) -> "Display":
         self.bars.start()
@@ -51,6 +55,9 @@ class Display:
     def show(self, run: Run, progress: Progress) -> None:
         if progress.note:
             self.say(f"{run.name}: {progress.note}")
+        if not self.warned and (hint := _hint(run, progress)):
+            self.warned = True
+            self.say(hint)
         if self.live:
             if run.name not in self.tasks:
                 self.tasks[run.name] = self.bars.add_task(run.name, total=progress.iterations, numbers="")
@@ -74,6 +81,19 @@ class Display:
             return False
         self.spoke[name] = now
         return True
+
+
+def _hint(run: Run, progress: Progress) -> str:
+    """When a long run will be done at the speed it has, and the scale at which it would take about an hour."""
+    left = (progress.iterations - progress.iteration) / progress.iterations_per_second
+    if not left > LONG:  # no speed yet: NaN
+        return ""
+    done = datetime.now() + timedelta(seconds=left)
+    hour = Fraction(run.scale) / math.ceil(progress.iterations / progress.iterations_per_second / 3600)
+    return (
+        f"{run.name} makes {progress.iterations_per_second:.2g} it/s and would be done on {done:%d %B at %H:%M}, "
+        f"in {duration(left)}; `--scale {hour}` shrinks its schedule to about an hour"
+    )
 
 
 def _numbers(progress: Progress) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +21,8 @@ from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
 from repro.train import Settings, Stop
+
+WORTH_MEASURING = 2000  # iterations of all runs together
 
 
 @dataclass
@@ -80,10 +82,9 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         records.check_writable(records.results_folder(root, scale))
     for name in {p.run.recipe.dataset for p in todo}:
         catalog.require(catalog.describe(name), catalog.data_dir())
-    jobs = min(options["jobs"], len(todo))
     settings = Settings(
         device=device,
-        threads=options["threads"] or threads_for(todo[0].run.scale, jobs),
+        threads=options["threads"],
         data_dir=catalog.data_dir(),
         checkpoint_every=options["checkpoint_every"],
         precision=options["precision"],
@@ -91,8 +92,8 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     )
     with Display(len(todo)) as display, stopping_on_signals(stop, display):
         tasks = [_prepare(p, display) for p in todo]
-        events = launch.in_process(tasks, settings, stop) if jobs == 1 else launch.pool(tasks, settings, stop, jobs)
-        for task, event in events:
+        jobs, settings = share_out(todo, options["jobs"], settings, display)
+        for task, event in launched(tasks, settings, stop, jobs):
             if isinstance(event, Outcome):
                 ended.outcomes[task.run.name] = event
                 display.end(task.run, event.status, event.message)
@@ -141,6 +142,29 @@ def device_of(name: str) -> str:
         return name
     there = "cpu, cuda" if torch.cuda.is_available() else "cpu (no CUDA device is here)"
     raise UserError(f"--device {name} is not available; allowed: auto, {there}")
+
+
+def share_out(todo: list[Planned], jobs: int | str, settings: Settings, display: Display) -> tuple[int, Settings]:
+    """How many runs at a time, and the settings with the threads of each. "auto" is measured, where it can pay."""
+    told = ""
+    if jobs != "auto":
+        jobs = min(int(jobs), len(todo))
+    elif sum(p.run.recipe.schedule.iterations for p in todo) < WORTH_MEASURING or todo[0].run.scale == spec.DEMO:
+        jobs = min(cores(), len(todo)) if settings.device == "cpu" else 1
+    else:
+        jobs, threads, told = launch.tune.best(todo[0].run, settings, settings.threads or cores(), len(todo))
+        settings = replace(settings, threads=settings.threads or threads)
+    if told:
+        display.say(told)
+    return jobs, replace(settings, threads=settings.threads or threads_for(todo[0].run.scale, jobs))
+
+
+def launched(tasks: list[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
+    if jobs == 1:
+        return launch.in_process(tasks, settings, stop)
+    if settings.device.startswith("cuda"):
+        return launch.interleaved(tasks, settings, stop, jobs)
+    return launch.pool(tasks, settings, stop, jobs)
 
 
 def threads_for(scale: str, jobs: int) -> int:

@@ -22,6 +22,7 @@ from repro.spec import Run
 from repro.step import Evaluation
 
 CHECK_EVERY = 50  # iterations between looks at the loss: the host waits for the device no more often than that
+TELL_EVERY = 20.0  # seconds between words of progress, where those iterations take longer
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     write()
     for note in notes:
         yield progress(note=note)
-    diverged, test = False, None
+    diverged, test, told = False, None, time.monotonic()
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
             note = save()
@@ -144,12 +145,15 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         learner.iterate()
 
         evaluating = learner.iteration % recipe.evaluate_every == 0 or learner.iteration == end
-        if evaluating or learner.iteration % CHECK_EVERY == 0:
-            diverged = learner.diverged()
-            clock.lap(training=True)
+        checking = evaluating or learner.iteration % CHECK_EVERY == 0
+        if checking or time.monotonic() - told > TELL_EVERY:
+            yield progress()  # a device works on while its host serves the run beside this one
+            diverged = checking and learner.diverged()  # looked at where the recipe says, not where the clock does
             loss, _ = learner.meters.read()
+            clock.lap(training=True)
             speed = learner.meters.images / recipe.batch_size / clock.window
             yield progress(loss=loss, iterations_per_second=speed)
+            told = time.monotonic()
         if evaluating or diverged:
             test = learner.test()
             rows.append(row(learner, clock, test, learner.validate()))

@@ -468,7 +468,7 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
         (["show", "tiny", "--arm", "zzz"], ["no arm 'zzz'", "Its arms are: original, bn-after-add"]),
         (["run", "tiny", "--seeds", "0"], ["--seeds", "0", "x>=1"]),
         (["run", "tiny", "--seeds", "many"], ["--seeds", "'many'", "integer"]),
-        (["run", "tiny", "--jobs", "0"], ["--jobs", "0", "x>=1"]),
+        (["run", "tiny", "--jobs", "0"], ["--jobs", "'0'", "auto, or a number of 1 or more"]),
         (["run", "tiny", "--threads", "0"], ["--threads", "0", "x>=1"]),
         (["run", "tiny", "--checkpoint-every", "0"], ["--checkpoint-every", "0", "x>=1"]),
         (["show", "tiny", "--arm", "original", "--seed", "-1"], ["--seed", "-1", "x>=0"]),

@@ -251,6 +251,7 @@ def test_the_shipped_queues() -> None:
     )
     assert full == [
         ("resnet-depth", resnets, 5, "1"),
+        ("precision", None, 5, "1"),
         ("bn-placement", None, 5, "1"),
         ("adam-vs-sgd", None, 5, "1"),
         ("resnet-depth", plain, 3, "1"),
@@ -263,6 +264,7 @@ def test_the_shipped_queues() -> None:
         ("bn-placement", None, 3, "1/64"),
         ("adam-vs-sgd", None, 3, "1/64"),
         ("vgg-depth", None, 2, "1/128"),
+        ("precision", None, 5, "1/20"),
     ]
     named = {(e.experiment, arm) for e in queue.load("full", REPO).entries for arm in e.arms or ("all",)}
     for name in spec.names(REPO):

@@ -106,3 +106,16 @@ def terminal_width() -> int:
     import shutil
 
     return max(100, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100
+
+
+class JobsType(click.ParamType):  # type: ignore[type-arg]
+    """A number of runs, or "auto"."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == "auto":
+            return "auto"
+        if str(value).isdecimal() and int(value) >= 1:
+            return int(value)
+        self.fail(f"{value!r} is not allowed; allowed: auto, or a number of 1 or more", param, ctx)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from repro.cli.common import (
+    JobsType,
     arms_option,
     complete_arm,
     demo_option,
@@ -107,8 +108,9 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     "--jobs",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
-    help="Runs side by side, a process each.",
+    type=JobsType(),
+    metavar="N|auto",
+    help="Runs side by side; auto measures for some seconds what is fastest.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads a run.  [default: the cores shared out]")
 @click.option(

@@ -1,6 +1,7 @@
 """Launchers on this machine: one run after another in this process, or side by side in worker processes."""
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -27,24 +28,29 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     task: Task
+    cores: list[int]
 
 
 def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:
     """Up to `jobs` runs at a time, each in a process that takes the next run when it is done.
 
-    A worker that dies (out of memory, say) costs its run alone; another takes its place.
+    A worker that dies (out of memory, say) costs its run alone; another takes its place. Where there are cores enough
+    for all, each worker keeps to its own.
     """
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    waiting, workers = deque(tasks), []
+    waiting = deque(tasks)
+    workers: list[_Worker] = []
+    shares = share_cores(jobs, settings.threads or 1)
 
     def hire() -> None:
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, settings, stop.deadline), daemon=True)
+        cores = next(share for share in shares if all(share is not w.cores for w in workers))
+        process = context.Process(target=_work, args=(theirs, settings, stop.deadline, cores), daemon=True)
         process.start()
         theirs.close()
         task = waiting.popleft()
         ours.send(task)
-        workers.append(_Worker(process, ours, task))
+        workers.append(_Worker(process, ours, task, cores))
 
     told = False
     try:
@@ -81,6 +87,16 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
             worker.process.terminate()
 
 
+def share_cores(jobs: int, threads: int) -> list[list[int]]:
+    """For each job the cores it may use; empty lists, for any of them, where there are too few or no telling."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [[] for _ in range(jobs)]
+    cores = sorted(os.sched_getaffinity(0))
+    if jobs * threads > len(cores):
+        return [[] for _ in range(jobs)]
+    return [cores[job * threads : (job + 1) * threads] for job in range(jobs)]
+
+
 def _tell(worker: _Worker, word: Task | str | None) -> None:
     """Send the next task, a reason to stop, or None: go. A worker that has gone already shows in its pipe."""
     with suppress(BrokenPipeError):
@@ -98,7 +114,9 @@ class _RemoteStop(Stop):
         return super().requested()
 
 
-def _work(pipe: Connection, settings: Settings, deadline: float) -> None:
+def _work(pipe: Connection, settings: Settings, deadline: float, cores: list[int]) -> None:
+    if cores:
+        os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while (task := pipe.recv()) is not None and isinstance(task, Task):
