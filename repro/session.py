@@ -20,6 +20,7 @@ from repro.errors import UserError
 from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
+from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
 
 
@@ -86,7 +87,11 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         data_dir=catalog.data_dir(),
         checkpoint_every=options["checkpoint_every"],
     )
-    with Display(len(todo)) as display, stopping_on_signals(stop, display):
+    with (
+        Display(len(todo)) as display,
+        mirrored(root, todo, options["wandb"], display.say),
+        stopping_on_signals(stop, display),
+    ):
         tasks = [_prepare(p, display) for p in todo]
         events = launch.in_process(tasks, settings, stop) if jobs == 1 else launch.pool(tasks, settings, stop, jobs)
         for task, event in events:

@@ -1,5 +1,6 @@
 """What several test files share: a small experiment, records made to order, the command line, the real data sets."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,14 @@ says = "batch norm after the addition is worse"
 def _one_thread() -> None:
     """Small networks are slower on several threads, and results depend on their number."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W&B is off but where a test says --wandb, and no test has an account."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
 
 
 @pytest.fixture
