@@ -12,6 +12,7 @@ from repro.cli.common import Commands
 from repro.cli.data import data
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.wandb import wandb
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,5 +37,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, *RESULTS, data):
+for command in (*RUNNING, *RESULTS, data, wandb):
     main.add_command(command)
