@@ -20,7 +20,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Link:
-    """`target` is "#anchor"."""
+    """`target` is "#anchor", or an address that begins with https:// or http://."""
 
     text: str
     target: str

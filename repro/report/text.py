@@ -63,7 +63,7 @@ def _inline(inline: Inline, anchors: set[str]) -> str:
     if isinstance(inline, Code):
         return f"`{inline.text}`"
     if isinstance(inline, Link):
-        known = inline.target.removeprefix("#") in anchors
+        known = inline.target.removeprefix("#") in anchors or not inline.target.startswith("#")
         return f"[{_escape(inline.text)}]({inline.target})" if known else _escape(inline.text)
     assert isinstance(inline, Strong | Badge)
     plain = isinstance(inline, Badge) and inline.kind not in ("good", "bad")
