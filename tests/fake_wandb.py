@@ -4,6 +4,7 @@ It keeps what it was sent. It knows nothing that the client does not ask for, so
 wandb.ai makes of it.
 """
 
+import base64
 import json
 import re
 import threading
@@ -40,6 +41,18 @@ class FakeWandb(ThreadingHTTPServer):
             return {"upsertBucket": self._upsert(variables)}
         if operation == "RunResumeStatus":
             return {"model": self._resume(variables["name"])}
+        if operation == "ArtifactType":
+            return {"project": {"artifact": None}}
+        if operation == "CreateArtifact":
+            artifact = {"id": "1", "state": "COMMITTED", "artifactSequence": {"id": "1", "latestArtifact": None}}
+            return {"createArtifact": {"artifact": artifact}}  # as if it were there: its files are not asked for
+        if operation == "GetProjects":
+            page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+            return {"models": {"pageInfo": page, "edges": []}}
+        if operation == "SpecificReport":
+            return {"view": self._view(variables["reportId"])}
+        if operation == "upsertView":
+            return {"upsertView": {"view": self._upsert_view(variables), "inserted": True}}
         if operation == "CreateRunFiles":
             names = variables["files"]
             urls = [{"name": name, "uploadUrl": f"{self.address}/upload/{variables['run']}/{name}"} for name in names]
@@ -60,6 +73,18 @@ class FakeWandb(ThreadingHTTPServer):
         count = len(run["lines"].get("wandb-history.jsonl", {}))
         bucket |= {"description": "", "project": project, "historyLineCount": count}
         return {"bucket": bucket, "inserted": inserted}
+
+    def _upsert_view(self, sent: dict[str, Any]) -> dict[str, Any]:
+        identity = sent["id"] or base64.b64encode(f"View:{len(self.reports)}".encode()).decode()
+        self.reports[identity] = sent
+        return self._view(identity)
+
+    def _view(self, identity: str) -> dict[str, Any]:
+        sent = self.reports[identity]
+        project = {"id": "1", "name": sent["projectName"], "entityName": sent["entityName"]}
+        kept = {key: sent[key] for key in ("name", "displayName", "description", "type", "spec")}
+        when = "2026-01-01T00:00:00Z"
+        return kept | {"id": identity, "project": project, "createdAt": when, "updatedAt": when}
 
     def _resume(self, name: str) -> dict[str, Any] | None:
         if name not in self.runs:

@@ -5,8 +5,7 @@ import json
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from click.testing import Result
 from fake_wandb import FakeWandb
 
 from repro import records, spec, train
+from repro.errors import UserError
 from repro.tracking import content, mirror, offline
 from repro.tracking.process import Worker
 
@@ -150,6 +150,9 @@ def test_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mirror.choose("online", spec.FULL) == "online"
     monkeypatch.setenv("WANDB_MODE", "online")
     assert mirror.choose(None, spec.DEMO) == "online"
+    monkeypatch.setenv("WANDB_MODE", "onlien")
+    with pytest.raises(UserError, match="WANDB_MODE is 'onlien'; allowed: online"):
+        mirror.choose(None, spec.FULL)
     monkeypatch.delenv("WANDB_MODE")
     assert mirror.choose(None, "1/200") == "offline"
     assert mirror.choose(None, spec.DEMO) == "off"
@@ -195,20 +198,6 @@ def offline_sync(cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeWandb]:
-    with FakeWandb() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        monkeypatch.setenv("WANDB_BASE_URL", server.address)
-        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb-config"))
-        monkeypatch.setenv("WANDB_MODE", "online")
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 def test_sync_of_records_that_were_never_logged(
     record: Callable[..., Path], small_root: Path, offline_sync: Callable[..., str]
 ) -> None:
@@ -249,7 +238,7 @@ def test_sync_online_sends_what_is_lacking(
 def test_sync_where_wandb_is_forbidden(cli: Callable[..., Result], record: Callable[..., Path]) -> None:
     record("original", 0, errors=[50])
     result = cli("wandb", "sync")
-    assert result.exit_code == 2 and "WANDB_MODE is 'disabled'" in result.output
+    assert result.exit_code == 2 and "WANDB_MODE forbids W&B" in result.output
 
 
 # --- the file and the process ----------------------------------------------------------------------------------------
@@ -268,6 +257,17 @@ def test_a_damaged_file_is_told(
     path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
     with pytest.raises(offline.Damaged, match="checksum"):
         offline.read(path)
+
+
+def test_two_mirrors_of_one_run_leave_one_segment(record: Callable[..., Path], small_root: Path) -> None:
+    """As where two `repro run` share out an experiment: either may mirror a run, one does at a time."""
+    path = record("original", 0, errors=[50, 40])
+    runs = [{"folder": str(path), "sessions": 0}]
+    heard: list[object] = []
+    job = mirror.job("follow", small_root, "offline", experiment="tiny", runs=runs)
+    workers = [Worker(job, heard.append) for _ in range(2)]
+    assert [worker.end(30) for worker in workers] == [0, 0] and not heard
+    assert_mirrors(segments(small_root)["tiny/original-s0"], path)
 
 
 def test_a_worker_whose_run_was_killed_ends_by_itself(small_root: Path) -> None:

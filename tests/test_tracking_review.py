@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from fake_wandb import FakeWandb
 from PIL import Image
 
 from repro import records, report, spec, tables
@@ -92,6 +93,21 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
     (path,) = folder.glob(f"files/media/table/{name}_*.table.json")
     read = json.loads(path.read_text())
     return [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+
+
+def test_a_report_is_saved_once_and_then_over_itself(
+    cli: Callable[..., Result], small_root: Path, recorded: object, server: FakeWandb
+) -> None:
+    """By wandb's real client, to a server on this machine."""
+    result = cli("wandb", "review", "tiny")
+    assert result.exit_code == 0, result.output
+    address = links.find(small_root, "tiny", "1")
+    assert address.startswith(server.address) and address in result.output
+    (sent,) = server.reports.values()
+    assert sent["projectName"] == "tiny" and "bn-after-add-is-worse" in sent["spec"]
+    assert "review-tiny-full-scale" in server.runs
+    assert cli("wandb", "review", "tiny").exit_code == 0
+    assert len(server.reports) == 1 and links.find(small_root, "tiny", "1") == address
 
 
 def test_wandb_workspaces_is_not_installed(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import wandb
 
 from repro.files import write_atomically
@@ -56,6 +57,17 @@ def check_room(place: Place) -> None:
 def segments(place: Place, run_id: str) -> Iterator[Path]:
     """The folders of the run's offline segments."""
     yield from sorted((place.folder / "wandb").glob(f"offline-run-*-{run_id}"))
+
+
+def claim(run_id: str, place: Place) -> filelock.BaseFileLock | None:
+    """The right to mirror a run, until it is released or this process ends; None where another process has it."""
+    (place.folder / "wandb").mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(place.folder / "wandb" / f".{run_id}.lock", blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return None
+    return lock
 
 
 def begin(telling: Telling, place: Place) -> "wandb.Run":

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from repro import spec
+from repro.errors import UserError
 from repro.plan import Planned
 from repro.tracking.process import Message, Worker
 
 MODES = ("offline", "online", "off")
-OF_WANDB = {"offline": "offline", "dryrun": "offline", "online": "online", "run": "online", "disabled": "off"}
+OF_WANDB = {  # WANDB_MODE -> one of MODES
+    **{"offline": "offline", "dryrun": "offline", "disabled": "off", "off": "off"},
+    **{"online": "online", "run": "online", "shared": "online"},
+}
 LEAST_WAIT, MOST_WAIT = 10.0, 60.0  # seconds at the end of a session
 SHARE = 0.02  # of the session's time that the end may wait, within those bounds
 
@@ -22,9 +26,18 @@ def choose(wanted: str | None, scale: str) -> str:
     """One of MODES: what was wanted, else WANDB_MODE, else off in demos and offline where wandb is installed."""
     if wanted:
         return wanted
-    if mode := os.environ.get("WANDB_MODE"):
-        return OF_WANDB.get(mode.lower(), "off")
+    if mode := from_environment():
+        return mode
     return "off" if scale == spec.DEMO or importlib.util.find_spec("wandb") is None else "offline"
+
+
+def from_environment() -> str | None:
+    """WANDB_MODE as one of MODES; None where it says nothing. UserError where W&B has no such mode."""
+    if not (mode := os.environ.get("WANDB_MODE")):
+        return None
+    if mode.lower() not in OF_WANDB:
+        raise UserError(f"WANDB_MODE is {mode!r}; allowed: online, offline, disabled")
+    return OF_WANDB[mode.lower()]
 
 
 def folder(root: Path) -> Path:

@@ -5,6 +5,7 @@ Every number comes from `tables` and every picture from `plots`: nothing is work
 
 import io
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ MOST_IMAGES = 24
 JOB_TYPE = "review"
 
 
-def make(root: Path, name: str, scale: str, place: client.Place, address: str) -> dict[str, Any]:
+def make(
+    root: Path, name: str, scale: str, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """Log the report run; online, save the W&B Report too, over the one at `address` if there is one.
 
-    What was logged, where, the W&B Report as JSON, and its address ("" offline).
+    What was logged, where, the W&B Report as JSON, and its address ("" offline). `say` hears that it goes on.
     """
     summary, experiment = tables.summarise(root, name, scale), spec.load(name, root)
     telling = content.Telling(
@@ -38,33 +41,37 @@ def make(root: Path, name: str, scale: str, place: client.Place, address: str) -
         tags=(experiment.paper, content.scale_tag(scale), JOB_TYPE),
         config={"experiment": name, "scale": scale, "title": experiment.title, "source": experiment.source},
     )
-    exhibits = exhibits_of(root, summary, scale)
+    exhibits = {}
+    for key, exhibit in exhibits_of(root, summary, scale):
+        exhibits[key] = exhibit
+        say({"drawn": key})
     run = client.begin(telling, place)
     run.log(exhibits)
     run.log_artifact(_papers(root, name))
     where, entity = run.url or str(next(client.segments(place, telling.id))), run.entity
     outcomes = Counter(claim.outcome for claim in summary.claims)
-    client.finish(run, {f"claims {outcome}": count for outcome, count in outcomes.items()}, failed=False)
+    client.finish(
+        run, {f"claims_{outcome.replace(' ', '_')}": count for outcome, count in outcomes.items()}, failed=False
+    )
     report = sections.report(root, summary, experiment, scale, telling.id, list(exhibits), entity or "")
     saved = sections.save(report, address) if place.mode == "online" else ""
     told = sections.as_json(report) | {"experiment": name, "scale": scale}
     return {"logged": [*exhibits, "papers"], "where": where, "report": told, "address": saved}
 
 
-def exhibits_of(root: Path, summary: Summary, scale: str) -> dict[str, Any]:
+def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str, Any]]:
     """What the report run shows: tables of arms and claims, the figures, the images that most runs get wrong."""
-    shown: dict[str, Any] = {"arms": _table([asdict(row) for row in summary.rows])}
+    yield "arms", _table([asdict(row) for row in summary.rows])
     if summary.claims:
-        shown["claims"] = _table([asdict(row) for row in summary.claims])
+        yield "claims", _table([asdict(row) for row in summary.claims])
     private = content.images_are_private(spec.load(summary.experiment, root), scale)
     for kind in plots.FIGURES:
         if kind == "hardest" and private:
             continue
         if figure := plots.figure(root, summary.experiment, scale, kind):
-            shown[f"figures/{kind}"] = wandb.Image(Image.open(io.BytesIO(plots.encode(figure, "png"))))
+            yield f"figures/{kind}", wandb.Image(Image.open(io.BytesIO(plots.encode(figure, "png"))))
     if not private and (images := hardest_table(root, summary.experiment, scale)):
-        shown["hardest"] = images
-    return shown
+        yield "hardest", images
 
 
 def hardest_table(root: Path, name: str, scale: str) -> wandb.Table | None:

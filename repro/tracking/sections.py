@@ -7,6 +7,7 @@ their ids, so a stale or unfinished run in the project does not get into a claim
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import wandb_workspaces.reports.v2 as wr
 
@@ -123,9 +124,10 @@ def run_ids(root: Path, name: str, scale: str, arms: tuple[str, ...]) -> list[st
 def save(made: wr.Report, address: str) -> str:
     """Save it online, over the one at `address` if that is given; its address."""
     if address:
-        made.id = wr.Report.from_url(address).id
+        made.id = wr.Report.from_url(unquote(address)).id
     made.save()
-    return str(made.url)
+    scheme, rest = made.url.split("://", 1)
+    return f"{scheme}://{quote(rest, safe='/:')}"  # a title's brackets would end a Markdown link
 
 
 def as_json(made: wr.Report) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`repro wandb sync`: from records to W&B, whether or not a run was logged while it was trained. No wandb here."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +55,10 @@ def _busy(folder: Path) -> str:
 
 def mode() -> str:
     """Online, but where WANDB_MODE says offline. UserError where it forbids W&B."""
-    wanted = os.environ.get("WANDB_MODE", "online")
-    if (chosen_mode := mirror.OF_WANDB.get(wanted.lower(), "off")) == "off":
-        raise UserError(f"WANDB_MODE is {wanted!r}, so nothing is sent; allowed here: online, offline")
-    return chosen_mode
+    wanted = mirror.from_environment() or "online"
+    if wanted == "off":
+        raise UserError("WANDB_MODE forbids W&B, so nothing is sent; allowed here: online, offline")
+    return wanted
 
 
 def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
+
 from repro import records, spec
 from repro.errors import UserError
 from repro.spec import Experiment
@@ -37,9 +39,9 @@ class Problem(Exception):
 def main() -> None:
     """Do the job that the first line of the input tells. Exit at once, and everything with it, on a problem."""
     say = _speaker()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     job = json.loads(sys.stdin.buffer.readline())
+    if job["task"] == "follow" and hasattr(os, "nice"):
+        os.nice(NICENESS)
     over = threading.Event()
     threading.Thread(target=_await_end, args=(over,), daemon=True).start()
     try:
@@ -85,7 +87,7 @@ def _reason(error: Exception) -> str:
         return f"{error.name} is not installed"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot write to {error.filename or 'its folder'}: {error.strerror}"
-    text = " ".join(str(error).split()).rstrip(".") or "no reason given"
+    text = " ".join(str(error).split()).rstrip(".").replace("<no message>", "") or "no reason given"
     return text if isinstance(error, Problem | UserError) else f"{type(error).__name__}: {text}"
 
 
@@ -105,7 +107,7 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
         assert job["task"] == "review"
         from repro.tracking import review
 
-        say({"reviewed": review.make(root, job["experiment"], job["scale"], place, job["address"])})
+        say({"reviewed": review.make(root, job["experiment"], job["scale"], place, job["address"], say)})
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -119,6 +121,7 @@ class Followed:
     sessions: int  # before this one
     experiment: Experiment
     place: "Place"
+    claim: filelock.BaseFileLock | None = None
     run: "wandb.Run | None" = None
     over: bool = False
     sent: int = 0  # rows
@@ -134,6 +137,9 @@ class Followed:
         record = records.read_run(self.folder) if changed else None
         if record is None or len(record["sessions"]) <= self.sessions:
             return  # not begun in this session
+        self.claim = self.claim or client.claim(content.run_id(record), self.place)
+        if self.claim is None:
+            return  # another `repro run` mirrors it, and may train it too
         self.seen = changed
         if self.run is None:
             self.run = client.begin_run(content.telling(record, self.experiment), self.place)
@@ -144,6 +150,7 @@ class Followed:
         if last or record["status"] != "running":
             self.over = True
             _finish(self.run, record, rows, self.experiment, self.place)
+            self.claim.release()
 
 
 def _changed(path: Path) -> int:
