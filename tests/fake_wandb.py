@@ -23,6 +23,7 @@ class FakeWandb(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.reports: dict[str, dict[str, Any]] = {}
+        self.refuses = 0  # an HTTP status for the history, once a run is begun
         self.lock = threading.Lock()
 
     @property
@@ -122,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/graphql":
             body = json.loads(content)
             self._answer({"data": self.server.graphql(body["query"], body.get("variables") or {})})
+        elif self.server.refuses and "file_stream" in self.path:
+            self._answer({"error": "refused"}, self.server.refuses)
         elif match := re.fullmatch(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
             self.server.stream(match[1], json.loads(content))
             self._answer({"limits": {}})
@@ -135,9 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer({})
 
-    def _answer(self, content: dict[str, Any]) -> None:
+    def _answer(self, content: dict[str, Any], status: int = 200) -> None:
         body = json.dumps(content).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

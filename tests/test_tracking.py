@@ -58,6 +58,12 @@ def assert_mirrors(segment: offline.Segment, folder: Path) -> None:
     assert segment.exit_code == int(record["status"] not in records.FINISHED)
 
 
+@pytest.fixture(autouse=True)
+def _longer_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is what is written, not how long it may take on a busy machine."""
+    monkeypatch.setattr(mirror, "LEAST_WAIT", 60.0)
+
+
 @pytest.fixture
 def folder(small_root: Path) -> Callable[[str, int], Path]:
     return lambda arm, seed: small_root / "results" / "tiny" / arm / f"seed-{seed}"
@@ -156,7 +162,7 @@ def test_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_MODE")
     assert mirror.choose(None, "1/200") == "offline"
     assert mirror.choose(None, spec.DEMO) == "off"
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(mirror, "installed", lambda package: False)
     assert mirror.choose(None, spec.FULL) == "off"
 
 
@@ -233,6 +239,18 @@ def test_sync_online_sends_what_is_lacking(
     sent = json.dumps(server.runs[run_id]) + "".join(map(repr, server.files.values()))
     for text in (str(small_root), str(REPO), socket.gethostname(), sys.executable):
         assert len(text) < 4 or text not in sent, f"{text} was sent"
+
+
+def test_sync_says_what_the_server_did_not_take(
+    record: Callable[..., Path], cli: Callable[..., Result], server: FakeWandb
+) -> None:
+    """A run that is begun, and whose rows are refused: wandb itself raises nothing then."""
+    record("original", 0, errors=[50, 40])
+    server.refuses = 403
+    result = cli("wandb", "sync")
+    assert result.exit_code == 1 and "W&B did not take all of it" in result.output and "rows sent" not in result.output
+    server.refuses = 0
+    assert "2 rows sent" in cli("wandb", "sync").output
 
 
 def test_sync_where_wandb_is_forbidden(cli: Callable[..., Result], record: Callable[..., Path]) -> None:

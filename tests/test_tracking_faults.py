@@ -4,6 +4,7 @@ Every fault is real: a socket that behaves so, a file system that is full, an in
 """
 
 import csv
+import importlib.util
 import os
 import socket
 import subprocess
@@ -180,6 +181,13 @@ def test_wandb_is_not_installed(unharmed: Callable[..., str], monkeypatch: pytes
     (package / "__init__.py").write_text("raise ModuleNotFoundError('No module named wandb', name='wandb')")
     monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     assert "wandb is not installed" in unharmed("offline")
+
+
+def test_a_folder_named_wandb_is_no_package(monkeypatch: pytest.MonkeyPatch, small_root: Path) -> None:
+    """Where wandb writes, `import wandb` finds its folder: an empty package, where there is no real one."""
+    (small_root / "nowhere" / "folder-of-wandb").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(small_root / "nowhere"))
+    assert importlib.util.find_spec("folder-of-wandb") and not mirror.installed("folder-of-wandb")
 
 
 def test_a_folder_that_cannot_be_written(unharmed: Callable[..., str], small_root: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from repro import records, report, spec, tables
 from repro.data import catalog
 from repro.plots import pixels
-from repro.tracking import content, links, offline
+from repro.tracking import content, links, mirror, offline
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def without_ids(spec: str) -> str:
 def test_wandb_workspaces_is_not_installed(
     cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, recorded: object
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "wandb_workspaces" else object())
+    monkeypatch.setattr(mirror, "installed", lambda package: package == "wandb")
     result = cli("wandb", "review", "tiny")
     assert result.exit_code == 2 and "pip install 'repro[review]'" in result.output
 

@@ -4,8 +4,10 @@ Imported in the worker's process only. Nothing of the machine is sent but what t
 no host name, user, path, environment variable, command line, package list, git state, console output or code.
 """
 
+import io
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,24 +24,31 @@ KEPT = ("API_KEY", "BASE_URL", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR", "DIR", "EN
 START_SECONDS = 30.0  # to begin a run
 FINISH_SECONDS = 120.0  # to upload what is left at the end of one
 PROBE = 64 * 1024  # bytes that must fit into the folder
+GAVE_UP = "Fatal error while uploading"  # what wandb says on the terminal, and nowhere else
+terminal = io.StringIO()  # what wandb says there
 SOURCE = Path(__file__).resolve().parents[1]
+
+
+class Refused(Exception):
+    """W&B did not take a run's data, and wandb gave up on it."""
 
 
 @dataclass(frozen=True)
 class Place:
     """Where runs go. `mode` is online or offline; `code`: whether the source is sent too, which only the user asks for.
 
-    `pid`: the process whose use of the machine is measured, that of the training.
+    `pid`: the process of the training, whose use of the machine is measured; None where nothing is trained now.
     """
 
     folder: Path  # wandb makes its own folder wandb/ in it
     mode: str
-    pid: int
+    pid: int | None
     code: bool = False
 
 
-def clean_environment() -> None:
-    """Take out of this process's environment whatever would change a run's name, place or privacy."""
+def settle_in() -> None:
+    """Make this process wandb's: what it says is kept, and nothing in the environment bends a run's name or place."""
+    sys.stderr = terminal
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         if name.removeprefix("WANDB_") not in KEPT:
             del os.environ[name]
@@ -95,14 +104,15 @@ def begin(telling: Telling, place: Place) -> "wandb.Run":
         init_timeout=START_SECONDS,
         finish_timeout=FINISH_SECONDS,
         finish_timeout_raises=True,
-        silent=True,
+        quiet=True,
         console="off",
         disable_git=True,
         disable_code=not place.code,
         save_code=place.code,
         x_disable_meta=True,
         x_save_requirements=False,
-        x_stats_pid=place.pid,
+        x_disable_stats=place.pid is None,
+        x_stats_pid=place.pid or os.getpid(),
         program="repro",
         program_abspath="",
         program_relpath="",
@@ -135,6 +145,8 @@ def log(run: "wandb.Run", rows: list[Row]) -> None:
 
 
 def finish(run: "wandb.Run", summary: Mapping[str, Any], failed: bool) -> None:
-    """End the run. TimeoutError where what is left could not be sent in time."""
+    """End the run. TimeoutError where what is left could not be sent in time, Refused where W&B did not take it."""
     run.summary.update(dict(summary))
     run.finish(exit_code=int(failed))
+    if GAVE_UP in terminal.getvalue():
+        raise Refused("W&B did not take all of it")

@@ -28,7 +28,7 @@ def choose(wanted: str | None, scale: str) -> str:
         return wanted
     if mode := from_environment():
         return mode
-    return "off" if scale == spec.DEMO or importlib.util.find_spec("wandb") is None else "offline"
+    return "off" if scale == spec.DEMO or not installed("wandb") else "offline"
 
 
 def from_environment() -> str | None:
@@ -45,10 +45,16 @@ def folder(root: Path) -> Path:
     return Path(os.environ.get("WANDB_DIR") or root).resolve()
 
 
+def installed(package: str) -> bool:
+    """Whether there is such a package; wandb's own folder wandb/, which looks like one without files, is none."""
+    found = importlib.util.find_spec(package)
+    return found is not None and found.origin is not None
+
+
 def job(task: str, root: Path, mode: str, **more: Any) -> dict[str, Any]:
     """What a worker is told. The code goes along only where WANDB_SAVE_CODE asks for it."""
     code = os.environ.get("WANDB_SAVE_CODE", "").lower() in ("1", "true", "yes")
-    place = {"folder": str(folder(root)), "mode": mode, "pid": os.getpid(), "code": code}
+    place = {"folder": str(folder(root)), "mode": mode, "pid": os.getpid() if task == "follow" else None, "code": code}
     return {"task": task, "root": str(root.resolve()), "place": place, **more}
 
 

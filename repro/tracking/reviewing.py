@@ -1,6 +1,5 @@
 """`repro wandb review`, from outside the worker: what it needs, one job an experiment, where the results go."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ def run(root: Path, names: list[str], scale: str, file: Path | None, tell: Calla
     UserError where something is missing, before anything is done.
     """
     for module, package in NEEDED.items():
-        if importlib.util.find_spec(module) is None:
+        if not mirror.installed(module):
             raise UserError(f"repro wandb review needs the package {package}: pip install 'repro[review]'")
     mode = "offline" if file else sync.mode()
     if mode == "offline" and not file:

@@ -81,7 +81,10 @@ def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) ->
         if sent := message.get("sent"):
             tell(f"{sending[sent['folder']].name:{width}}  {outcome(sent)}  {sent['where']}")
 
-    return work(job, hear, done, tell) if sending else _nothing(runs, tell)
+    if not sending:
+        tell("no other record" if runs else "no records to send: repro status says what there is")
+        return True
+    return work(job, hear, done, tell) and not any(m["sent"]["had"] > m["sent"]["of"] for m in done if "sent" in m)
 
 
 def work(job: dict[str, Any], hear: Callable[[Message], None], heard: list[Message], tell: Tell) -> bool:
@@ -103,11 +106,6 @@ def outcome(sent: dict[str, Any]) -> str:
     if not sent["rows"]:
         return f"nothing new: {_rows(sent['of'])} there"
     return f"{_rows(sent['rows'])} sent" + (f", {sent['had']} were there" if sent["had"] else "")
-
-
-def _nothing(runs: list[Due], tell: Tell) -> bool:
-    tell("no other record" if runs else "no records to send: repro status says what there is")
-    return True
 
 
 def _rows(count: int) -> str:

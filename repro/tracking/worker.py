@@ -19,7 +19,7 @@ import filelock
 from repro import records, spec
 from repro.errors import UserError
 from repro.spec import Experiment
-from repro.tracking import content
+from repro.tracking import content, mirror
 
 if TYPE_CHECKING:
     import wandb
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 POLL = 1.0  # seconds between looks at the folders
 ALONE = 60.0  # seconds that it may go on after the end of its input
 WRITTEN = 5.0  # seconds for what wandb has yet to write after it says that it is done
-NICENESS = 19  # training comes first
+NICENESS = 10  # training comes first; more, and on a busy machine the end of a run would not be written in time
 
 
 class Problem(Exception):
@@ -92,9 +92,11 @@ def _reason(error: Exception) -> str:
 
 
 def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
+    if not mirror.installed("wandb"):
+        raise Problem("wandb is not installed")
     from repro.tracking import client
 
-    client.clean_environment()
+    client.settle_in()
     root, place = Path(job["root"]), client.Place(**job["place"] | {"folder": Path(job["place"]["folder"])})
     if job["task"] == "follow":
         experiment = spec.load(job["experiment"], root)
