@@ -14,6 +14,6 @@
 | `offline.py` | W&B's offline file read back; the one place that knows its format |
 
 wandb is imported in the worker's process only. What that process sends it reads from `results/`, as any reader would:
-a run is mirrored up to the iteration that its run.json tells, so a crash, a kill or a full queue loses nothing, and a
+a run is mirrored up to the iteration that its run.json tells, so a crash or a kill loses nothing, and a
 run that was interrupted is sent again from its first row, under the same id.
 """
