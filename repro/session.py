@@ -20,6 +20,7 @@ from repro.errors import UserError
 from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
+from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
 
 WORTH_MEASURING = 2000  # iterations of all runs together
@@ -90,7 +91,11 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         precision=options["precision"],
         step=options["step"],
     )
-    with Display(len(todo)) as display, stopping_on_signals(stop, display):
+    with (
+        Display(len(todo)) as display,
+        mirrored(root, todo, options["wandb"], display.say),
+        stopping_on_signals(stop, display),
+    ):
         tasks = [_prepare(p, display) for p in todo]
         jobs, settings = share_out(todo, options["jobs"], settings, display)
         for task, event in launched(tasks, settings, stop, jobs):

@@ -1,13 +1,16 @@
 """What several test files share: a small experiment, records made to order, the command line, the real data sets."""
 
+import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from fake_wandb import FakeWandb
 
 from repro import cli as command_line
 from repro import records, spec
@@ -56,6 +59,14 @@ says = "batch norm after the addition is worse"
 def _one_thread() -> None:
     """Small networks are slower on several threads, and results depend on their number."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W&B is off but where a test says --wandb, and no test has an account."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
 
 
 @pytest.fixture
@@ -161,3 +172,18 @@ def cifar10(data_dir: Path) -> Path:
     if wrong := catalog.problems(catalog.BUILT_IN["cifar10"], data_dir):
         pytest.skip(f"needs CIFAR-10 in {data_dir} (REPRO_DATA_DIR), `repro data fetch cifar10`: {wrong[0]}")
     return data_dir
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeWandb]:
+    """A W&B server on this machine, and an account there."""
+    with FakeWandb() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb-config"))
+        monkeypatch.setenv("WANDB_MODE", "online")
+        yield server
+        server.shutdown()
+        thread.join()

@@ -13,6 +13,7 @@ from repro.cli.data import data
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.wandb import wandb
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,5 +38,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, *RESULTS, data):
+for command in (*RUNNING, queue, *RESULTS, data, wandb):
     main.add_command(command)

@@ -136,6 +136,11 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     metavar="ITERATIONS",
     help="How much a kill may cost; a run that is stopped loses nothing.",
 )
+@click.option(
+    "--wandb",
+    type=click.Choice(["offline", "online", "off"]),
+    help="Mirror the runs to W&B for review.  [default: WANDB_MODE, else offline; off in demos]",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done with each run, and why.")
 @json_option
 @click.pass_context

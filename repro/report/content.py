@@ -122,7 +122,7 @@ def _published_notes(part: Part, arms: set[str]) -> tuple[Text, ...]:
 
 def _experiment(part: Part) -> list[Block]:
     title = (Strong(part.experiment.title), f". {part.experiment.source}.")
-    body: list[Block] = [Heading(2, part.name, part.name), Paragraph(title)]
+    body: list[Block] = [Heading(2, part.name, part.name), Paragraph(title), *_review(part)]
     if part.experiment.claims:
         body += [Heading(3, "What the paper claims"), claims.tested(part)]
     body += [Heading(3, "Recipe"), recipe.shared(part), recipe.arms(part)]
@@ -131,6 +131,11 @@ def _experiment(part: Part) -> list[Block]:
     if told := recipe.cost(part):
         body += [Heading(3, "Cost"), Bullets(tuple(told))]
     return [*body, Heading(3, "What is missing"), *_missing(part)]
+
+
+def _review(part: Part) -> list[Block]:
+    """The way to the runs themselves, where a W&B Report was saved."""
+    return [Paragraph((Link("Every run, on W&B", part.review), "."))] if part.review else []
 
 
 def _deviations(part: Part) -> list[Block]:
@@ -242,7 +247,7 @@ def _scale_head(part: Part) -> list[Block]:
 
 
 def _reduced(part: Part) -> list[Block]:
-    body: list[Block] = [Heading(3, f"{part.name} at {part.scale}"), *_results(part)]
+    body: list[Block] = [Heading(3, f"{part.name} at {part.scale}"), *_review(part), *_results(part)]
     if told := _sentences(part):
         body += [claims.table(part), Bullets(told)]
     return [*body, Bullets(tuple(recipe.cost(part) + missing.told(part)))]

@@ -20,7 +20,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Link:
-    """`target` is "#anchor", or a file from the root, with or without an anchor."""
+    """`target` is "#anchor", a file from the root with or without an anchor, or an address (https://)."""
 
     text: str
     target: str

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from repro.report import clean, figures
 from repro.report.document import Picture
 from repro.spec import Experiment
 from repro.tables import Summary, summarise
+from repro.tracking import links
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Part:
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
     pictures: tuple[Picture, ...]
     digest: str  # of the spec and the records
+    review: str = ""  # the address of its W&B Report, where one was saved
 
     @cached_property
     def counted(self) -> pd.DataFrame:
@@ -77,7 +79,8 @@ def gather(root: Path, draw: figures.Draw) -> Report:
             for name in spec.names(root):
                 runs = records.load(seen, [name], scale)
                 if scale == spec.FULL or len(runs):
-                    parts.append(_part(seen, name, scale, runs, left_out.get((name, scale), ()), draw))
+                    part = _part(seen, name, scale, runs, left_out.get((name, scale), ()), draw)
+                    parts.append(replace(part, review=links.find(root, name, scale)))
     return Report(
         full=tuple(part for part in parts if part.full),
         reduced=tuple(part for part in parts if not part.full),

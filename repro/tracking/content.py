@@ -1,0 +1,133 @@
+"""A run's record as W&B is told it: id, names, tags, config, history, summary, as plain values. No wandb here."""
+
+import csv
+import hashlib
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repro import records, spec
+from repro.data import catalog
+from repro.spec import Experiment, Published
+
+TAG_LENGTH = 64  # characters: W&B refuses longer tags
+MOMENT = ("started", "iteration")  # of a session: says when, not where from
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What W&B is told when a run begins."""
+
+    id: str
+    project: str
+    group: str
+    job_type: str
+    name: str
+    tags: tuple[str, ...]
+    config: dict[str, Any]
+
+
+def telling(record: dict[str, Any], experiment: Experiment) -> Telling:
+    """The run's place in the project of its paper: group = experiment, job type = arm, name = <arm>-s<seed>."""
+    arm, seed = record["arm"], record["seed"]
+    return Telling(
+        id=run_id(record),
+        project=experiment.paper,
+        group=experiment.name,
+        job_type=arm,
+        name=f"{arm}-s{seed}",
+        tags=_tags(record, experiment),
+        config=config(record, experiment),
+    )
+
+
+def run_id(record: dict[str, Any]) -> str:
+    """The fingerprint and the seed, and between them what tells two trainings of one recipe apart: arm and beginning.
+
+    Two experiments of a paper may share a recipe, and a record may be trained anew: W&B only ever adds to a history,
+    so each training has a run of its own there, and all sessions of it have the same one.
+    """
+    training = (record["experiment"], record["arm"], record["sessions"][0].get("started"))
+    short = hashlib.sha256(json.dumps(training).encode()).hexdigest()[:8]
+    return f"{record['fingerprint']}-{short}-s{record['seed']}"
+
+
+def scale_tag(scale: str) -> str:
+    """Such as full-scale, scale-1-200 or demo."""
+    return "full-scale" if scale == spec.FULL else records.results_folder(Path(), scale).name
+
+
+def _tags(record: dict[str, Any], experiment: Experiment) -> tuple[str, ...]:
+    claims = [claim.id for claim in experiment.claims if record["arm"] in claim.arms]
+    dirty = ["dirty"] if any(session["dirty"] for session in record["sessions"]) else []
+    tags = [experiment.paper, scale_tag(record["scale"]), *claims, *dirty]
+    return tuple(dict.fromkeys(tag[:TAG_LENGTH] for tag in tags))
+
+
+def config(record: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """The resolved run and where its numbers come from, with flat keys: W&B's filters know no dots."""
+    run = dict(record["run"])
+    recipe = run.pop("recipe")
+    session = {key: value for key, value in record["sessions"][-1].items() if key not in MOMENT}
+    told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record["sessions"])}
+    told |= {key: record[key] for key in ("fingerprint", "recipe_version", "data_checksum", "parameters")}
+    flat = records.flat(told)
+    result = {key.replace(".", "_").replace("-", "_"): value for key, value in flat.items()}
+    assert len(result) == len(flat), "two keys of the run became one"
+    return result
+
+
+def published(record: dict[str, Any], experiment: Experiment) -> Published | None:
+    """The paper's number where it may stand beside this run: at full scale, on the same data set."""
+    arm = next((arm for arm in experiment.arms if arm.name == record["arm"]), None)
+    if arm is None or arm.published is None or arm.published.dataset or record["scale"] != spec.FULL:
+        return None
+    return arm.published
+
+
+def history(folder: Path, record: dict[str, Any], experiment: Experiment) -> list[Row]:
+    """The rows of metrics.csv up to the iteration that the record tells, without what is not known.
+
+    Rows beyond it may be left from before an interruption, and are not yet the record's. The published number goes
+    with each row where there is one: W&B draws only what was logged.
+    """
+    number = published(record, experiment)
+    beside = {"published_test_error": number.test_error} if number else {}
+    return [row | beside for row in metrics(folder) if row["iteration"] <= record["iteration"]]
+
+
+def metrics(folder: Path) -> list[Row]:
+    """metrics.csv as numbers, empty cells left out; no rows before the first evaluation."""
+    try:
+        with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
+    return [{key: int(cell) if key == "iteration" else float(cell) for key, cell in r.items() if cell} for r in rows]
+
+
+def summary(record: dict[str, Any], rows: list[Row], experiment: Experiment) -> dict[str, Any]:
+    """How the run ended, in numbers: errors in % of the test images, peek bias in points. None = not known."""
+    final, best = record["final"] or {}, record["best"] or {}
+    speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
+    batch_size = record["run"]["recipe"]["batch_size"]
+    number = published(record, experiment)
+    return {
+        "status": record["status"],
+        "final_test_error": final.get("test_error"),
+        "best_test_error": best.get("test_error"),
+        "best_iteration": best.get("iteration"),
+        "peek_bias": best["test_error"] - final["test_error"] if final and best else None,
+        "published_test_error": number.test_error if number else None,
+        "iterations_per_second": statistics.median(speeds) / batch_size if speeds else None,
+        "wall_seconds": record["wall_seconds"],
+    }
+
+
+def images_are_private(experiment: Experiment, scale: str) -> bool:
+    """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
+    runs = spec.resolve(experiment, [0], scale=scale)
+    return any(run.recipe.dataset not in catalog.BUILT_IN for run in runs)

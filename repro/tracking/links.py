@@ -1,0 +1,42 @@
+"""Where the W&B Reports of experiments are: results/reviews.json, committed, so that REPORT.md can link to them."""
+
+import json
+from pathlib import Path
+
+from repro.errors import UserError
+from repro.files import write_atomically
+
+Links = dict[str, dict[str, str]]  # experiment -> scale -> address
+
+
+def path(root: Path) -> Path:
+    return root / "results" / "reviews.json"
+
+
+def read(root: Path) -> Links:
+    """The addresses; none where no W&B Report was saved. UserError where the file is not what `write` left."""
+    try:
+        links: Links = json.loads(path(root).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path(root)} cannot be read: {error}") from error
+    wrong = not isinstance(links, dict) or any(
+        not isinstance(url, str) or not url.startswith(("https://", "http://"))
+        for scales in links.values()
+        for url in (scales.values() if isinstance(scales, dict) else [None])
+    )
+    if wrong:
+        raise UserError(f"{path(root)} must hold an address by experiment and scale")
+    return links
+
+
+def find(root: Path, experiment: str, scale: str) -> str:
+    return read(root).get(experiment, {}).get(scale, "")
+
+
+def write(root: Path, experiment: str, scale: str, address: str) -> None:
+    links = read(root)
+    links.setdefault(experiment, {})[scale] = address
+    path(root).parent.mkdir(exist_ok=True)
+    write_atomically(path(root), json.dumps(links, indent=1, sort_keys=True).encode() + b"\n")

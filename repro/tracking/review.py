@@ -1,0 +1,125 @@
+"""The report run of an experiment: its tables, figures, hardest images and papers on W&B. In the worker's process.
+
+Every number comes from `tables` and every picture from `plots`: nothing is worked out here.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import wandb
+from PIL import Image
+
+from repro import plots, spec, tables
+from repro.data import catalog
+from repro.errors import UserError
+from repro.plots import hardest, material, pixels
+from repro.tables import Summary
+from repro.tracking import client, content, sections
+
+MOST_IMAGES = 24
+JOB_TYPE = "review"
+
+
+def make(
+    root: Path, name: str, scale: str, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Log the report run; online, save the W&B Report too, over the one at `address` if there is one.
+
+    What was logged, where, the W&B Report as JSON, and its address ("" offline). `say` hears that it goes on.
+    """
+    summary, experiment = tables.summarise(root, name, scale), spec.load(name, root)
+    telling = content.Telling(
+        id=f"{JOB_TYPE}-{name}-{content.scale_tag(scale)}",
+        project=experiment.paper,
+        group=name,
+        job_type=JOB_TYPE,
+        name=f"{JOB_TYPE}-{name}",
+        tags=(experiment.paper, content.scale_tag(scale), JOB_TYPE),
+        config={"experiment": name, "scale": scale, "title": experiment.title, "source": experiment.source},
+    )
+    exhibits = {}
+    for key, exhibit in exhibits_of(root, summary, scale):
+        exhibits[key] = exhibit
+        say({"drawn": key})
+    run = client.begin(telling, place)
+    run.log(exhibits)
+    run.log_artifact(_papers(root, name))
+    where, entity = run.url or str(next(client.segments(place, telling.id))), run.entity
+    outcomes = Counter(claim.outcome for claim in summary.claims)
+    client.finish(
+        run, {f"claims_{outcome.replace(' ', '_')}": count for outcome, count in outcomes.items()}, failed=False
+    )
+    report = sections.report(root, summary, experiment, scale, telling.id, list(exhibits), entity or "")
+    saved = sections.save(report, address) if place.mode == "online" else ""
+    told = sections.as_json(report) | {"experiment": name, "scale": scale}
+    return {"logged": [*exhibits, "papers"], "where": where, "report": told, "address": saved}
+
+
+def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str, Any]]:
+    """What the report run shows: tables of arms and claims, the figures, the images that most runs get wrong."""
+    yield "arms", _table([asdict(row) for row in summary.rows])
+    if summary.claims:
+        yield "claims", _table([asdict(row) for row in summary.claims])
+    private = content.images_are_private(spec.load(summary.experiment, root), scale)
+    for kind in plots.FIGURES:
+        if kind == "hardest" and private:
+            continue
+        if figure := plots.figure(root, summary.experiment, scale, kind):
+            yield f"figures/{kind}", wandb.Image(Image.open(io.BytesIO(plots.encode(figure, "png"))))
+    if not private and (images := hardest_table(root, summary.experiment, scale)):
+        yield "hardest", images
+
+
+def hardest_table(root: Path, name: str, scale: str) -> wandb.Table | None:
+    """The test images that most runs get wrong, with what each arm's runs said; None without predictions or data."""
+    gathered = material.gather(root, name, scale, None, None)
+    try:
+        found = hardest.hardest_images(gathered.labels, gathered.answers, MOST_IMAGES)
+        dataset = catalog.describe(gathered.dataset, gathered.data_dir)
+        size = gathered.recipes[gathered.arms[0].name].image_size
+        shown, _ = pixels.read_images(dataset, gathered.data_dir, [hard.image for hard in found], size)
+    except (plots.NothingToDraw, UserError):  # no predictions, or no data set here
+        return None
+    classes, runs = gathered.classes, len(gathered.answers)
+    rows = []
+    for hard, image in zip(found, shown, strict=True):
+        row = {
+            "image": wandb.Image(image),
+            "place in the test set": hard.image,
+            "true class": classes[gathered.labels[hard.image]],
+            "commonest wrong answer": classes[hard.answer],
+            "runs wrong": hard.wrong,
+            "of runs": runs,
+        }
+        for arm in gathered.arms:
+            said = [classes[answer.top1[hard.image]] for answer in gathered.answers_of(arm)]
+            row[f"{arm.name} says"] = ", ".join(f"{text} x{count}" for text, count in Counter(said).most_common())
+        rows.append(row)
+    return _table(rows) if rows else None
+
+
+def _table(rows: list[dict[str, Any]]) -> wandb.Table:
+    """Rows of plain values; numbers of a column are floats, as W&B wants one type a column."""
+    columns: list[str | int] = list(rows[0])
+    return wandb.Table(
+        columns=columns, data=[[_cell(value) for value in row.values()] for row in rows], allow_mixed_types=True
+    )
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _papers(root: Path, name: str) -> wandb.Artifact:
+    """The spec and REPORT.md: the only files that are ever sent."""
+    artifact = wandb.Artifact(f"{JOB_TYPE}-{name}", type=JOB_TYPE)
+    artifact.add_file(str(root / "experiments" / f"{name}.toml"))
+    if (root / "REPORT.md").is_file():
+        artifact.add_file(str(root / "REPORT.md"))
+    return artifact

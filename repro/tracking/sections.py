@@ -1,0 +1,151 @@
+"""The W&B Report of an experiment: a section a claim, over exactly the runs that its verdict counted.
+
+Words and numbers come from `tables`. In the worker's process; needs wandb-workspaces. The run sets name the runs by
+their ids, so a stale or unfinished run in the project does not get into a claim's curves.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import wandb_workspaces.reports.v2 as wr
+
+from repro import records, spec, tables
+from repro.spec import Experiment
+from repro.tables import ClaimRow, Summary
+from repro.tracking import content
+
+TITLE_LENGTH = 128  # characters: W&B allows no more
+ERROR = "test error (%)"
+
+
+def report(
+    root: Path, summary: Summary, experiment: Experiment, scale: str, review_id: str, shown: list[str], entity: str
+) -> wr.Report:
+    """The whole W&B Report. `review_id`: the report run's; `shown`: the keys that it logged."""
+    blocks: list[Any] = [wr.P(f"{summary.source}."), wr.P(f"{summary.heading}."), wr.TableOfContents()]
+    for claim in summary.claims:
+        blocks += _section(root, claim, experiment, scale)
+    blocks += [wr.H2("The arms"), wr.MarkdownBlock(tables.render(root, [experiment.name], scale, "md"))]
+    blocks += [wr.H2("Figures and images"), _exhibits(review_id, shown)]
+    blocks += [wr.H2("Where the recipe departs from the paper")]
+    blocks += [wr.UnorderedList([*summary.deviations]) if summary.deviations else wr.P("Nowhere that is known.")]
+    return wr.Report(
+        project=experiment.paper,
+        entity=entity,
+        title=f"{experiment.name}: {experiment.title}"[:TITLE_LENGTH],
+        description=summary.heading,
+        blocks=blocks,
+        width="fluid",
+    )
+
+
+def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) -> list[Any]:
+    """The claim's words, its verdict, and its arms' runs: curves with the published value, and the final errors.
+
+    Away from full scale nothing published stands beside the runs, and a claim's words may hold published numbers.
+    """
+    full = scale == spec.FULL
+    published = ["published_test_error"] if full else []
+    lean = f", {claim.lean}" if claim.lean else ""
+    where = f" ({claim.where})" if claim.where else ""
+    labels = " and ".join(experiment.arm(name).label for name in claim.arms)
+    words = f"The paper says: {claim.says}{where}" if full else f"Arm against arm: {labels}"
+    blocks: list[Any] = [
+        wr.H2(f"{claim.id}: {claim.outcome}{lean}"),
+        wr.P(f"{words}. Margin, fixed before the runs: {claim.margin:g} points."),
+        wr.P(claim.sentence),
+    ]
+    runs = run_ids(root, experiment.name, scale, claim.arms)
+    if not runs:
+        return [*blocks, wr.P("No run counts yet.")]
+    grid = wr.PanelGrid(
+        runsets=[_runset(f"{claim.id}: runs by arm", runs, "config.arm")],
+        panels=[
+            wr.LinePlot(
+                title="Test error by iteration" + ", flat: published" * full,
+                x="iteration",
+                y=["test_error", *published],
+                title_x="iteration",
+                title_y=ERROR,
+                groupby=wr.Config("arm"),
+                groupby_aggfunc="mean",
+                groupby_rangefunc="minmax",
+                smoothing_factor=0,
+                layout=wr.Layout(x=0, y=0, w=14, h=9),
+            ),
+            wr.BarPlot(
+                title="Final test error, mean over seeds",
+                metrics=[wr.SummaryMetric(name) for name in ("final_test_error", *published)],
+                title_x=ERROR,
+                groupby=wr.Config("arm"),
+                groupby_aggfunc="mean",
+                groupby_rangefunc="minmax",
+                layout=wr.Layout(x=14, y=0, w=10, h=9),
+            ),
+        ],
+    )
+    return [*blocks, grid]
+
+
+def _runset(name: str, ids: list[str], *groupby: str) -> wr.Runset:
+    order = [wr.OrderBy("Name", ascending=True)]
+    return wr.Runset(name=name, filters=f"Metric('ID') in {json.dumps(ids)}", groupby=list(groupby), order=order)
+
+
+def _exhibits(review_id: str, shown: list[str]) -> wr.PanelGrid:
+    """What the report run logged: its tables and its figures."""
+    pictures = [key for key in shown if key.startswith("figures/")]
+    rows = [key for key in shown if key not in pictures]
+    panels: list[Any] = [
+        wr.WeavePanelSummaryTable(table_name=key, layout=wr.Layout(x=0, y=10 * i, w=24, h=10))
+        for i, key in enumerate(rows)
+    ]
+    panels += [
+        wr.MediaBrowser(media_keys=[key], num_columns=1, layout=wr.Layout(x=0, y=10 * (len(rows) + i), w=24, h=10))
+        for i, key in enumerate(pictures)
+    ]
+    return wr.PanelGrid(runsets=[_runset("review", [review_id])], panels=panels)
+
+
+def run_ids(root: Path, name: str, scale: str, arms: tuple[str, ...]) -> list[str]:
+    """The W&B ids of the arms' runs that count, in order of arm and seed."""
+    counts = records.counted(records.load(root, [name], scale))
+    found = []
+    for arm in arms:
+        for seed in counts.seed[counts.arm == arm]:
+            record = records.read_run(records.results_folder(root, scale) / name / arm / f"seed-{seed}")
+            assert record, "a run that counts has a record"
+            found.append(content.run_id(record))
+    return found
+
+
+def save(made: wr.Report, address: str) -> str:
+    """Save it online, over the one at `address` if that is given; its address."""
+    if address:
+        made.id = wr.Report.from_url(unquote(address)).id
+    made.save()
+    scheme, rest = made.url.split("://", 1)
+    return f"{scheme}://{quote(rest, safe='/:')}"  # a title's brackets would end a Markdown link
+
+
+def as_json(made: wr.Report) -> dict[str, Any]:
+    """The W&B Report as it would be saved, with ids that are the same every time."""
+    blocks = json.loads(made._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
+    return {
+        "project": made.project,
+        "title": made.title,
+        "description": made.description,
+        "spec": _settled(blocks, iter(range(10**6))),
+    }
+
+
+def _settled(node: Any, numbers: Any) -> Any:
+    """The same with the ids that wandb draws at random, of panels and run sets, numbered in their order."""
+    if isinstance(node, list):
+        return [_settled(item, numbers) for item in node]
+    if not isinstance(node, dict):
+        return node
+    ids = ("id", "__id__") if "__id__" in node or "runFeed" in node else ()
+    return {key: f"{next(numbers)}" if key in ids else _settled(value, numbers) for key, value in node.items()}

@@ -1,0 +1,112 @@
+"""`repro wandb sync`: from records to W&B, whether or not a run was logged while it was trained. No wandb here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repro import records, spec
+from repro.errors import UserError
+from repro.tables import chosen
+from repro.tracking import content, mirror
+from repro.tracking.process import Message, Worker
+
+SILENCE = 180.0  # seconds without a word of the worker: more than it takes to begin a run or to end one
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A record to send, or why it is not."""
+
+    name: str
+    folder: Path
+    status: str
+    rows: int
+    why_not: str = ""
+
+
+def due(root: Path, names: list[str], scale: str) -> list[Due]:
+    """The records of the experiments named (default: all that have some), in order of experiment, arm and seed."""
+    found = []
+    for name in chosen(root, names, scale):
+        experiment = spec.load(name, root)
+        frame = records.load(root, [name], scale)
+        place = {arm.name: i for i, arm in enumerate(experiment.arms)}
+        runs = sorted(frame.to_dict("records"), key=lambda run: (place.get(run["arm"], len(place)), run["seed"]))
+        for run in runs:
+            folder = records.results_folder(root, scale) / name / run["arm"] / f"seed-{run['seed']}"
+            record = records.read_run(folder)
+            assert record, f"{folder} had a record a moment ago"
+            rows = len(content.history(folder, record, experiment))
+            why_not = f"stale: {run['stale']}" if run["stale"] else _busy(folder)
+            found.append(Due(f"{name}/{run['arm']}/seed-{run['seed']}", folder, run["status"], rows, why_not))
+    return found
+
+
+def _busy(folder: Path) -> str:
+    try:
+        with records.locked(folder):
+            return ""
+    except records.Busy:
+        return "being trained"
+
+
+def mode() -> str:
+    """Online, but where WANDB_MODE says offline. UserError where it forbids W&B."""
+    wanted = mirror.from_environment() or "online"
+    if wanted == "off":
+        raise UserError("WANDB_MODE forbids W&B, so nothing is sent; allowed here: online, offline")
+    return wanted
+
+
+def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) -> bool:
+    """Send what W&B lacks, and tell of each run what that was; whether all of it went. UserError before any did."""
+    runs = due(root, names, scale)
+    width = max((len(run.name) for run in runs), default=0)
+    for run in runs:
+        if run.why_not:
+            tell(f"{run.name:{width}}  passed over, {run.why_not}")
+    sending = {str(run.folder.resolve()): run for run in runs if not run.why_not}
+    if dry_run:
+        for run in sending.values():
+            tell(f"{run.name:{width}}  would be sent: {run.status}, {_rows(run.rows)}")
+        return True
+    job = mirror.job("sync", root, mode(), folders=list(sending))
+    done: list[Message] = []
+
+    def hear(message: Message) -> None:
+        done.append(message)
+        if sent := message.get("sent"):
+            tell(f"{sending[sent['folder']].name:{width}}  {outcome(sent)}  {sent['where']}")
+
+    if not sending:
+        tell("no other record" if runs else "no records to send: repro status says what there is")
+        return True
+    return work(job, hear, done, tell) and not any(m["sent"]["had"] > m["sent"]["of"] for m in done if "sent" in m)
+
+
+def work(job: dict[str, Any], hear: Callable[[Message], None], heard: list[Message], tell: Tell) -> bool:
+    """Have the job done; whether it was, and if not, why, is told."""
+    code = Worker(job, hear).await_end(SILENCE)
+    if problem := next((m["problem"] for m in heard if "problem" in m), None):
+        tell(f"W&B: {problem}")
+    elif code is None:
+        tell(f"W&B: no answer for {SILENCE:.0f} s")
+    elif code:
+        tell(f"W&B: its process ended with exit code {code}")
+    return code == 0
+
+
+def outcome(sent: dict[str, Any]) -> str:
+    """What was sent of a run, in words."""
+    if sent["had"] > sent["of"]:
+        return f"W&B has {_rows(sent['had'])}, the record {sent['of']}: delete the run there and sync again"
+    if not sent["rows"]:
+        return f"nothing new: {_rows(sent['of'])} there"
+    return f"{_rows(sent['rows'])} sent" + (f", {sent['had']} were there" if sent["had"] else "")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' * (count != 1)}"

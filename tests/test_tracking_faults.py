@@ -1,0 +1,229 @@
+"""W&B cannot hurt a run: whatever fails there, training ends with the same bits, one warning and exit code 0.
+
+Every fault is real: a socket that behaves so, a file system that is full, an interpreter without wandb. No network.
+"""
+
+import csv
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from repro import records
+from repro.tracking import mirror
+from repro.tracking.process import PACKAGES
+
+WAIT = 4.0  # seconds that the tests let the end of a run wait
+
+
+@pytest.fixture(autouse=True)
+def _shorter_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "LEAST_WAIT", WAIT)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """account(address): a key for the W&B server there, and nothing of whoever runs the tests."""
+
+    def use(address: str) -> None:
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb-config"))
+
+    return use
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[int], str]]:
+    """answering(500): the address of a server that answers every request so."""
+    servers = []
+
+    def start(status: int) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(status)
+                self.end_headers()
+
+            do_GET = do_POST
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, list[socket.socket]]]:
+    """The address of a server that accepts and never answers, and the connections it has."""
+    held: list[socket.socket] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        try:
+            while True:
+                held.append(listener.accept()[0])
+        except OSError:  # closed
+            pass
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", held
+    listener.shutdown(socket.SHUT_RDWR)  # ends accept
+    thread.join()
+    listener.close()
+    for connection in held:
+        connection.close()
+
+
+@pytest.fixture
+def train(cli: Callable[..., Result], small_root: Path) -> Callable[..., tuple[Result, float]]:
+    """train("online"): the arm's run with that --wandb, its result and its seconds."""
+
+    def run(mode: str) -> tuple[Result, float]:
+        began = time.monotonic()
+        result = cli("run", "tiny", "--arm", "original", "--threads", "1", "--wandb", mode)
+        return result, time.monotonic() - began
+
+    return run
+
+
+def bits(root: Path) -> tuple[list[dict[str, str]], bytes]:
+    """What a run came to, but for its speed."""
+    folder = root / "results" / "tiny" / "original" / "seed-0"
+    with (folder / "metrics.csv").open() as file:
+        rows = [{key: cell for key, cell in row.items() if key != "images_per_second"} for row in csv.DictReader(file)]
+    top1, label = records.read_predictions(folder)
+    return rows, top1.tobytes() + label.tobytes()
+
+
+@pytest.fixture
+def unharmed(train: Callable[..., tuple[Result, float]], small_root: Path) -> Callable[..., str]:
+    """unharmed(): train online and hold it against the run without W&B; the one warning."""
+
+    def check(mode: str = "online") -> str:
+        result, alone = train("off")
+        assert result.exit_code == 0 and "W&B" not in result.output
+        expected = bits(small_root)
+        (small_root / "results").rename(small_root / "without")
+        result, seconds = train(mode)
+        assert result.exit_code == 0, result.output
+        assert bits(small_root) == expected
+        warnings = [line for line in result.output.splitlines() if "W&B" in line]
+        assert len(warnings) == 1, result.output
+        assert "repro wandb sync tiny" in warnings[0]
+        assert seconds < alone + WAIT + 2, f"{seconds:.1f} s, {alone:.1f} s without W&B"
+        print(f"{seconds:.1f} s, without W&B {alone:.1f} s: {warnings[0]}")
+        return warnings[0]
+
+    return check
+
+
+def test_a_server_that_never_answers(
+    unharmed: Callable[..., str], account: Callable[[str], None], silent: tuple[str, list[socket.socket]]
+) -> None:
+    address, connections = silent
+    account(address)
+    assert "no end after 4 s" in unharmed()
+    assert connections, "nothing was asked of the server: the test tests nothing"
+
+
+def test_a_server_that_answers_500(
+    unharmed: Callable[..., str], account: Callable[[str], None], answering: Callable[[int], str]
+) -> None:
+    account(answering(500))
+    unharmed()
+
+
+def test_an_invalid_key(
+    unharmed: Callable[..., str], account: Callable[[str], None], answering: Callable[[int], str]
+) -> None:
+    account(answering(401))
+    unharmed()
+
+
+def test_no_network(unharmed: Callable[..., str], account: Callable[[str], None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    account(f"http://127.0.0.1:{port}")  # nobody listens there any more
+    unharmed()
+
+
+def test_no_key(unharmed: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))  # no .netrc
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    unharmed()
+
+
+def test_wandb_is_not_installed(unharmed: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As an import of it fails where it is not: this process never imports it."""
+    package = tmp_path / "packages" / "wandb"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ModuleNotFoundError('No module named wandb', name='wandb')")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
+    assert "wandb is not installed" in unharmed("offline")
+
+
+def test_a_folder_named_wandb_is_no_package(monkeypatch: pytest.MonkeyPatch, small_root: Path) -> None:
+    """Where wandb writes, `import wandb` finds its folder: an empty package, where there is no real one."""
+    (small_root / "nowhere" / "folder-of-wandb").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(small_root / "nowhere"))
+    assert importlib.util.find_spec("folder-of-wandb") and not mirror.installed("folder-of-wandb")
+
+
+def test_a_folder_that_cannot_be_written(unharmed: Callable[..., str], small_root: Path) -> None:
+    (small_root / "wandb").write_text("a file in its place")
+    assert "cannot write to" in unharmed("offline")
+
+
+FILL = '(until ls "$0"/wandb/*/*.wandb; do sleep 0.01; done; cat /dev/zero > "$0"/filler) > /dev/null 2>&1 &'
+
+
+def test_a_full_disk(small_root: Path, tmp_path: Path, train: Callable[..., Any]) -> None:
+    """A file system of its own for wandb's folder, filled up while the first of three runs is open."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    inside = ["unshare", "-Urm", "sh", "-c", f'mount -t tmpfs -o size=1m none "$0" && {FILL} exec "$@"', str(disk)]
+    try:
+        can = subprocess.run([*inside, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        can = False
+    if not can:
+        pytest.skip("needs unshare and the right to mount a file system in a namespace of one's own")
+    assert train("off")[0].exit_code == 0
+    expected = bits(small_root)
+    (small_root / "results").rename(small_root / "without")
+    words = ["--root", str(small_root), "run", "tiny", "--arm", "original", "--threads", "1", "--wandb", "offline"]
+    words += ["--seeds", "3"]
+    done = subprocess.run(
+        [*inside, sys.executable, "-m", "repro", *words],
+        env=os.environ | {"WANDB_DIR": str(disk), "PYTHONPATH": str(PACKAGES)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert bits(small_root) == expected
+    warnings = [line for line in done.stderr.splitlines() if "W&B" in line]
+    assert len(warnings) == 1, done.stderr
+    assert "No space left on device" in warnings[0] or "is not whole" in warnings[0]

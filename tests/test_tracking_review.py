@@ -1,0 +1,152 @@
+"""`repro wandb review`: what a reviewer opens says what the records say. Read back from offline files and from JSON."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from fake_wandb import FakeWandb
+from PIL import Image
+
+from repro import records, report, spec, tables
+from repro.data import catalog
+from repro.plots import pixels
+from repro.tracking import content, links, mirror, offline
+
+
+@pytest.fixture
+def recorded(record: Callable[..., Path]) -> dict[tuple[str, int], Path]:
+    """Two arms of two seeds at full scale, with predictions of the real test images."""
+    digits = catalog.describe("digits")
+    _, labels = pixels.read_images(digits, catalog.data_dir(), list(range(digits.test_images)), None)
+    folders = {}
+    for arm, final in (("original", 40.0), ("bn-after-add", 44.0)):
+        for seed in (0, 1):
+            folder = record(arm, seed, errors=[60.0, final + seed, final + 2 * seed])
+            top1 = labels.copy()
+            top1[: 5 + seed] = (top1[: 5 + seed] + 1) % 10
+            records.write_predictions(folder, top1, labels)
+            folders[arm, seed] = folder
+    return folders
+
+
+def texts(block: Any) -> str:
+    if isinstance(block, list):
+        return "".join(map(texts, block))
+    return texts(list(block.values())) if isinstance(block, dict) else block if isinstance(block, str) else ""
+
+
+def test_a_review_says_what_the_records_say(
+    cli: Callable[..., Result], small_root: Path, recorded: dict[tuple[str, int], Path]
+) -> None:
+    (small_root / "REPORT.md").write_text("# The report")
+    result = cli("wandb", "review", "tiny", "--save-json", str(small_root / "review.json"))
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads((small_root / "review.json").read_text())["reports"]
+    assert_a_section_a_claim(found, small_root, recorded)
+    assert_tables_figures_images_and_papers(small_root)
+
+
+def assert_a_section_a_claim(reviewed: dict[str, Any], small_root: Path, recorded: dict[tuple[str, int], Path]) -> None:
+    (claim,) = tables.summarise(small_root, "tiny", "1").claims
+    blocks = reviewed["spec"]["blocks"]
+    heads = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
+    start = next(i for i in heads if claim.id in texts(blocks[i]["children"]))
+    assert claim.outcome in texts(blocks[start]["children"])
+    assert claim.says in texts(blocks[start + 1]) and claim.sentence in texts(blocks[start + 2])
+    grid = blocks[start + 3]["metadata"]
+    (runs,) = grid["runSets"]
+    assert runs["grouping"] == [{"section": "config", "name": "arm.value"}]
+    kept = [records.read_run(folder) for folder in recorded.values()]
+    assert sorted(runs["filters"]["filters"][0]["value"]) == sorted(content.run_id(r) for r in kept if r)
+    curves, bars = (panel["config"] for panel in grid["panelBankSectionConfig"]["panels"])
+    assert curves["xAxis"] == "iteration" and curves["metrics"] == ["test_error", "published_test_error"]
+    assert "summary_metrics.final_test_error" in bars["metrics"] and bars["groupBy"] == "arm.value"
+
+
+def assert_tables_figures_images_and_papers(small_root: Path) -> None:
+    (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
+    segment = offline.read(path)
+    assert (segment.project, segment.group, segment.job_type) == ("tiny", "tiny", "review")
+    (shown,) = segment.history
+    assert {"arms", "claims", "hardest", "figures/final", "figures/curves"} <= {key.split(".")[0] for key in shown}
+    assert segment.artifacts["review-tiny"] == ["REPORT.md", "tiny.toml"], "and no other file"
+    arms = table(path.parent, "arms")
+    assert [(row["arm"], row["n"], row["mean"]) for row in arms] == [("original", 2, 41.0), ("bn-after-add", 2, 45.0)]
+    assert arms[0]["published"] == 40.0
+    hardest = table(path.parent, "hardest")
+    assert [row["runs wrong"] for row in hardest] == [4, 4, 4, 4, 4, 2]
+    assert hardest[0]["original says"] == f"{(int(hardest[0]['true class']) + 1) % 10} x2"
+
+
+def table(folder: Path, name: str) -> list[dict[str, Any]]:
+    (path,) = folder.glob(f"files/media/table/{name}_*.table.json")
+    read = json.loads(path.read_text())
+    return [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+
+
+def test_a_report_is_saved_once_and_then_over_itself(
+    cli: Callable[..., Result], small_root: Path, recorded: object, server: FakeWandb
+) -> None:
+    """By wandb's real client, to a server on this machine."""
+    result = cli("wandb", "review", "tiny")
+    assert result.exit_code == 0, result.output
+    address = links.find(small_root, "tiny", "1")
+    assert address.startswith(server.address) and address in result.output
+    (sent,) = server.reports.values()
+    first = without_ids(sent["spec"])
+    assert sent["projectName"] == "tiny" and "bn-after-add-is-worse" in sent["spec"]
+    assert "review-tiny-full-scale" in server.runs
+    assert cli("wandb", "review", "tiny").exit_code == 0
+    assert links.find(small_root, "tiny", "1") == address
+    (again,) = server.reports.values()
+    assert without_ids(again["spec"]) == first, "the same records give the same report"
+
+
+def without_ids(spec: str) -> str:
+    """wandb draws those of panels and run sets at random."""
+    return re.sub(r'"(__id__|id)":"[^"]*"', "", spec)
+
+
+def test_wandb_workspaces_is_not_installed(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, recorded: object
+) -> None:
+    monkeypatch.setattr(mirror, "installed", lambda package: package == "wandb")
+    result = cli("wandb", "review", "tiny")
+    assert result.exit_code == 2 and "pip install 'repro[review]'" in result.output
+
+
+def test_a_report_cannot_be_saved_without_a_server(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, recorded: object
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    result = cli("wandb", "review", "tiny")
+    assert result.exit_code == 2 and "--save-json FILE" in result.output
+
+
+def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object) -> None:
+    links.write(small_root, "tiny", "1", "https://wandb.ai/reviewer/tiny/reports/tiny--abc")
+
+    def nothing(root: Path, name: str, scale: str, kind: str) -> None:
+        return None
+
+    text = report.markdown(small_root, nothing)
+    assert text.count("[Every run, on W&B](https://wandb.ai/reviewer/tiny/reports/tiny--abc)") == 1
+    assert text == report.markdown(small_root, nothing)
+    assert 'href="https://wandb.ai/reviewer/tiny/reports/tiny--abc"' in report.html(small_root, nothing)
+
+
+def test_images_of_ones_own_do_not_leave_the_machine(
+    edit: Callable[..., Path], small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not content.images_are_private(spec.load("tiny", small_root), "1")
+    for split, kind in itertools.product(("train", "test"), ("cat", "dog")):
+        (tmp_path / "pets" / split / kind).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / "pets" / split / kind / "one.png")
+    monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path))
+    edit({'dataset = "digits"': 'dataset = "folder:pets"\nimage_size = 32'})
+    assert content.images_are_private(spec.load("tiny", small_root), "1")
