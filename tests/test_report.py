@@ -349,7 +349,8 @@ def test_without_any_run_every_claim_says_what_would_fill_it(tmp_path: Path) -> 
     body = report.markdown(tmp_path, stand_in)
     for name in spec.names(tmp_path):
         claims = len(spec.load(name, tmp_path).claims)
-        assert f"- [{name}](#{name}): {claims} of {claims} claims have no verdict yet." in body
+        have = "claims have" if claims > 1 else "claims has"
+        assert f"- [{name}](#{name}): {claims} of {claims} {have} no verdict yet." in body
         assert f"`repro run {name} --seeds 3`" in section(body, name)
     assert "ours" not in section(body, "Claims").split("###")[0].replace("Number of ours", "")
     assert "What holds" not in body

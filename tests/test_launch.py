@@ -1,0 +1,99 @@
+"""Runs side by side end as each would alone; the cores are shared out; `--jobs auto` takes what measures best."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_train import assert_same_bits, finish, small_run
+
+from repro import launch, progress, session, spec
+from repro.launch import tune
+from repro.launch.local import share_cores
+from repro.train import Progress, Settings, Stop
+
+REPO = Path(__file__).resolve().parent.parent
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def test_interleaved_runs_end_with_the_bits_of_each_alone(tmp_path: Path) -> None:
+    runs = [small_run(seed=seed, iterations=20) for seed in range(3)]
+    for run in runs:
+        finish(run, tmp_path / f"alone-{run.seed}")
+    tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
+    for task in tasks:
+        task.folder.mkdir()
+    events = list(launch.interleaved(tasks, Settings(threads=1), Stop(), jobs=2))
+    ended = [task.run.seed for task, event in events if isinstance(event, launch.Outcome) and event.status == "done"]
+    assert sorted(ended) == [0, 1, 2]
+    order = [task.run.seed for task, _ in events]
+    assert order[:4] == [0, 1, 0, 1], "two at a time, in turns"
+    for run in runs:
+        assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")
+
+
+def test_interleaved_runs_stop_together(tmp_path: Path) -> None:
+    tasks = [launch.Task(small_run(seed=seed), tmp_path / str(seed)) for seed in range(3)]
+    for task in tasks:
+        task.folder.mkdir()
+    stop, seen = Stop(), []
+    for task, event in launch.interleaved(tasks, Settings(threads=1), stop, jobs=2):
+        stop.reason = "SIGINT"
+        if isinstance(event, launch.Outcome):
+            seen.append((task.run.seed, event.status))
+    assert seen == [(0, "interrupted"), (1, "interrupted")], "the third is not begun"
+
+
+@pytest.mark.skipif(CORES < 2, reason="one core")
+def test_cores_are_shared_out_without_overlap() -> None:
+    shares = share_cores(2, CORES // 2)
+    assert len(shares) == 2 and not set(shares[0]) & set(shares[1])
+    assert all(len(share) == CORES // 2 for share in shares)
+
+
+def test_nothing_is_pinned_where_the_cores_do_not_suffice() -> None:
+    assert share_cores(CORES + 1, 1) == [[]] * (CORES + 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "runs", "ways"),
+    [
+        ("cpu", 2, 10, [(1, 2), (2, 1)]),
+        ("cpu", 16, 10, [(1, 16), (2, 8), (4, 4)]),
+        ("cpu", 16, 20, [(1, 16), (2, 8), (4, 4), (16, 1)]),
+        ("cpu", 2, 1, [(1, 2)]),
+        ("cuda", 16, 5, [(1, 1), (2, 1), (4, 1)]),
+    ],
+)
+def test_ways_that_auto_measures(device: str, cores: int, runs: int, ways: list[tuple[int, int]]) -> None:
+    assert tune.candidates(device, cores, runs) == ways
+
+
+def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: {1: 3.0, 2: 4.5}[jobs])
+    jobs, threads, told = tune.best(small_run(), Settings(), cores=2, runs=6)
+    assert (jobs, threads) == (2, 1)
+    assert told == "--jobs auto takes 2: 1 at a time 3.0 it/s in all, 2 at a time 4.5 it/s in all"
+
+
+def test_rates_are_measured_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tune.rate(small_run(), Settings(), jobs=1, threads=1) > 0
+
+
+def test_jobs_auto_trains(small_root: Path, cli: Any) -> None:
+    result = cli("run", "tiny", "--seeds", "1", "--jobs", "auto")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
+    run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet110"])[0]
+    slow = Progress(50, 64000, loss=2.0, iterations_per_second=0.25)
+    hint = progress._hint(run, slow)
+    assert "0.25 it/s" in hint and "in 2 d 23 h" in hint and "`--scale 1/72`" in hint
+    assert progress._hint(run, Progress(50, 64000, iterations_per_second=100.0)) == ""
+    assert progress._hint(run, Progress(0, 64000)) == ""
+
+
+def test_threads_follow_the_jobs() -> None:
+    assert session.threads_for("1", jobs=1) == session.cores()
+    assert session.threads_for(spec.DEMO, jobs=1) == 1
