@@ -23,4 +23,11 @@ inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
     memcpy(p, &h, 32);
 }
 
+inline void put(float* p, float v) { *p = v; }
+inline void put(bf16* p, float v) {  // as `store`
+    uint32_t i;
+    memcpy(&i, &v, 4);
+    p->bits = v == v ? (i + 0x7fff + ((i >> 16) & 1)) >> 16 : (i >> 16) | 0x40;
+}
+
 }  // namespace

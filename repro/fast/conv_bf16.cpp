@@ -95,17 +95,16 @@ inline void transpose(const bits* from, int channels, words out[8]) {
     }
 }
 
-// An image (h, w, c) into the plane (c, positions), lines `line` apart. Needs h*w to be a multiple of 16, w of 8.
-void turn(const Plane& p, const bits* image, bits* turned, int line) {
-    const int run = p.width < TILE ? p.width : TILE;
+// An image (h, w, c) into the plane (c, positions), lines `line` apart. RUN positions lie side by side: 16, or rows of 8.
+template <int RUN> void turn(const Plane& p, const bits* image, bits* turned, int line) {
     for (int at = 0; at < p.height * p.width; at += TILE)
         for (int c = 0; c < p.channels; c += 16) {
             words two[8];
             transpose(image + size_t(at) * p.channels + c, p.channels, two);
-            for (int i = 0; i < 16; i += run) {
+            for (int i = 0; i < 16; i += RUN) {
                 const int row = (at + i) / p.width, column = (at + i) % p.width;
                 bits* to = turned + size_t(c) * line + (row + 1) * p.pitch + column + 1;
-                for (int k = 0; k < 16; k++) memcpy(to + size_t(k) * line, (const bits*)&two[k / 2] + k % 2 * 16 + i, run * 2);
+                for (int k = 0; k < 16; k++) memcpy(to + size_t(k) * line, (const bits*)&two[k / 2] + k % 2 * 16 + i, RUN * 2);
             }
         }
 }
@@ -249,7 +248,9 @@ void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, 
                 const int images = std::min(group, end - first);
                 if (images < group) { memset(paired, 0, size_t(total) * out * 2); }
                 for (int i = 0; i < images; i++) {
-                    turn(px, x + size_t(first + i) * h * w * in, turned + size_t(i) * length, line);
+                    const bits* image = x + size_t(first + i) * h * w * in;
+                    if (w % TILE == 0) turn<TILE>(px, image, turned + size_t(i) * length, line);
+                    else turn<8>(px, image, turned + size_t(i) * length, line);
                     pair(px, g + size_t(first + i) * (h / spread) * (w / spread) * out, paired + size_t(i) * length * out, out, spread);
                 }
                 for (int ci = 0; ci < in; ci += 16)

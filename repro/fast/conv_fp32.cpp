@@ -9,21 +9,21 @@ constexpr int CHUNK = 16;  // images whose weight gradients are summed together:
 
 struct Taps { int count; size_t offset[9], weights[9]; };  // of an output's first tap, in the plane; and of its weights
 
-// PIX outputs `step` positions apart by NB vectors of channels: y = sum over taps of plane times weights, plus add.
-template <int PIX, int NB>
-inline void block(const float* plane, size_t step, int in, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step) {
+// PIX outputs EVERY positions apart by NB vectors of channels: y = sum over taps of plane times weights, plus add.
+template <int PIX, int NB, int IN, int EVERY>
+inline void block(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step) {
     floats acc[PIX][NB] = {};
     for (int t = 0; t < taps.count; t++) {
         const float* x = plane + taps.offset[t];
         const float* w = weights + taps.weights[t];
-        for (int i = 0; i < in; i++, w += out) {
+        for (int i = 0; i < IN; i++, w += out) {
             floats v[NB];
 #pragma GCC unroll 4
             for (int b = 0; b < NB; b++) v[b] = load(w + b * LANES);
 #pragma GCC unroll 16
             for (int p = 0; p < PIX; p++)
 #pragma GCC unroll 4
-                for (int b = 0; b < NB; b++) acc[p][b] += x[p * step + i] * v[b];
+                for (int b = 0; b < NB; b++) acc[p][b] += x[p * EVERY * IN + i] * v[b];
         }
     }
 #pragma GCC unroll 16
@@ -36,18 +36,23 @@ inline void block(const float* plane, size_t step, int in, const Taps& taps, con
 }
 
 // One row's outputs, for all channels.
-template <int PIX, int NB>
-void row(const float* plane, size_t step, int in, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step, int columns) {
+template <int PIX, int NB, int IN, int EVERY>
+void row(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step, int columns) {
     for (int b = 0; b < out; b += NB * LANES)
         for (int c = 0; c < columns; c += PIX)
-            block<PIX, NB>(plane + c * step, step, in, taps, weights + b, out, add ? add + c * y_step + b : nullptr, y + c * y_step + b, y_step);
+            block<PIX, NB, IN, EVERY>(plane + c * EVERY * IN, taps, weights + b, out, add ? add + c * y_step + b : nullptr, y + c * y_step + b, y_step);
 }
 
-void any_row(const float* plane, size_t step, int in, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step, int columns) {
-    if (out % 64 == 0) row<4, 4>(plane, step, in, taps, weights, out, add, y, y_step, columns);
-    else if (out % 32 == 0) row<8, 2>(plane, step, in, taps, weights, out, add, y, y_step, columns);
-    else if (columns % 16 == 0) row<16, 1>(plane, step, in, taps, weights, out, add, y, y_step, columns);
-    else row<8, 1>(plane, step, in, taps, weights, out, add, y, y_step, columns);
+using Row = void (*)(const float*, const Taps&, const float*, int, const float*, float*, size_t, int);
+
+template <int PIX, int NB, int EVERY> Row row_from(int in) {
+    return in == 4 ? row<PIX, NB, 4, EVERY> : in == 16 ? row<PIX, NB, 16, EVERY> : in == 32 ? row<PIX, NB, 32, EVERY> : row<PIX, NB, 64, EVERY>;
+}
+
+template <int EVERY> Row row_for(int in, int out, int columns) {
+    if (out == 64) return row_from<4, 4, EVERY>(in);
+    if (out == 32) return row_from<8, 2, EVERY>(in);
+    return columns % 16 == 0 ? row_from<16, 1, EVERY>(in) : row_from<8, 1, EVERY>(in);
 }
 
 // Sums over an image of CB consecutive values of the plane (channels of neighbouring taps) times NB vectors of g, which
@@ -113,6 +118,7 @@ void conv_fp32(const float* x, const float* packed, const float* add, float* y, 
             taps[c].weights[taps[c].count++] = size_t(t) * in * out;
         }
     }
+    const Row compute = stride * spread == 1 ? row_for<1>(in, out, wo) : row_for<2>(in, out, wo / spread);
 #pragma omp parallel
     {
         static thread_local Buffer<float> planes[8];
@@ -125,8 +131,8 @@ void conv_fp32(const float* x, const float* packed, const float* add, float* y, 
                 for (int first = 0; first < spread; first++) {
                     const size_t at = skip + (size_t(r) * wo + first) * out;
                     const float* from = scratch + (size_t(r) * stride * plane.pitch + first) * in;
-                    any_row(from, size_t(in) * stride * spread, in, taps[r % spread * spread + first], packed, out,
-                            add ? add + at : nullptr, y + at, size_t(out) * spread, wo / spread);
+                    compute(from, taps[r % spread * spread + first], packed, out, add ? add + at : nullptr, y + at,
+                            size_t(out) * spread, wo / spread);
                 }
         }
     }

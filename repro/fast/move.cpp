@@ -5,15 +5,14 @@ namespace {
 
 // (n, channels, positions) fp32 -> (n, positions, `wide`), zeros for the channels that are not there.
 template <class T> void spread_channels(const float* x, T* y, int n, int channels, int positions, int wide) {
+    const size_t size = size_t(positions) * wide;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++)
-        for (int p = 0; p < positions; p++) {
-            float v[LANES] = {};
-            for (int c = 0; c < channels; c++) v[c] = x[(size_t(i) * channels + c) * positions + p];
-            T rounded[LANES];
-            store(rounded, load(v));
-            memcpy(y + (size_t(i) * positions + p) * wide, rounded, wide * sizeof(T));
-        }
+    for (int i = 0; i < n; i++) {
+        T* image = y + i * size;
+        memset(image, 0, size * sizeof(T));
+        for (int c = 0; c < channels; c++)
+            for (int p = 0; p < positions; p++) put(image + size_t(p) * wide + c, x[(size_t(i) * channels + c) * positions + p]);
+    }
 }
 
 // y (n, h/step, w/step, wide) = every `step`-th pixel of x (n, h, w, channels), from channel `before` on, zeros elsewhere.
