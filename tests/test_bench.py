@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from repro import bench
+from repro import bench, spec
+from repro.bench import around
 from repro.errors import UserError
+from repro.launch import tune
 from repro.train import Settings
 
 REPO = Path(__file__).resolve().parent.parent
@@ -15,7 +17,10 @@ REPO = Path(__file__).resolve().parent.parent
 def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 1)
     monkeypatch.setattr(bench, "WORKERS", (0,))
-    found = json.loads(json.dumps(bench.bench(REPO, "resnet20", Settings(data_dir=cifar10), seconds=0.1).as_dict()))
+    monkeypatch.setattr(tune, "SECONDS", 0.1)
+    settings = Settings(data_dir=cifar10, threads=1)
+    result = bench.bench(REPO, "resnet20", settings, seconds=0.1)
+    found = json.loads(json.dumps(result.as_dict()))
     fast, reference = (found[loop]["iterations_per_second"] for loop in ("fast", "reference"))
     assert fast > 0 and reference > 0 and found["ratio"] == pytest.approx(fast / reference)
     assert found["fast"]["images_per_second"] == pytest.approx(128 * fast)
@@ -24,6 +29,21 @@ def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch:
     multiplications = 128 * (3 * 40.55e6 - 9 * 3 * 16 * 32 * 32)
     assert found["floor"]["operations"] == pytest.approx(2 * multiplications, rel=0.01)
     assert 0 < found["floor"]["reached"] < 1.5 and found["hardware"]
+    assert found["rows"][-1]["precision"] == "fp32", "where the first is bf16, fp32 stands beside it"
+    outside = found["outside"]
+    extra = outside["evaluation_seconds"] / 1000 + outside["checkpoint_seconds"] / 1000
+    assert outside["share"] == pytest.approx(100 * extra / (extra + 1 / fast))
+    assert found["memory"]["before"] > 0 and found["start_up_seconds"] > 0
+    assert "times the reference" in result.text() and "floor" in result.text()
+
+
+def test_side_by_side_measures_one_run_and_one_a_core(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: asked.append((jobs, threads)) or 3.0 * jobs)
+    run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet20"])[0]
+    found = around.side_by_side(run, Settings(data_dir=cifar10), cores=4)
+    assert asked == [(1, 4), (4, 1)] and found is not None and found.together / found.alone == 4
+    assert around.side_by_side(run, Settings(), cores=1) is None
 
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:

@@ -119,3 +119,19 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
         if str(value).isdecimal() and int(value) >= 1:
             return int(value)
         self.fail(f"{value!r} is not allowed; allowed: auto, or a number of 1 or more", param, ctx)
+
+
+precision_option = click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
+    help="auto: bf16 where the device has units for it and the fast step applies, else fp32.",
+)
+step_option = click.option(
+    "--step",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "plain", "kernels", "graph"]),
+    help="How a batch is computed: eagerly, by this project's CPU kernels, or as a CUDA graph.",
+)

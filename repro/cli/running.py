@@ -13,9 +13,11 @@ from repro.cli.common import (
     experiment_argument,
     experiments_argument,
     json_option,
+    precision_option,
     root_of,
     scale_of,
     scale_option,
+    step_option,
     terminal_width,
 )
 
@@ -113,20 +115,8 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     help="Runs side by side; auto measures for some seconds what is fastest.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads a run.  [default: the cores shared out]")
-@click.option(
-    "--precision",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
-    help="auto: bf16 where the device has units for it and the fast step applies, else fp32.",
-)
-@click.option(
-    "--step",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "plain", "kernels", "graph"]),
-    help="How a batch is computed: eagerly, by this project's CPU kernels, or as a CUDA graph.",
-)
+@precision_option
+@step_option
 @click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
 @click.option(
     "--checkpoint-every",
@@ -178,9 +168,13 @@ def run(
 @click.option("--model", "arm", default="resnet20", show_default=True, help="An arm of resnet-depth.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]")
+@precision_option
+@step_option
 @json_option
 @click.pass_context
-def bench(ctx: click.Context, arm: str, device: str, threads: int | None, as_json: bool) -> None:
+def bench(
+    ctx: click.Context, arm: str, device: str, threads: int | None, precision: str, step: str, as_json: bool
+) -> None:
     """Time training on CIFAR-10 beside the loop that public repositories run, in turns; takes a few minutes.
 
     \b
@@ -191,7 +185,9 @@ def bench(ctx: click.Context, arm: str, device: str, threads: int | None, as_jso
     from repro.data import catalog
     from repro.train import Settings
 
-    settings = Settings(session.device_of(device), threads or session.cores(), catalog.data_dir())
+    settings = Settings(
+        session.device_of(device), threads or session.cores(), catalog.data_dir(), precision=precision, step=step
+    )
     found = bench.bench(root_of(ctx), arm, settings)
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
 

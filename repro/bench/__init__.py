@@ -1,0 +1,172 @@
+"""How fast training is: this project's loop beside the loop that public repositories run, in turns, in one process.
+
+The floor is what the counted operations and bytes would take at the rates measured in the same run. Speeds are
+ratios in one run: a machine that others use too is never twice the same.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repro import provenance, spec
+from repro.bench.around import Outside, SideBySide, outside, resident_megabytes, side_by_side, start_up
+from repro.bench.floor import floor, wait
+from repro.bench.reference import WORKERS, reference_loop
+from repro.errors import UserError
+from repro.learner import Learner
+from repro.train import Settings, prepare
+
+ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Iterations/s over the rounds, and images/s at the median."""
+
+    iterations_per_second: float
+    minimum: float
+    maximum: float
+    images_per_second: float
+
+    def text(self) -> str:
+        spread = f"({self.minimum:.2f} to {self.maximum:.2f})"
+        return f"{self.iterations_per_second:7.2f} it/s {spread}, {self.images_per_second:,.0f} images/s"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to compute. `ratio`: median over the rounds of it / reference. `floor`: seconds it cannot go below."""
+
+    precision: str
+    step: str
+    speed: Speed
+    ratio: float
+    floor: dict[str, float]
+
+    def text(self) -> str:
+        f = self.floor
+        return (
+            f"  {self.precision + ', ' + self.step:14} {self.speed.text()}, {self.ratio:.2f} times the reference\n"
+            f"  {'':14} floor {1e3 * f['seconds']:.1f} ms an iteration ({f['operations'] / 1e9:.1f} Gop at "
+            f"{f['operations_per_second'] / 1e9:.0f} Gop/s, {f['bytes'] / 1e6:.0f} MB at "
+            f"{f['bytes_per_second'] / 1e9:.1f} GB/s), {100 * f['reached']:.0f} % of it reached"
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """`rows`: the step a run takes, and on the CPU the same in fp32. `memory`: MB before and after `iterations`."""
+
+    arm: str
+    hardware: str
+    threads: int
+    reference: Speed
+    reference_workers: int
+    rows: list[Row]
+    outside: Outside
+    memory: dict[str, float]
+    start_up_seconds: float
+    side_by_side: SideBySide | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """With `fast`, `ratio` and `floor` of the first row at the top."""
+        first = self.rows[0]
+        return asdict(self) | {"fast": asdict(first.speed), "ratio": first.ratio, "floor": first.floor}
+
+    def text(self) -> str:
+        lines = [
+            f"{self.arm} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} turns (min to max)",
+            f"  {'reference':14} {self.reference.text()}, DataLoader with {self.reference_workers} workers",
+            *(row.text() for row in self.rows),
+            f"  outside the iterations {self.outside.share:.1f} % of a run: evaluation "
+            f"{self.outside.evaluation_seconds:.1f} s, checkpoint {self.outside.checkpoint_seconds:.2f} s",
+            f"  memory {self.memory['before']:.0f} MB, {self.memory['after']:.0f} MB after "
+            f"{self.memory['iterations']:.0f} more iterations",
+            f"  start-up {self.start_up_seconds:.1f} s from a new process to the end of the first iteration",
+        ]
+        if s := self.side_by_side:
+            lines.append(
+                f"  side by side {s.jobs} runs of {s.threads} thread: {s.together:.2f} it/s in all, one run alone "
+                f"{s.alone:.2f}; {s.together / s.alone:.2f} times"
+            )
+        return "\n".join(lines)
+
+
+def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Bench:
+    """Time an arm of resnet-depth on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm."""
+    experiment = spec.load("resnet-depth", root)
+    if arm not in (names := [a.name for a in experiment.arms]):
+        raise UserError(f"--model {arm} is not known; allowed: {', '.join(names)}")
+    run = spec.resolve(experiment, [0], arms=[arm])[0]
+    device = prepare(settings)
+    learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
+    if settings.precision == "auto" and learners[0].method.precision != "fp32":
+        learners.append(Learner(run, device, settings.data_dir, "fp32", settings.step))
+    first = learners[0]
+    workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
+    reference: list[float] = []
+    rates: list[list[float]] = [[] for _ in learners]
+    before = float("nan")
+    begun = first.iteration
+    for _ in range(ROUNDS):  # in turns, so that a slow minute slows all
+        reference.append(turn(reference_loop(run, first, workers), device, seconds))
+        for learner, found in zip(learners, rates, strict=True):
+            found.append(turn(fast_loop(learner), device, seconds))
+        if before != before:  # after one round, when every buffer has been made
+            before, begun = resident_megabytes(), first.iteration
+    memory = {"before": before, "after": resident_megabytes(), "iterations": float(first.iteration - begun)}
+    size = run.recipe.batch_size
+    rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
+    return Bench(
+        arm=arm,
+        hardware=provenance.hardware(device),
+        threads=torch.get_num_threads(),
+        reference=speed(reference, size),
+        reference_workers=workers,
+        rows=rows,
+        outside=outside(first, 1 / rows[0].speed.iterations_per_second, settings.checkpoint_every),
+        memory=memory,
+        start_up_seconds=start_up(run, settings),
+        side_by_side=side_by_side(run, settings, settings.threads or 1),
+    )
+
+
+def row(learner: Learner, rates: list[float], reference: list[float]) -> Row:
+    own = speed(rates, learner.run.recipe.batch_size)
+    return Row(
+        learner.method.precision,
+        learner.method.step,
+        own,
+        statistics.median(f / r for f, r in zip(rates, reference, strict=True)),
+        floor(learner, 1 / own.iterations_per_second),
+    )
+
+
+def speed(rates: list[float], batch_size: int) -> Speed:
+    middle = statistics.median(rates)
+    return Speed(middle, min(rates), max(rates), middle * batch_size)
+
+
+def fast_loop(learner: Learner) -> Iterator[None]:
+    """One update an item, as `train` makes them."""
+    while True:
+        learner.iterate()
+        yield
+
+
+def turn(loop: Iterator[None], device: torch.device, seconds: float) -> float:
+    """Iterations/s of `loop` over about `seconds`, after three to warm up."""
+    for _ in range(3):
+        next(loop)
+    wait(device)
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < seconds or count < 5:
+        next(loop)
+        count += 1
+    wait(device)
+    return count / (time.perf_counter() - begin)

@@ -1,0 +1,91 @@
+"""What lies around the iterations: evaluation and checkpoints, memory, start-up, runs side by side."""
+
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from repro import checkpoint
+from repro.launch import tune
+from repro.learner import Learner
+from repro.spec import Run
+from repro.train import Settings, prepare
+
+GPU_JOBS = 5  # the seeds of an arm
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Seconds of one evaluation and of one checkpoint, and their share (%) of a run's time."""
+
+    evaluation_seconds: float
+    checkpoint_seconds: float
+    share: float
+
+
+def outside(learner: Learner, seconds: float, checkpoint_every: int) -> Outside:
+    """What evaluations and checkpoints, as often as the run has them, add to iterations of `seconds`."""
+    begin = time.perf_counter()
+    learner.test()
+    evaluation = time.perf_counter() - begin
+    with TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        checkpoint.save(Path(folder), {"fingerprint": "", "learner": learner.state()})
+        saving = time.perf_counter() - begin
+    extra = evaluation / learner.run.recipe.evaluate_every + saving / checkpoint_every
+    return Outside(evaluation, saving, 100 * extra / (extra + seconds))
+
+
+def resident_megabytes() -> float:
+    """Of this process; NaN where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return float("nan")
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Iterations/s of one run alone and of `jobs` in all, each with `threads`, measured one after the other."""
+
+    jobs: int
+    threads: int
+    alone: float
+    together: float
+
+
+def side_by_side(run: Run, settings: Settings, cores: int) -> SideBySide | None:
+    """On the CPU a run a core; on a GPU five. None on a single core."""
+    if settings.device.startswith("cuda"):
+        alone, together = (tune.rate_interleaved(run, settings, jobs, 1) for jobs in (1, GPU_JOBS))
+        return SideBySide(GPU_JOBS, 1, alone, together)
+    if cores == 1:
+        return None
+    return SideBySide(cores, 1, tune.rate(run, settings, 1, cores), tune.rate(run, settings, cores, 1))
+
+
+def start_up(run: Run, settings: Settings) -> float:
+    """Seconds from a new process to the end of its first iteration, with data and kernels on disk."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    begin = time.perf_counter()
+    process = context.Process(target=_first_iteration, args=(theirs, run, settings), daemon=True)
+    process.start()
+    ours.recv()
+    seconds = time.perf_counter() - begin
+    process.join()
+    return seconds
+
+
+def _first_iteration(pipe: Connection, run: Run, settings: Settings) -> None:
+    learner = Learner(run, prepare(settings), settings.data_dir, settings.precision, settings.step)
+    learner.iterate()
+    if learner.device.type == "cuda":
+        torch.cuda.synchronize(learner.device)
+    pipe.send("done")

@@ -1,0 +1,65 @@
+"""The loop that public repositories run, and what a reader would write: the yardstick of `repro bench`.
+
+torchvision transforms in a DataLoader, eager fp32, `.item()` each step. It gets the network, optimizer, batch and
+threads of the loop it is measured beside, and all the workers it can use.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch.utils.data import DataLoader
+from torchvision import transforms
+
+from repro import optim
+from repro.learner import Learner
+from repro.spec import Run
+
+WORKERS = (0, 2, 4)  # of the DataLoader; the best of them counts
+
+
+def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
+    """One update an item, as public CIFAR repositories write it; a network of its own."""
+    device, recipe = learner.device, run.recipe
+    mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+    steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    transform = transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(mean, std)])
+    dataset = _InMemory(learner, transform)
+    loader: DataLoader[Any] = DataLoader(
+        dataset, recipe.batch_size, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
+    )
+    warnings.filterwarnings(
+        "ignore", message="This DataLoader will create"
+    )  # more workers than cores: it loses, fairly
+    model = Learner.build_model(run, learner.splits, learner.dropout).to(device)
+    optimizer = optim.build(recipe, model)
+    total = 0.0
+    while True:
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item()
+            yield
+
+
+class _InMemory(torchvision.datasets.VisionDataset):  # type: ignore[misc]
+    """torchvision's CIFAR10 without its files: PIL images from the tensors that are held already."""
+
+    def __init__(self, learner: Learner, transform: Callable[[Any], torch.Tensor]) -> None:
+        super().__init__(root="", transform=transform)
+        self.pixels = learner.splits.train.pixels.permute(0, 2, 3, 1).cpu().numpy()
+        self.labels = learner.splits.train.labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        assert self.transform is not None
+        image = transforms.functional.to_pil_image(self.pixels[index])
+        return self.transform(image), self.labels[index]
