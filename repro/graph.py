@@ -33,6 +33,10 @@ class Graph:
         assert self.graph is not None
         self.graph.replay()
 
+    def forget(self) -> None:
+        """Record anew at the next `run`: the tensors have been replaced."""
+        self.graph = None
+
     def _record(self, draws: Draws) -> None:
         self.static = draws.clone()
         before = {t.data_ptr(): t.clone() for t in self.tensors()}

@@ -36,8 +36,6 @@ class Learner:
         self.splits = load(recipe, device, data_dir)
         channels, height, width = self.splits.train.pixels.shape[1:]
         self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
-        tf32 = self.method.precision == "tf32"
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         self.pixels = Pixels.fit(recipe, self.splits.train)
         self.order = Order(recipe, len(self.splits.train), run.seed, device)
         self.dropout = streams.generator(run.seed, "dropout", device=device)
@@ -119,6 +117,9 @@ class Learner:
     def restore(self, state: dict[str, Any]) -> None:
         self.iteration, self.rate = state["iteration"], state["rate"]
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        options = self.optimizer.state_dict()["param_groups"]  # this step's own, not those of the one that saved
+        self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": options})
+        if self.graph:
+            self.graph.forget()
         self.dropout.set_state(state["dropout"])
         self.meters.restore(state["meters"])

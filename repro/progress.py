@@ -63,7 +63,7 @@ class Display:
                 self.tasks[run.name] = self.bars.add_task(run.name, total=progress.iterations, numbers="")
             numbers = {"numbers": text} if (text := _numbers(progress)) else {}
             self.bars.update(self.tasks[run.name], completed=progress.iteration, **numbers)  # type: ignore[arg-type]
-        elif self._due(run.name) and not math.isnan(progress.iterations_per_second):
+        elif not math.isnan(progress.iterations_per_second) and self._due(run.name):
             left = (progress.iterations - progress.iteration) / progress.iterations_per_second
             self.say(
                 f"{run.name}: {progress.iteration}/{progress.iterations} {_numbers(progress)}, {duration(left)} left"

@@ -69,14 +69,14 @@ class Step(Protocol):
 class PlainStep:
     """Eager torch and autograd, the step that every other must equal. Sets gradients; the update is the optimizer's.
 
-    `precision`: "fp32"; "tf32", which on CUDA is a setting of torch's that the caller makes; or "bf16", torch's
-    autocast: products and activations in bfloat16, weights, statistics, loss and updates in float32.
+    `precision`: "fp32"; "tf32", whose products CUDA rounds to 10 bits; or "bf16", torch's autocast: products and
+    activations in bfloat16, weights, statistics, loss and updates in float32.
     """
 
     kind = "plain"
 
     def __init__(self, model: nn.Module, precision: str) -> None:
-        self.model, self.bf16 = model, precision == "bf16"
+        self.model, self.precision = model, precision
 
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W) and int64 labels (N,)."""
@@ -91,7 +91,9 @@ class PlainStep:
         return self._logits(images)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
+        tf32 = self.precision == "tf32"  # a setting of the whole process, and runs may be trained side by side in it
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits: torch.Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
         return logits.float()
 

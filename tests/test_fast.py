@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_train import StopAfter, assert_same_bits, finish, small_run
 from torch.nn import functional as F
 
-from repro import method, models, spec
+from repro import launch, method, models, records, spec
 from repro.errors import UserError
 from repro.fast import build, kernels
 from repro.fast.network import FastNetwork
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import PlainStep
-from repro.train import prepare
+from repro.train import Settings, Stop, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -112,8 +113,6 @@ def resnet20() -> Run:
 
 @pytest.fixture
 def deterministic() -> Iterator[None]:
-    from repro.train import Settings
-
     prepare(Settings(threads=1))
     yield
     torch.use_deterministic_algorithms(False)
@@ -223,3 +222,83 @@ def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None
         method.choose(resnet20, CIFAR, CPU, "tf32")
     with pytest.raises(UserError, match="--step graph is not for cpu; allowed: auto, plain, kernels"):
         method.choose(resnet20, CIFAR, CPU, step="graph")
+
+
+def digits(**changes: object) -> Run:
+    """Handwritten digits as 32x32 images, for a ResNet-8 of the width that the kernels are made for."""
+    fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 40}
+    return small_run(iterations=100, **fields | changes)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_run_with_kernels_goes_on_with_the_same_bits_and_says_what_computed_it(
+    tmp_path: Path, precision: str
+) -> None:
+    run, settings = digits(), Settings(threads=1, precision=precision)
+    finish(run, tmp_path / "straight", settings)
+    halted = finish(run, tmp_path / "halting", settings, StopAfter(iterations=57))[-1]
+    assert (halted.status, halted.iteration) == ("interrupted", 57)
+    finish(run, tmp_path / "halting", Settings(threads=1))  # auto: in the precision it was begun in
+    assert_same_bits(tmp_path / "straight", tmp_path / "halting")
+    record = records.read_run(tmp_path / "halting")
+    assert record is not None
+    assert [(s["precision"], s["step"], s["threads"]) for s in record["sessions"]] == [(precision, "kernels", 1)] * 2
+
+
+@needs_compiler
+def test_a_run_is_not_gone_on_with_in_another_precision(tmp_path: Path) -> None:
+    finish(digits(), tmp_path / "run", Settings(threads=1, precision="fp32"), StopAfter(iterations=3))
+    with pytest.raises(UserError, match=r"--precision bf16: .* was begun in fp32; allowed: auto, fp32"):
+        finish(digits(), tmp_path / "run", Settings(threads=1, precision="bf16"))
+
+
+def test_a_recipe_may_fix_the_precision(tmp_path: Path) -> None:
+    run = digits(precision="fp32")
+    with pytest.raises(UserError, match=r"--precision bf16: .* its recipe says fp32; allowed: auto, fp32"):
+        finish(run, tmp_path / "run", Settings(threads=1, precision="bf16"))
+    assert spec.fingerprint(run, "data") != spec.fingerprint(digits(), "data")
+    assert spec.fingerprint(digits(precision=None), "data") == spec.fingerprint(digits(), "data")
+
+
+def test_bf16_without_kernels_is_torchs_autocast() -> None:
+    images, labels = batch()
+    net, same = network(), network()
+    loss, _ = PlainStep(net, "bf16").gradients(images, labels)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = same(images.contiguous(memory_format=torch.channels_last))
+    expected = F.cross_entropy(logits.float(), labels)
+    expected.backward()
+    assert torch.equal(loss, expected.detach()) and torch.equal(gradient(net), gradient(same))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_graph_computes_what_its_update_does(precision: str, optimizer: str) -> None:
+    """Bit for bit; the run has dropout, so that its stream is in play, and learning rate drops."""
+    run = small_run(optimizer={"name": optimizer, "lr": 0.01})
+    graphed, eager = (Learner(run, torch.device("cuda"), None, precision, "graph") for _ in range(2))
+    eager.graph = None
+    for _ in range(30):
+        graphed.iterate(), eager.iterate()
+    assert graphed.meters.read() == eager.meters.read()
+    for ours, theirs in zip(graphed.model.state_dict().values(), eager.model.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+    eager.restore(graphed.state())
+    graphed.iterate(), eager.iterate()
+    assert graphed.meters.read() == eager.meters.read()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_runs_side_by_side_on_a_gpu_end_with_the_bits_of_each_alone(tmp_path: Path) -> None:
+    runs, settings = [small_run(seed=seed) for seed in range(3)], Settings(device="cuda")
+    for run in runs:
+        finish(run, tmp_path / f"alone-{run.seed}", settings)
+    tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
+    for task in tasks:
+        task.folder.mkdir()
+    list(launch.interleaved(tasks, settings, Stop(), jobs=3))
+    for run in runs:
+        assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")

@@ -296,13 +296,7 @@ void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, 
             }
         }
     }
-    for (int o = 0; o < out; o++)
-        for (int t = 0; t < 9; t++)
-            for (int i = 0; i < in; i++) {
-                float sum = 0;
-                for (int chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * size + (size_t(t) * in + i) * out + o];
-                dw[(size_t(o) * 9 + t) * in + i] = sum;
-            }
+    gather(partial, chunks, dw, in, out);
 }
 
 }

@@ -44,4 +44,18 @@ template <class T> void lay(const Plane& p, const T* image, T* plane, int spread
 // Which of a thread's planes: those of one shape and spread keep their borders of zeros.
 inline int slot(int channels, int spread) { return (channels < 16 ? 0 : channels == 16 ? 1 : channels == 32 ? 2 : 3) * 2 + spread - 1; }
 
+// dw (out, 3, 3, in) = the sum of `chunks` parts (3, 3, in, out), always in the same order.
+inline void gather(const float* parts, int chunks, float* dw, int in, int out) {
+    const size_t size = size_t(9) * in * out;
+#pragma omp parallel for schedule(static)
+    for (int t = 0; t < 9; t++)
+        for (int i = 0; i < in; i++)
+            for (int k = 0; k < out; k += LANES) {
+                const size_t at = (size_t(t) * in + i) * out + k;
+                floats sum = {};
+                for (int chunk = 0; chunk < chunks; chunk++) sum += load(parts + chunk * size + at);
+                for (int lane = 0; lane < LANES; lane++) dw[(size_t(k + lane) * 9 + t) * in + i] = sum[lane];
+            }
+}
+
 }  // namespace
