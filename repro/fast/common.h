@@ -3,6 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -16,11 +19,16 @@ inline floats load(const float* p) { floats v; memcpy(&v, p, 64); return v; }
 inline void store(float* p, floats v) { memcpy(p, &v, 64); }
 inline floats load(const bf16* p) { halves h; memcpy(&h, p, 32); return (floats)(__builtin_convertvector(h, ints) << 16); }
 inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
+#ifdef __AVX512BF16__
+    const auto h = _mm512_cvtneps_pbh((__m512)v);
+    memcpy(p, &h, 32);
+#else
     const ints i = (ints)v;
     ints r = (i + 0x7fff + ((i >> 16) & 1)) >> 16;
     r = v == v ? r : (i >> 16) | 0x40;
     const halves h = __builtin_convertvector(r, halves);
     memcpy(p, &h, 32);
+#endif
 }
 
 inline void put(float* p, float v) { *p = v; }
