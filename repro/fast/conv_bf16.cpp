@@ -170,7 +170,7 @@ void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int 
         bits* scratch = planes[slot(in, spread)].get(plane.positions() * in);
         alignas(64) float sums[4][TILE][TILE];
         Tiles tiles_on;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 4)
         for (int image = 0; image < n; image++) {
             lay(plane, x + size_t(image) * (h / spread) * (w / spread) * in, scratch, spread);
             const size_t skip = size_t(image) * ho * wo * out;
@@ -239,7 +239,7 @@ void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, 
         bits* turned = turned_of[slot(in, spread)].get(size_t(line) * in);     // x as (in, positions)
         bits* paired = paired_of[slot(out, spread)].get(size_t(total) * out);  // g as (pairs of positions, out, 2)
         Tiles tiles_on;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
         for (int chunk = 0; chunk < chunks; chunk++) {
             float* sums = partial + chunk * size;  // (3, 3, in, out)
             memset(sums, 0, size * 4);

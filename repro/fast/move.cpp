@@ -6,7 +6,7 @@ namespace {
 // (n, channels, positions) fp32 -> (n, positions, `wide`), zeros for the channels that are not there.
 template <class T> void spread_channels(const float* x, T* y, int n, int channels, int positions, int wide) {
     const size_t size = size_t(positions) * wide;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         T* image = y + i * size;
         memset(image, 0, size * sizeof(T));
@@ -17,7 +17,7 @@ template <class T> void spread_channels(const float* x, T* y, int n, int channel
 
 // y (n, h/step, w/step, wide) = every `step`-th pixel of x (n, h, w, channels), from channel `before` on, zeros elsewhere.
 template <class T> void shortcut_forward(const T* x, T* y, int n, int h, int w, int channels, int wide, int before, int step) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++)
         for (int r = 0; r < h / step; r++)
             for (int c = 0; c < w / step; c++) {
@@ -29,7 +29,7 @@ template <class T> void shortcut_forward(const T* x, T* y, int n, int h, int w, 
 
 // dx += the gradient that comes back through it.
 template <class T> void shortcut_backward(const T* dy, T* dx, int n, int h, int w, int channels, int wide, int before, int step) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++)
         for (int r = 0; r < h / step; r++)
             for (int c = 0; c < w / step; c++)
@@ -41,7 +41,7 @@ template <class T> void shortcut_backward(const T* dy, T* dx, int n, int h, int 
 
 // Means over the positions, (n, positions, channels) -> (n, channels) fp32.
 template <class T> void pool_forward(const T* x, float* y, int n, int positions, int channels) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++)
         for (int k = 0; k < channels; k += LANES) {
             floats sum = {};
@@ -51,7 +51,7 @@ template <class T> void pool_forward(const T* x, float* y, int n, int positions,
 }
 
 template <class T> void pool_backward(const float* dy, T* dx, int n, int positions, int channels) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++)
         for (int p = 0; p < positions; p++)
             for (int k = 0; k < channels; k += LANES)

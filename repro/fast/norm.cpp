@@ -97,7 +97,7 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) moments<T, B>(x + i * image, positions, partial + size_t(2 * i) * C, partial + size_t(2 * i + 1) * C);
     double new_mean[C] = {}, new_var[C] = {};
     for (int g = 0; g < groups; g++)
@@ -117,7 +117,7 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
         running_mean[c] = float((1 - double(momentum)) * running_mean[c] + momentum * new_mean[c]);
         running_var[c] = float((1 - double(momentum)) * running_var[c] + momentum * new_var[c]);
     }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         alignas(64) float scale[C], shift[C];
         const int g = i / each;
@@ -133,7 +133,7 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
 // With given statistics: what the running ones make of an evaluation.
 template <class T, int B> void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int relu) {
     const size_t image = size_t(positions) * B * LANES;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
         if (add && relu) apply<T, B, true, true>(x + at, add + at, y + at, positions, scale, shift);
@@ -149,7 +149,7 @@ void backward(const T* dy, const T* x, const T* y, const float* gamma, const flo
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const int g = i / each;
         float* sum = partial + size_t(2 * i) * C; float* dot = sum + C;
@@ -173,7 +173,7 @@ void backward(const T* dy, const T* x, const T* y, const float* gamma, const flo
     for (int c = 0; c < C; c++) { dbeta[c] = all_sum[c]; dgamma[c] = all_dot[c]; }
     const bool masked = relu && !dadd;  // else `dadd` has the ReLU's gradient already
     const T* from = dadd ? dadd : dy;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const float* k = coefficients + size_t(i / each) * 3 * C;
         const size_t at = i * image;
@@ -189,7 +189,7 @@ template <class T, int B> void relu_backward(const T* dy, const T* y, const T* i
     const size_t image = size_t(positions) * C;
     float one[C], zero[C] = {};
     for (float& v : one) v = 1;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
         if (into) spread<T, B, true, true>(dy + at, y + at, y + at, into + at, dx + at, positions, one, zero, zero);
