@@ -180,9 +180,9 @@ def test_a_step_makes_no_new_image_buffers(precision: str) -> None:
     images, labels = batch(16)
     step = FastNetwork(network(), precision)
     step.gradients(images, labels)
-    before = {id(t) for stack in step.buffers.free.values() for t in stack}
+    before = {id(t) for stack in step.tape.buffers.free.values() for t in stack}
     step.gradients(images, labels)
-    assert {id(t) for stack in step.buffers.free.values() for t in stack} == before and not step.values
+    assert {id(t) for stack in step.tape.buffers.free.values() for t in stack} == before and not step.tape.values
 
 
 @needs_compiler

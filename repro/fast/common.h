@@ -13,11 +13,21 @@ constexpr int LANES = 16;
 using floats = float __attribute__((vector_size(64)));
 using ints = uint32_t __attribute__((vector_size(64)));
 using halves = uint16_t __attribute__((vector_size(32)));
-struct bf16 { uint16_t bits; };
+struct bf16 {
+    uint16_t bits;
+};
 
-inline floats load(const float* p) { floats v; memcpy(&v, p, 64); return v; }
+inline floats load(const float* p) {
+    floats v;
+    memcpy(&v, p, 64);
+    return v;
+}
 inline void store(float* p, floats v) { memcpy(p, &v, 64); }
-inline floats load(const bf16* p) { halves h; memcpy(&h, p, 32); return (floats)(__builtin_convertvector(h, ints) << 16); }
+inline floats load(const bf16* p) {
+    halves h;
+    memcpy(&h, p, 32);
+    return (floats)(__builtin_convertvector(h, ints) << 16);
+}
 inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
 #ifdef __AVX512BF16__
     const auto h = _mm512_cvtneps_pbh((__m512)v);

@@ -1,17 +1,20 @@
-// 3x3 convolutions with padding 1 of fp32 images in NHWC: sixteen output channels a vector, a block of outputs in registers.
+// 3x3 convolutions with padding 1 of fp32 images in NHWC: sixteen output channels a vector, a block of outputs in
+// registers.
 #include <algorithm>
 
 #include "plane.h"
 
 namespace {
 
-constexpr int CHUNK = 16;  // images whose weight gradients are summed together: no sum depends on the threads
-
-struct Taps { int count; size_t offset[9], weights[9]; };  // of an output's first tap, in the plane; and of its weights
+struct Taps {
+    int count;
+    size_t offset[9], weights[9];
+};  // of an output's first tap, in the plane; and of its weights
 
 // PIX outputs EVERY positions apart by NB vectors of channels: y = sum over taps of plane times weights, plus add.
 template <int PIX, int NB, int IN, int EVERY>
-inline void block(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step) {
+inline void block(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y,
+                  size_t y_step) {
     floats acc[PIX][NB] = {};
     for (int t = 0; t < taps.count; t++) {
         const float* x = plane + taps.offset[t];
@@ -37,19 +40,26 @@ inline void block(const float* plane, const Taps& taps, const float* weights, in
 
 // One row's outputs, for all channels.
 template <int PIX, int NB, int IN, int EVERY>
-void row(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step, int columns) {
+void row(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step,
+         int columns) {
     for (int b = 0; b < out; b += NB * LANES)
         for (int c = 0; c < columns; c += PIX)
-            block<PIX, NB, IN, EVERY>(plane + c * EVERY * IN, taps, weights + b, out, add ? add + c * y_step + b : nullptr, y + c * y_step + b, y_step);
+            block<PIX, NB, IN, EVERY>(plane + c * EVERY * IN, taps, weights + b, out,
+                                      add ? add + c * y_step + b : nullptr, y + c * y_step + b, y_step);
 }
 
 using Row = void (*)(const float*, const Taps&, const float*, int, const float*, float*, size_t, int);
 
-template <int PIX, int NB, int EVERY> Row row_from(int in) {
-    return in == 4 ? row<PIX, NB, 4, EVERY> : in == 16 ? row<PIX, NB, 16, EVERY> : in == 32 ? row<PIX, NB, 32, EVERY> : row<PIX, NB, 64, EVERY>;
+template <int PIX, int NB, int EVERY>
+Row row_from(int in) {
+    return in == 4    ? row<PIX, NB, 4, EVERY>
+           : in == 16 ? row<PIX, NB, 16, EVERY>
+           : in == 32 ? row<PIX, NB, 32, EVERY>
+                      : row<PIX, NB, 64, EVERY>;
 }
 
-template <int EVERY> Row row_for(int in, int out, int columns) {
+template <int EVERY>
+Row row_for(int in, int out, int columns) {
     if (out == 64) return row_from<4, 4, EVERY>(in);
     if (out == 32) return row_from<8, 2, EVERY>(in);
     return columns % 16 == 0 ? row_from<16, 1, EVERY>(in) : row_from<8, 1, EVERY>(in);
@@ -82,11 +92,13 @@ inline void outer(const Plane& p, int stride, const float* plane, const float* g
         for (int b = 0; b < NB; b++) store(sums + size_t(i) * out + b * LANES, acc[i][b]);
 }
 
-template <int CB, int NB> void outers(const Plane& p, int stride, const float* plane, const float* g, int out, float* sums) {
+template <int CB, int NB>
+void outers(const Plane& p, int stride, const float* plane, const float* g, int out, float* sums) {
     for (int kh = 0; kh < 3; kh++)
         for (int i = 0; i < 3 * p.channels; i += CB)
             for (int b = 0; b < out; b += NB * LANES)
-                outer<CB, NB>(p, stride, plane + size_t(kh) * p.pitch * p.channels + i, g + b, out, sums + (size_t(kh) * 3 * p.channels + i) * out + b);
+                outer<CB, NB>(p, stride, plane + size_t(kh) * p.pitch * p.channels + i, g + b, out,
+                              sums + (size_t(kh) * 3 * p.channels + i) * out + b);
 }
 
 }  // namespace
@@ -101,11 +113,13 @@ void pack_fp32(const float* w, float* packed, int in, int out, int transposed) {
     for (int tap = 0; tap < 9; tap++)
         for (int i = 0; i < in; i++)
             for (int o = 0; o < out; o++)
-                packed[(size_t(tap) * in + i) * out + o] = transposed ? w[(size_t(i) * 9 + 8 - tap) * out + o] : w[(size_t(o) * 9 + tap) * in + i];
+                packed[(size_t(tap) * in + i) * out + o] =
+                    transposed ? w[(size_t(i) * 9 + 8 - tap) * out + o] : w[(size_t(o) * 9 + tap) * in + i];
 }
 
 // y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
-void conv_fp32(const float* x, const float* packed, const float* add, float* y, int n, int h, int w, int in, int out, int stride, int spread) {
+void conv_fp32(const float* x, const float* packed, const float* add, float* y, int n, int h, int w, int in, int out,
+               int stride, int spread) {
     const Plane plane(h, w, in);
     const int ho = h / stride, wo = w / stride;
     // outputs of one class have the same taps that are not zero: with spread 2, those of odd and even rows and columns
@@ -140,7 +154,8 @@ void conv_fp32(const float* x, const float* packed, const float* add, float* y, 
 
 // dw (out, 3, 3, in) = the sum over images of g (n, h/stride, w/stride, out) times x (n, h, w, in); `in` is 4 or a
 // multiple of 16.
-void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in, int out, int stride) {
+void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in, int out,
+                       int stride) {
     const int chunks = (n + CHUNK - 1) / CHUNK;
     const size_t size = size_t(9) * in * out;
     const Plane plane(h, w, in);
@@ -155,14 +170,17 @@ void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial
             for (int image = chunk * CHUNK; image < std::min(n, (chunk + 1) * CHUNK); image++) {
                 lay(plane, x + size_t(image) * h * w * in, scratch, 1);
                 const float* from = g + size_t(image) * (h / stride) * (w / stride) * out;
-                if (in < 16) outers<12, 1>(plane, stride, scratch, from, out, sums);
-                else if (out % 64 == 0) outers<4, 4>(plane, stride, scratch, from, out, sums);
-                else if (out % 32 == 0) outers<8, 2>(plane, stride, scratch, from, out, sums);
-                else outers<16, 1>(plane, stride, scratch, from, out, sums);
+                if (in < 16)
+                    outers<12, 1>(plane, stride, scratch, from, out, sums);
+                else if (out % 64 == 0)
+                    outers<4, 4>(plane, stride, scratch, from, out, sums);
+                else if (out % 32 == 0)
+                    outers<8, 2>(plane, stride, scratch, from, out, sums);
+                else
+                    outers<16, 1>(plane, stride, scratch, from, out, sums);
             }
         }
     }
     gather(partial, chunks, dw, in, out);
 }
-
 }

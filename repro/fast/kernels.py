@@ -41,7 +41,7 @@ class Norm:
         layer = self.layer
         assert layer.momentum is not None and layer.num_batches_tracked is not None
         layer.num_batches_tracked += 1
-        _call(
+        call(
             f"norm_forward_{NAMES[x.dtype]}",
             *(x, add, y, layer.weight, layer.bias, layer.running_mean, layer.running_var),
             *(layer.momentum, layer.eps, self.mean, self.invstd, self.partial),
@@ -62,7 +62,7 @@ class Norm:
         `y` is given where there was a ReLU. `dadd`, where given, gets the gradient at the addition.
         """
         images, channels, positions, groups = self._sizes(x)
-        _call(
+        call(
             f"norm_backward_{NAMES[x.dtype]}",
             *(dy, x, y, self.layer.weight, self.mean, self.invstd, into, dx, dadd),
             *(self.layer.weight.grad, self.layer.bias.grad, self.partial),
@@ -76,7 +76,7 @@ class Norm:
         scale = layer.weight * (layer.running_var + layer.eps).rsqrt()
         shift = layer.bias - layer.running_mean * scale
         images, channels, positions, _ = self._sizes(x)
-        _call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, positions, channels, relu)
+        call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, positions, channels, relu)
 
     def _sizes(self, x: torch.Tensor) -> tuple[int, int, int, int]:
         images, channels, height, width = x.shape
@@ -108,18 +108,18 @@ class Conv:
         if self.padded is not None:
             self.padded[..., : weight.shape[1]] = weight.permute(0, 2, 3, 1)
             weight = self.padded
-        _call(f"pack_{self.type}", weight, self.packed, self.channels, self.out, 0)
-        _call(f"pack_{self.type}", weight, self.turned, self.out, self.channels, 1)
+        call(f"pack_{self.type}", weight, self.packed, self.channels, self.out, 0)
+        call(f"pack_{self.type}", weight, self.turned, self.out, self.channels, 1)
 
     def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor) -> None:
         """y = conv(x) + add."""
         images, channels, height, width = x.shape
-        _call(f"conv_{self.type}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
+        call(f"conv_{self.type}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
 
     def backward_input(self, dy: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
         """dx = the gradient by the input, plus `into`."""
         images, channels, height, width = dx.shape
-        _call(f"conv_{self.type}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
+        call(f"conv_{self.type}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
 
     def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
         """The gradient by the weights, into the layer's."""
@@ -129,7 +129,7 @@ class Conv:
             self.partial = torch.empty(size)
         grad = self.layer.weight.grad
         target = grad if self.padded is None else self.padded_grad
-        _call(
+        call(
             f"conv_weights_{self.type}",
             x,
             dy,
@@ -151,49 +151,49 @@ def widen_channels(images: torch.Tensor, x: torch.Tensor) -> None:
     """x = float32 images (N, C, H, W) of any memory format, with zeros for the channels they lack."""
     count, channels, height, width = images.shape
     images = images.contiguous()
-    _call(f"spread_channels_{NAMES[x.dtype]}", images, x, count, channels, height * width, x.shape[1])
+    call(f"spread_channels_{NAMES[x.dtype]}", images, x, count, channels, height * width, x.shape[1])
 
 
 def shortcut_forward(x: torch.Tensor, y: torch.Tensor, before: int, step: int) -> None:
     """y = every `step`-th pixel of x, `before` channels of zeros, x's own, and zeros for the rest."""
     images, channels, height, width = x.shape
-    _call(f"shortcut_forward_{NAMES[x.dtype]}", x, y, images, height, width, channels, y.shape[1], before, step)
+    call(f"shortcut_forward_{NAMES[x.dtype]}", x, y, images, height, width, channels, y.shape[1], before, step)
 
 
 def shortcut_backward(dy: torch.Tensor, dx: torch.Tensor, before: int, step: int) -> None:
     """dx += what comes back of dy."""
     images, channels, height, width = dx.shape
-    _call(f"shortcut_backward_{NAMES[dx.dtype]}", dy, dx, images, height, width, channels, dy.shape[1], before, step)
+    call(f"shortcut_backward_{NAMES[dx.dtype]}", dy, dx, images, height, width, channels, dy.shape[1], before, step)
 
 
 def pool_forward(x: torch.Tensor) -> torch.Tensor:
     """The mean over all positions, float32 (N, C)."""
     images, channels, height, width = x.shape
     y = torch.empty(images, channels)
-    _call(f"pool_forward_{NAMES[x.dtype]}", x, y, images, height * width, channels)
+    call(f"pool_forward_{NAMES[x.dtype]}", x, y, images, height * width, channels)
     return y
 
 
 def pool_backward(dy: torch.Tensor, dx: torch.Tensor) -> None:
     """dx from the gradient by those means."""
     images, channels, height, width = dx.shape
-    _call(f"pool_backward_{NAMES[dx.dtype]}", dy, dx, images, height * width, channels)
+    call(f"pool_backward_{NAMES[dx.dtype]}", dy, dx, images, height * width, channels)
 
 
 def relu_forward(x: torch.Tensor, y: torch.Tensor) -> None:
     """y = relu(x)."""
     images, channels, height, width = x.shape
     one, zero = torch.ones(channels), torch.zeros(channels)
-    _call(f"affine_{NAMES[x.dtype]}", x, None, y, one, zero, images, height * width, channels, True)
+    call(f"affine_{NAMES[x.dtype]}", x, None, y, one, zero, images, height * width, channels, True)
 
 
 def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
     """dx = dy where y > 0, plus `into`."""
     images, channels, height, width = y.shape
-    _call(f"relu_backward_{NAMES[y.dtype]}", dy, y, into, dx, images, height * width, channels)
+    call(f"relu_backward_{NAMES[y.dtype]}", dy, y, into, dx, images, height * width, channels)
 
 
-def _call(name: str, *arguments: torch.Tensor | float | None) -> None:
+def call(name: str, *arguments: torch.Tensor | float | None) -> None:
     """A kernel by its C name; a tensor goes as a pointer, None as a null one."""
 
     def plain(value: torch.Tensor | float | None) -> object:

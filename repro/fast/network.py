@@ -5,8 +5,6 @@ statistics, so optimizer, checkpoints and evaluation know of no other. Each oper
 pass on a tape. All images live in buffers that are used again every iteration.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,36 +13,9 @@ from torch import Tensor, nn
 
 from repro.fast import build, kernels
 from repro.fast.kernels import CHANNELS, LEAST, Conv, Norm
+from repro.fast.tape import Tape, Value
 from repro.models.layers import GhostBatchNorm2d
 from repro.models.resnet_cifar import Block
-
-
-@dataclass(eq=False)
-class Value:
-    """Images (N, C, H, W) on the tape, and the loss's gradient by them once it is known.
-
-    A gradient that is `lent` is at the same time another value's: it is read, never written or given back.
-    """
-
-    data: Tensor
-    needs_grad: bool = True
-    grad: Tensor | None = None
-    lent: bool = False
-
-
-@dataclass
-class Buffers:
-    """Tensors by shape, handed out and taken back: after the first iteration none is made."""
-
-    dtype: torch.dtype
-    free: dict[tuple[int, ...], list[Tensor]] = field(default_factory=dict)
-
-    def take(self, shape: tuple[int, ...]) -> Tensor:
-        stack = self.free.setdefault(shape, [])
-        return stack.pop() if stack else torch.empty(shape, dtype=self.dtype, memory_format=torch.channels_last)
-
-    def give(self, tensor: Tensor) -> None:
-        self.free[tuple(tensor.shape)].append(tensor)
 
 
 def refusal(model: Any, image: tuple[int, int, int]) -> str:
@@ -67,7 +38,6 @@ class FastNetwork:
         if dtype == torch.bfloat16 and not kernels.matrix_units():
             raise build.Unavailable("the processor has no bf16 matrix units that this process may use")
         self.network, self.dtype = network, dtype
-        self.buffers = Buffers(dtype)
         self.norms: dict[nn.Module, Norm] = {}
         self.convs: dict[nn.Module, Conv] = {}
         for module in network.modules():
@@ -75,13 +45,11 @@ class FastNetwork:
                 self.norms[module] = Norm(module, module.group if isinstance(module, GhostBatchNorm2d) else None)
             elif isinstance(module, nn.Conv2d):
                 self.convs[module] = Conv(module, dtype)
-        self.tape: list[Callable[[], None]] = []
-        self.values: list[Value] = []
-        self.training = True
+        self.tape = Tape(dtype)
 
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W); every gradient is set, none added to."""
-        self.training = True
+        self.tape.recording = True
         features = self._features(images)
         pooled = kernels.pool_forward(features.data).requires_grad_()
         logits = self._linear(pooled)
@@ -90,18 +58,16 @@ class FastNetwork:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
         assert pooled.grad is not None
-        self._set(features, self.buffers.take(tuple(features.data.shape)))
-        kernels.pool_backward(pooled.grad, _known(features))
-        while self.tape:
-            self.tape.pop()()
-        self._clear()
+        features.set(self.tape.buffers.take(tuple(features.data.shape)))
+        kernels.pool_backward(pooled.grad, features.known)
+        self.tape.play()
         return loss.detach(), logits.detach()
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of float32 images, by the running statistics."""
-        self.training = False
+        self.tape.recording = False
         logits: Tensor = self._linear(kernels.pool_forward(self._features(images).data))
-        self._clear()
+        self.tape.clear()
         return logits
 
     @property
@@ -117,7 +83,7 @@ class FastNetwork:
         return self._chain(body, x)
 
     def _input(self, images: Tensor) -> Value:
-        x = self._new((len(images), LEAST[self.dtype], *images.shape[2:]))
+        x = self.tape.new((len(images), LEAST[self.dtype], *images.shape[2:]))
         x.needs_grad = False
         kernels.widen_channels(images, x.data)
         return x
@@ -156,78 +122,78 @@ class FastNetwork:
         add = self._shortcut(block, x)
         fused = isinstance(residual[-1], nn.BatchNorm2d) and bool(after) and isinstance(after[0], nn.ReLU)
         y = self._chain(after[1:] if fused else after, self._chain(residual, x, add, relu=fused))
-        if not self.training:
-            self._clear(keep=y)
+        if not self.tape.recording:
+            self.tape.clear(keep=y)
         return y
 
     # The operations: each computes its value, and leaves on the tape how gradients pass back through it
 
     def _norm(self, layer: nn.BatchNorm2d, x: Value, add: Value | None, relu: bool) -> Value:
-        norm, y = self.norms[layer], self._new(tuple(x.data.shape))
+        norm, y = self.norms[layer], self.tape.new(tuple(x.data.shape))
         plus = add.data if add else None
-        if not self.training:
+        if not self.tape.recording:
             norm.evaluate(x.data, plus, relu, y.data)
             return y
         norm.forward(x.data, plus, relu, y.data)
 
         def backward() -> None:
-            dy = _known(y)
-            dadd = self.buffers.take(tuple(dy.shape)) if add and relu else None
-            dx, into = self._target(x)
+            dy = y.known
+            dadd = self.tape.buffers.take(tuple(dy.shape)) if add and relu else None
+            dx, into = self.tape.target(x)
             norm.backward(dy, x.data, y.data if relu else None, into, dx, dadd)
-            self._set(x, dx)
+            x.set(dx)
             if add and dadd is not None:
-                self._set(add, dadd)
+                add.set(dadd)
             elif add:
-                _hand_on(y, add)
-            self._done(y)
+                y.hand_on(add)
+            self.tape.done(y)
 
-        self._record(backward)
+        self.tape.record(backward)
         return y
 
     def _conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
         conv, (height, width) = self.convs[layer], x.data.shape[2:]
-        y = self._new((len(x.data), conv.out, height // conv.stride, width // conv.stride))
+        y = self.tape.new((len(x.data), conv.out, height // conv.stride, width // conv.stride))
         conv.forward(x.data, add.data if add else None, y.data)
 
         def backward() -> None:
-            dy = _known(y)
+            dy = y.known
             conv.backward_weights(dy, x.data)
             if x.needs_grad:
-                dx, into = self._target(x)
+                dx, into = self.tape.target(x)
                 conv.backward_input(dy, into, dx)
-                self._set(x, dx)
+                x.set(dx)
             if add:
-                _hand_on(y, add)
-            self._done(y)
+                y.hand_on(add)
+            self.tape.done(y)
 
-        self._record(backward)
+        self.tape.record(backward)
         return y
 
     def _relu(self, x: Value) -> Value:
-        y = self._new(tuple(x.data.shape))
+        y = self.tape.new(tuple(x.data.shape))
         kernels.relu_forward(x.data, y.data)
 
         def backward() -> None:
-            dx, into = self._target(x)
-            kernels.relu_backward(_known(y), y.data, into, dx)
-            self._set(x, dx)
-            self._done(y)
+            dx, into = self.tape.target(x)
+            kernels.relu_backward(y.known, y.data, into, dx)
+            x.set(dx)
+            self.tape.done(y)
 
-        self._record(backward)
+        self.tape.record(backward)
         return y
 
     def _add(self, a: Value, b: Value) -> Value:
         """Where both were made before: `b` last, so its gradient is used up before that of `a` is written to."""
-        y = self._new(tuple(a.data.shape))
+        y = self.tape.new(tuple(a.data.shape))
         torch.add(a.data, b.data, out=y.data)
 
         def backward() -> None:
-            b.grad, b.lent = _known(y), True
-            _hand_on(y, a)
-            self._done(y)
+            y.lend(b)
+            y.hand_on(a)
+            self.tape.done(y)
 
-        self._record(backward)
+        self.tape.record(backward)
         return y
 
     def _shortcut(self, block: Block, x: Value) -> Value:
@@ -236,58 +202,12 @@ class FastNetwork:
         step, before = block.stride, block.zeros_before
         if step == 1 and before + block.zeros_after == 0:
             return x
-        y = self._new((images, before + channels + block.zeros_after, height // step, width // step))
+        y = self.tape.new((images, before + channels + block.zeros_after, height // step, width // step))
         kernels.shortcut_forward(x.data, y.data, before, step)
 
         def backward() -> None:
-            kernels.shortcut_backward(
-                _known(y), _known(x), before, step
-            )  # the block's first operation has set it before
-            self._done(y)
+            kernels.shortcut_backward(y.known, x.known, before, step)  # the block's first operation has set x's before
+            self.tape.done(y)
 
-        self._record(backward)
+        self.tape.record(backward)
         return y
-
-    def _record(self, backward: Callable[[], None]) -> None:
-        if self.training:
-            self.tape.append(backward)
-
-    # Where data and gradients lie
-
-    def _new(self, shape: tuple[int, ...]) -> Value:
-        value = Value(self.buffers.take(shape))
-        self.values.append(value)
-        return value
-
-    def _target(self, x: Value) -> tuple[Tensor, Tensor | None]:
-        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same)."""
-        if x.grad is not None and not x.lent:
-            return x.grad, x.grad
-        return self.buffers.take(tuple(x.data.shape)), x.grad
-
-    def _set(self, x: Value, grad: Tensor) -> None:
-        x.grad, x.lent = grad, False
-
-    def _done(self, y: Value) -> None:
-        """Nothing needs y any more."""
-        self.values.remove(y)
-        if y.grad is not None and not y.lent:
-            self.buffers.give(y.grad)
-        y.grad = None
-        self.buffers.give(y.data)
-
-    def _clear(self, keep: Value | None = None) -> None:
-        for value in [v for v in self.values if v is not keep]:
-            self._done(value)
-
-
-def _known(y: Value) -> Tensor:
-    assert y.grad is not None
-    return y.grad
-
-
-def _hand_on(y: Value, add: Value) -> None:
-    """The gradient of a sum is that of its parts: y's own becomes that of `add`."""
-    assert add.grad is None, "what is added has no other use after it"
-    add.grad, add.lent = y.grad, y.lent
-    y.grad, y.lent = None, False

@@ -6,14 +6,22 @@
 namespace {
 
 // Sums over positions, in short runs and several lanes at once, which is both faster and more accurate.
-template <int B> struct Sum {
+template <int B>
+struct Sum {
     static constexpr int WAYS = 4 / B, RUN = 64;
     floats total[B] = {}, run[WAYS][B] = {};
-    void flush() { for (auto& way : run) for (int b = 0; b < B; b++) { total[b] += way[b]; way[b] = floats{}; } }
+    void flush() {
+        for (auto& way : run)
+            for (int b = 0; b < B; b++) {
+                total[b] += way[b];
+                way[b] = floats{};
+            }
+    }
 };
 
 // Calls body(position, way) for every position, and flush() after every run of them.
-template <int B, class Body, class Flush> inline void each_position(int positions, Body body, Flush flush) {
+template <int B, class Body, class Flush>
+inline void each_position(int positions, Body body, Flush flush) {
     constexpr int WAYS = Sum<B>::WAYS, RUN = Sum<B>::RUN;
     int i = 0;
     for (; i + RUN <= positions; i += RUN) {
@@ -27,17 +35,30 @@ template <int B, class Body, class Flush> inline void each_position(int position
 }
 
 // Mean and sum of squared distances from it, of each channel of one image.
-template <class T, int B> void moments(const T* x, int positions, float* mean, float* m2) {
+template <class T, int B>
+void moments(const T* x, int positions, float* mean, float* m2) {
     constexpr int C = B * LANES;
     Sum<B> sum, square;
-    each_position<B>(positions, [&](int i, int w) {
-        for (int b = 0; b < B; b++) sum.run[w][b] += load(x + size_t(i) * C + b * LANES);
-    }, [&] { sum.flush(); });
+    each_position<B>(
+        positions,
+        [&](int i, int w) {
+            for (int b = 0; b < B; b++) sum.run[w][b] += load(x + size_t(i) * C + b * LANES);
+        },
+        [&] { sum.flush(); });
     floats m[B];
-    for (int b = 0; b < B; b++) { m[b] = sum.total[b] / float(positions); store(mean + b * LANES, m[b]); }
-    each_position<B>(positions, [&](int i, int w) {
-        for (int b = 0; b < B; b++) { const floats d = load(x + size_t(i) * C + b * LANES) - m[b]; square.run[w][b] += d * d; }
-    }, [&] { square.flush(); });
+    for (int b = 0; b < B; b++) {
+        m[b] = sum.total[b] / float(positions);
+        store(mean + b * LANES, m[b]);
+    }
+    each_position<B>(
+        positions,
+        [&](int i, int w) {
+            for (int b = 0; b < B; b++) {
+                const floats d = load(x + size_t(i) * C + b * LANES) - m[b];
+                square.run[w][b] += d * d;
+            }
+        },
+        [&] { square.flush(); });
     for (int b = 0; b < B; b++) store(m2 + b * LANES, square.total[b]);
 }
 
@@ -45,67 +66,95 @@ template <class T, int B, bool ADD, bool RELU>
 void apply(const T* x, const T* add, T* y, int positions, const float* scale, const float* shift) {
     constexpr int C = B * LANES;
     floats s[B], t[B];
-    for (int b = 0; b < B; b++) { s[b] = load(scale + b * LANES); t[b] = load(shift + b * LANES); }
-    for (int i = 0; i < positions; i++) for (int b = 0; b < B; b++) {
-        const size_t at = size_t(i) * C + b * LANES;
-        floats v = load(x + at) * s[b] + t[b];
-        if (ADD) v += load(add + at);
-        if (RELU) v = v < 0 ? floats{} : v;  // NaN stays
-        store(y + at, v);
+    for (int b = 0; b < B; b++) {
+        s[b] = load(scale + b * LANES);
+        t[b] = load(shift + b * LANES);
     }
+    for (int i = 0; i < positions; i++)
+        for (int b = 0; b < B; b++) {
+            const size_t at = size_t(i) * C + b * LANES;
+            floats v = load(x + at) * s[b] + t[b];
+            if (ADD) v += load(add + at);
+            if (RELU) v = v < 0 ? floats{} : v;  // NaN stays
+            store(y + at, v);
+        }
 }
 
 // g = dy where the ReLU let through; sums of g and of g times the normalised x, of each channel of one image.
 template <class T, int B, bool RELU>
-void gather(const T* dy, const T* x, const T* y, T* dadd, int positions, const float* mean, const float* invstd, float* sum, float* dot) {
+void gather(const T* dy, const T* x, const T* y, T* dadd, int positions, const float* mean, const float* invstd,
+            float* sum, float* dot) {
     constexpr int C = B * LANES;
     floats m[B];
     Sum<B> s, d;
     for (int b = 0; b < B; b++) m[b] = load(mean + b * LANES);
-    each_position<B>(positions, [&](int i, int w) {
-        for (int b = 0; b < B; b++) {
-            const size_t at = size_t(i) * C + b * LANES;
-            floats g = load(dy + at);
-            if (RELU) g = load(y + at) > 0 ? g : floats{};
-            if (dadd) store(dadd + at, g);
-            s.run[w][b] += g;
-            d.run[w][b] += g * (load(x + at) - m[b]);
-        }
-    }, [&] { s.flush(); d.flush(); });
-    for (int b = 0; b < B; b++) { store(sum + b * LANES, s.total[b]); store(dot + b * LANES, d.total[b] * load(invstd + b * LANES)); }
+    each_position<B>(
+        positions,
+        [&](int i, int w) {
+            for (int b = 0; b < B; b++) {
+                const size_t at = size_t(i) * C + b * LANES;
+                floats g = load(dy + at);
+                if (RELU) g = load(y + at) > 0 ? g : floats{};
+                if (dadd) store(dadd + at, g);
+                s.run[w][b] += g;
+                d.run[w][b] += g * (load(x + at) - m[b]);
+            }
+        },
+        [&] {
+            s.flush();
+            d.flush();
+        });
+    for (int b = 0; b < B; b++) {
+        store(sum + b * LANES, s.total[b]);
+        store(dot + b * LANES, d.total[b] * load(invstd + b * LANES));
+    }
 }
 
 // dx = a * g + b * x + c, and what is in `into`.
 template <class T, int B, bool RELU, bool INTO>
-void spread(const T* dy, const T* x, const T* y, const T* into, T* dx, int positions, const float* a, const float* b_, const float* c_) {
+void spread(const T* dy, const T* x, const T* y, const T* into, T* dx, int positions, const float* a, const float* b_,
+            const float* c_) {
     constexpr int C = B * LANES;
     floats u[B], v[B], w[B];
-    for (int b = 0; b < B; b++) { u[b] = load(a + b * LANES); v[b] = load(b_ + b * LANES); w[b] = load(c_ + b * LANES); }
-    for (int i = 0; i < positions; i++) for (int b = 0; b < B; b++) {
-        const size_t at = size_t(i) * C + b * LANES;
-        floats g = load(dy + at);
-        if (RELU) g = load(y + at) > 0 ? g : floats{};
-        floats r = u[b] * g + v[b] * load(x + at) + w[b];
-        if (INTO) r += load(into + at);
-        store(dx + at, r);
+    for (int b = 0; b < B; b++) {
+        u[b] = load(a + b * LANES);
+        v[b] = load(b_ + b * LANES);
+        w[b] = load(c_ + b * LANES);
     }
+    for (int i = 0; i < positions; i++)
+        for (int b = 0; b < B; b++) {
+            const size_t at = size_t(i) * C + b * LANES;
+            floats g = load(dy + at);
+            if (RELU) g = load(y + at) > 0 ? g : floats{};
+            floats r = u[b] * g + v[b] * load(x + at) + w[b];
+            if (INTO) r += load(into + at);
+            store(dx + at, r);
+        }
 }
 
 template <class T, int B>
-void forward(const T* x, const T* add, T* y, const float* gamma, const float* beta, float* running_mean, float* running_var,
-             float momentum, float eps, float* mean, float* invstd, float* partial, int n, int positions, int groups, int relu) {
+void forward(const T* x, const T* add, T* y, const float* gamma, const float* beta, float* running_mean,
+             float* running_var, float momentum, float eps, float* mean, float* invstd, float* partial, int n,
+             int positions, int groups, int relu) {
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
 #pragma omp parallel for schedule(dynamic, 4)
-    for (int i = 0; i < n; i++) moments<T, B>(x + i * image, positions, partial + size_t(2 * i) * C, partial + size_t(2 * i + 1) * C);
+    for (int i = 0; i < n; i++)
+        moments<T, B>(x + i * image, positions, partial + size_t(2 * i) * C, partial + size_t(2 * i + 1) * C);
     double new_mean[C] = {}, new_var[C] = {};
     for (int g = 0; g < groups; g++)
         for (int c = 0; c < C; c++) {
             double sum = 0, m2 = 0, between = 0;
-            for (int i = g * each; i < (g + 1) * each; i++) { sum += partial[size_t(2 * i) * C + c]; m2 += partial[size_t(2 * i + 1) * C + c]; }
+            for (int i = g * each; i < (g + 1) * each; i++) {
+                sum += partial[size_t(2 * i) * C + c];
+                m2 += partial[size_t(2 * i + 1) * C + c];
+            }
             const double m = sum / each;
-            for (int i = g * each; i < (g + 1) * each; i++) { const double d = partial[size_t(2 * i) * C + c] - m; between += d * d; }
+            for (int i = g * each; i < (g + 1) * each; i++) {
+                const double d = partial[size_t(2 * i) * C + c] - m;
+                between += d * d;
+            }
             m2 += between * positions;
             const double count = double(each) * positions;
             mean[g * C + c] = m;
@@ -121,70 +170,102 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
     for (int i = 0; i < n; i++) {
         alignas(64) float scale[C], shift[C];
         const int g = i / each;
-        for (int c = 0; c < C; c++) { scale[c] = gamma[c] * invstd[g * C + c]; shift[c] = beta[c] - mean[g * C + c] * scale[c]; }
-        const T* from = x + i * image; const T* plus = add ? add + i * image : nullptr; T* to = y + i * image;
-        if (add && relu) apply<T, B, true, true>(from, plus, to, positions, scale, shift);
-        else if (add) apply<T, B, true, false>(from, plus, to, positions, scale, shift);
-        else if (relu) apply<T, B, false, true>(from, plus, to, positions, scale, shift);
-        else apply<T, B, false, false>(from, plus, to, positions, scale, shift);
+        for (int c = 0; c < C; c++) {
+            scale[c] = gamma[c] * invstd[g * C + c];
+            shift[c] = beta[c] - mean[g * C + c] * scale[c];
+        }
+        const T* from = x + i * image;
+        const T* plus = add ? add + i * image : nullptr;
+        T* to = y + i * image;
+        if (add && relu)
+            apply<T, B, true, true>(from, plus, to, positions, scale, shift);
+        else if (add)
+            apply<T, B, true, false>(from, plus, to, positions, scale, shift);
+        else if (relu)
+            apply<T, B, false, true>(from, plus, to, positions, scale, shift);
+        else
+            apply<T, B, false, false>(from, plus, to, positions, scale, shift);
     }
 }
 
 // With given statistics: what the running ones make of an evaluation.
-template <class T, int B> void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int relu) {
+template <class T, int B>
+void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int relu) {
     const size_t image = size_t(positions) * B * LANES;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
-        if (add && relu) apply<T, B, true, true>(x + at, add + at, y + at, positions, scale, shift);
-        else if (add) apply<T, B, true, false>(x + at, add + at, y + at, positions, scale, shift);
-        else if (relu) apply<T, B, false, true>(x + at, add, y + at, positions, scale, shift);
-        else apply<T, B, false, false>(x + at, add, y + at, positions, scale, shift);
+        if (add && relu)
+            apply<T, B, true, true>(x + at, add + at, y + at, positions, scale, shift);
+        else if (add)
+            apply<T, B, true, false>(x + at, add + at, y + at, positions, scale, shift);
+        else if (relu)
+            apply<T, B, false, true>(x + at, add, y + at, positions, scale, shift);
+        else
+            apply<T, B, false, false>(x + at, add, y + at, positions, scale, shift);
     }
 }
 
 template <class T, int B>
-void backward(const T* dy, const T* x, const T* y, const float* gamma, const float* mean, const float* invstd, const T* into,
-              T* dx, T* dadd, float* dgamma, float* dbeta, float* partial, int n, int positions, int groups, int relu) {
+void backward(const T* dy, const T* x, const T* y, const float* gamma, const float* mean, const float* invstd,
+              const T* into, T* dx, T* dadd, float* dgamma, float* dbeta, float* partial, int n, int positions,
+              int groups, int relu) {
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const int g = i / each;
-        float* sum = partial + size_t(2 * i) * C; float* dot = sum + C;
+        float* sum = partial + size_t(2 * i) * C;
+        float* dot = sum + C;
         T* plus = dadd ? dadd + i * image : nullptr;
-        if (relu) gather<T, B, true>(dy + i * image, x + i * image, y + i * image, plus, positions, mean + g * C, invstd + g * C, sum, dot);
-        else gather<T, B, false>(dy + i * image, x + i * image, y, plus, positions, mean + g * C, invstd + g * C, sum, dot);
+        if (relu)
+            gather<T, B, true>(dy + i * image, x + i * image, y + i * image, plus, positions, mean + g * C,
+                               invstd + g * C, sum, dot);
+        else
+            gather<T, B, false>(dy + i * image, x + i * image, y, plus, positions, mean + g * C, invstd + g * C, sum,
+                                dot);
     }
     double all_sum[C] = {}, all_dot[C] = {};
     float* coefficients = partial + size_t(2 * n) * C;  // (groups, 3, C)
     for (int g = 0; g < groups; g++)
         for (int c = 0; c < C; c++) {
             double sum = 0, dot = 0;
-            for (int i = g * each; i < (g + 1) * each; i++) { sum += partial[size_t(2 * i) * C + c]; dot += partial[size_t(2 * i + 1) * C + c]; }
-            all_sum[c] += sum; all_dot[c] += dot;
+            for (int i = g * each; i < (g + 1) * each; i++) {
+                sum += partial[size_t(2 * i) * C + c];
+                dot += partial[size_t(2 * i + 1) * C + c];
+            }
+            all_sum[c] += sum;
+            all_dot[c] += dot;
             const double count = double(each) * positions, scale = double(gamma[c]) * invstd[g * C + c];
             float* k = coefficients + size_t(g) * 3 * C + c;
             k[0] = scale;
             k[C] = -scale * dot / count * invstd[g * C + c];
             k[2 * C] = -scale * (sum - dot * invstd[g * C + c] * mean[g * C + c]) / count;
         }
-    for (int c = 0; c < C; c++) { dbeta[c] = all_sum[c]; dgamma[c] = all_dot[c]; }
+    for (int c = 0; c < C; c++) {
+        dbeta[c] = all_sum[c];
+        dgamma[c] = all_dot[c];
+    }
     const bool masked = relu && !dadd;  // else `dadd` has the ReLU's gradient already
     const T* from = dadd ? dadd : dy;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const float* k = coefficients + size_t(i / each) * 3 * C;
         const size_t at = i * image;
-        if (masked && into) spread<T, B, true, true>(from + at, x + at, y + at, into + at, dx + at, positions, k, k + C, k + 2 * C);
-        else if (masked) spread<T, B, true, false>(from + at, x + at, y + at, into, dx + at, positions, k, k + C, k + 2 * C);
-        else if (into) spread<T, B, false, true>(from + at, x + at, y, into + at, dx + at, positions, k, k + C, k + 2 * C);
-        else spread<T, B, false, false>(from + at, x + at, y, into, dx + at, positions, k, k + C, k + 2 * C);
+        if (masked && into)
+            spread<T, B, true, true>(from + at, x + at, y + at, into + at, dx + at, positions, k, k + C, k + 2 * C);
+        else if (masked)
+            spread<T, B, true, false>(from + at, x + at, y + at, into, dx + at, positions, k, k + C, k + 2 * C);
+        else if (into)
+            spread<T, B, false, true>(from + at, x + at, y, into + at, dx + at, positions, k, k + C, k + 2 * C);
+        else
+            spread<T, B, false, false>(from + at, x + at, y, into, dx + at, positions, k, k + C, k + 2 * C);
     }
 }
 
-template <class T, int B> void relu_backward(const T* dy, const T* y, const T* into, T* dx, int n, int positions) {
+template <class T, int B>
+void relu_backward(const T* dy, const T* y, const T* into, T* dx, int n, int positions) {
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     float one[C], zero[C] = {};
@@ -192,32 +273,77 @@ template <class T, int B> void relu_backward(const T* dy, const T* y, const T* i
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
-        if (into) spread<T, B, true, true>(dy + at, y + at, y + at, into + at, dx + at, positions, one, zero, zero);
-        else spread<T, B, true, false>(dy + at, y + at, y + at, into, dx + at, positions, one, zero, zero);
+        if (into)
+            spread<T, B, true, true>(dy + at, y + at, y + at, into + at, dx + at, positions, one, zero, zero);
+        else
+            spread<T, B, true, false>(dy + at, y + at, y + at, into, dx + at, positions, one, zero, zero);
     }
 }
 
 }  // namespace
 
-#define FORWARD(T) const T *x, const T *add, T *y, const float *gamma, const float *beta, float *running_mean, float *running_var, \
-        float momentum, float eps, float *mean, float *invstd, float *partial, int n, int positions, int channels, int groups, int relu
-#define BACKWARD(T) const T *dy, const T *x, const T *y, const float *gamma, const float *mean, const float *invstd, const T *into, \
-        T *dx, T *dadd, float *dgamma, float *dbeta, float *partial, int n, int positions, int channels, int groups, int relu
-#define AFFINE(T) const T *x, const T *add, T *y, const float *scale, const float *shift, int n, int positions, int channels, int relu
+#define FORWARD(T)                                                                                                  \
+    const T *x, const T *add, T *y, const float *gamma, const float *beta, float *running_mean, float *running_var, \
+        float momentum, float eps, float *mean, float *invstd, float *partial, int n, int positions, int channels,  \
+        int groups, int relu
+#define BACKWARD(T)                                                                                                  \
+    const T *dy, const T *x, const T *y, const float *gamma, const float *mean, const float *invstd, const T *into,  \
+        T *dx, T *dadd, float *dgamma, float *dbeta, float *partial, int n, int positions, int channels, int groups, \
+        int relu
+#define AFFINE(T) \
+    const T *x, const T *add, T *y, const float *scale, const float *shift, int n, int positions, int channels, int relu
 #define RELU(T) const T *dy, const T *y, const T *into, T *dx, int n, int positions, int channels
-#define BLOCKS(call) switch (channels) { case 16: call(1); break; case 32: call(2); break; case 64: call(4); break; }
+#define BLOCKS(call)    \
+    switch (channels) { \
+        case 16:        \
+            call(1);    \
+            break;      \
+        case 32:        \
+            call(2);    \
+            break;      \
+        case 64:        \
+            call(4);    \
+            break;      \
+    }
 
 extern "C" {
-#define F(B) forward<T, B>(x, add, y, gamma, beta, running_mean, running_var, momentum, eps, mean, invstd, partial, n, positions, groups, relu)
-#define G(B) backward<T, B>(dy, x, y, gamma, mean, invstd, into, dx, dadd, dgamma, dbeta, partial, n, positions, groups, relu)
-void norm_forward_fp32(FORWARD(float)) { using T = float; BLOCKS(F) }
-void norm_forward_bf16(FORWARD(bf16)) { using T = bf16; BLOCKS(F) }
+#define F(B)                                                                                                  \
+    forward<T, B>(x, add, y, gamma, beta, running_mean, running_var, momentum, eps, mean, invstd, partial, n, \
+                  positions, groups, relu)
+#define G(B) \
+    backward<T, B>(dy, x, y, gamma, mean, invstd, into, dx, dadd, dgamma, dbeta, partial, n, positions, groups, relu)
+void norm_forward_fp32(FORWARD(float)) {
+    using T = float;
+    BLOCKS(F)
+}
+void norm_forward_bf16(FORWARD(bf16)) {
+    using T = bf16;
+    BLOCKS(F)
+}
 #define R(B) relu_backward<T, B>(dy, y, into, dx, n, positions)
-void relu_backward_fp32(RELU(float)) { using T = float; BLOCKS(R) }
-void relu_backward_bf16(RELU(bf16)) { using T = bf16; BLOCKS(R) }
+void relu_backward_fp32(RELU(float)) {
+    using T = float;
+    BLOCKS(R)
+}
+void relu_backward_bf16(RELU(bf16)) {
+    using T = bf16;
+    BLOCKS(R)
+}
 #define A(B) affine<T, B>(x, add, y, scale, shift, n, positions, relu)
-void affine_fp32(AFFINE(float)) { using T = float; BLOCKS(A) }
-void affine_bf16(AFFINE(bf16)) { using T = bf16; BLOCKS(A) }
-void norm_backward_fp32(BACKWARD(float)) { using T = float; BLOCKS(G) }
-void norm_backward_bf16(BACKWARD(bf16)) { using T = bf16; BLOCKS(G) }
+void affine_fp32(AFFINE(float)) {
+    using T = float;
+    BLOCKS(A)
+}
+void affine_bf16(AFFINE(bf16)) {
+    using T = bf16;
+    BLOCKS(A)
+}
+void norm_backward_fp32(BACKWARD(float)) {
+    using T = float;
+    BLOCKS(G)
+}
+void norm_backward_bf16(BACKWARD(bf16)) {
+    using T = bf16;
+    BLOCKS(G)
+}
 }

@@ -6,7 +6,10 @@
 
 namespace {
 
-template <class T> struct Buffer {  // grows, never shrinks; new memory is zero
+constexpr int CHUNK = 16;  // images whose weight gradients are summed together: no sum depends on the threads
+
+template <class T>
+struct Buffer {  // grows, never shrinks; new memory is zero
     T* data = nullptr;
     size_t size = 0;
     T* get(size_t n) {
@@ -31,18 +34,23 @@ struct Plane {
 };
 
 // Lay an image of (height/spread, width/spread) into the plane; spread 2 leaves zeros between its pixels.
-template <class T> void lay(const Plane& p, const T* image, T* plane, int spread) {
+template <class T>
+void lay(const Plane& p, const T* image, T* plane, int spread) {
     const int h = p.height / spread, w = p.width / spread;
     for (int r = 0; r < h; r++) {
         const T* from = image + size_t(r) * w * p.channels;
-        if (spread == 1) memcpy(plane + p.at(r, 0), from, size_t(w) * p.channels * sizeof(T));
-        else for (int c = 0; c < w; c++)
-            memcpy(plane + p.at(r * spread, c * spread), from + size_t(c) * p.channels, p.channels * sizeof(T));
+        if (spread == 1)
+            memcpy(plane + p.at(r, 0), from, size_t(w) * p.channels * sizeof(T));
+        else
+            for (int c = 0; c < w; c++)
+                memcpy(plane + p.at(r * spread, c * spread), from + size_t(c) * p.channels, p.channels * sizeof(T));
     }
 }
 
 // Which of a thread's planes: those of one shape and spread keep their borders of zeros.
-inline int slot(int channels, int spread) { return (channels < 16 ? 0 : channels == 16 ? 1 : channels == 32 ? 2 : 3) * 2 + spread - 1; }
+inline int slot(int channels, int spread) {
+    return (channels < 16 ? 0 : channels == 16 ? 1 : channels == 32 ? 2 : 3) * 2 + spread - 1;
+}
 
 // dw (out, 3, 3, in) = the sum of `chunks` parts (3, 3, in, out), always in the same order.
 inline void gather(const float* parts, int chunks, float* dw, int in, int out) {
