@@ -58,9 +58,18 @@ class Row:
         )
 
 
+@dataclass
+class Memory:
+    """Resident megabytes of the process, and by how many they grew in `iterations` of this project's loops."""
+
+    megabytes: float
+    growth: float = 0.0
+    iterations: int = 0
+
+
 @dataclass(frozen=True)
 class Bench:
-    """`rows`: the step a run takes, and on the CPU the same in fp32. `memory`: MB before and after `iterations`."""
+    """`rows`: the step a run takes, and on the CPU the same in fp32."""
 
     arm: str
     hardware: str
@@ -69,7 +78,7 @@ class Bench:
     reference_workers: int
     rows: list[Row]
     outside: Outside
-    memory: dict[str, float]
+    memory: Memory
     start_up_seconds: float
     side_by_side: SideBySide | None
 
@@ -85,8 +94,8 @@ class Bench:
             *(row.text() for row in self.rows),
             f"  outside the iterations {self.outside.share:.1f} % of a run: evaluation "
             f"{self.outside.evaluation_seconds:.1f} s, checkpoint {self.outside.checkpoint_seconds:.2f} s",
-            f"  memory {self.memory['before']:.0f} MB, {self.memory['after']:.0f} MB after "
-            f"{self.memory['iterations']:.0f} more iterations",
+            f"  memory {self.memory.megabytes:.0f} MB, grown by {self.memory.growth:.1f} MB in "
+            f"{self.memory.iterations} iterations",
             f"  start-up {self.start_up_seconds:.1f} s from a new process to the end of the first iteration",
         ]
         if s := self.side_by_side:
@@ -111,15 +120,15 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
     workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
     reference: list[float] = []
     rates: list[list[float]] = [[] for _ in learners]
-    before = float("nan")
-    begun = first.iteration
+    memory = Memory(resident_megabytes())
     for _ in range(ROUNDS):  # in turns, so that a slow minute slows all
         reference.append(turn(reference_loop(run, first, workers), device, seconds))
         for learner, found in zip(learners, rates, strict=True):
+            before, begun = resident_megabytes(), learner.iteration
             found.append(turn(fast_loop(learner), device, seconds))
-        if before != before:  # after one round, when every buffer has been made
-            before, begun = resident_megabytes(), first.iteration
-    memory = {"before": before, "after": resident_megabytes(), "iterations": float(first.iteration - begun)}
+            if len(found) > 1:  # in the first turn every buffer is made
+                memory.growth += resident_megabytes() - before
+                memory.iterations += learner.iteration - begun
     size = run.recipe.batch_size
     rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
     return Bench(
