@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from repro import bench, spec
-from repro.bench import around
+from repro.bench import around, limits
 from repro.errors import UserError
 from repro.launch import tune
 from repro.train import Settings
@@ -17,7 +17,10 @@ REPO = Path(__file__).resolve().parent.parent
 def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 1)
     monkeypatch.setattr(bench, "WORKERS", (0,))
-    monkeypatch.setattr(tune, "SECONDS", 0.1)
+    monkeypatch.setattr(bench, "LEAST", 1)
+    monkeypatch.setattr(bench, "WARM_UP", 1)
+    monkeypatch.setattr(limits, "SIDE", 512)
+    monkeypatch.setattr(limits, "MEGABYTES", 16)
     settings = Settings(data_dir=cifar10, threads=1)
     result = bench.bench(REPO, "resnet20", settings, seconds=0.1)
     found = json.loads(json.dumps(result.as_dict()))

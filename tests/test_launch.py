@@ -77,6 +77,7 @@ def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_rates_are_measured_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune, "SECONDS", 0.2)
     assert tune.rate(small_run(), Settings(), jobs=1, threads=1) > 0
 
 

@@ -15,13 +15,15 @@ import torch
 
 from repro import provenance, spec
 from repro.bench.around import Outside, SideBySide, outside, resident_megabytes, side_by_side, start_up
-from repro.bench.floor import floor, wait
+from repro.bench.limits import floor, wait
 from repro.bench.reference import WORKERS, reference_loop
 from repro.errors import UserError
 from repro.learner import Learner
 from repro.train import Settings, prepare
 
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
+LEAST = 5  # iterations a turn, however slow
+WARM_UP = 3  # iterations before each turn
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,12 @@ def fast_loop(learner: Learner) -> Iterator[None]:
 
 
 def turn(loop: Iterator[None], device: torch.device, seconds: float) -> float:
-    """Iterations/s of `loop` over about `seconds`, after three to warm up."""
-    for _ in range(3):
+    """Iterations/s of `loop` over about `seconds`, after some to warm up."""
+    for _ in range(WARM_UP):
         next(loop)
     wait(device)
     begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds or count < 5:
+    while time.perf_counter() - begin < seconds or count < LEAST:
         next(loop)
         count += 1
     wait(device)

@@ -79,7 +79,7 @@ def rate(run: Run, settings: Settings, jobs: int, threads: int) -> float:
         for pipe in pipes:
             _answer(pipe)  # it is warm
         for pipe in pipes:
-            pipe.send("go")
+            pipe.send(SECONDS)
         return sum(_answer(pipe) for pipe in pipes)
     finally:
         for process in processes:
@@ -106,9 +106,9 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, threads: int, cores
         learner.iterate()
     learner.meters.read()
     pipe.send(0)
-    pipe.recv()
+    seconds = pipe.recv()
     begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < SECONDS:
+    while time.perf_counter() - begin < seconds:
         learner.iterate()
         count += 1
     learner.meters.read()

@@ -43,13 +43,12 @@ class Worker:
 
     def _talk(self, job: bytes) -> None:
         assert self.process.stdin and self.process.stdout
-        with suppress(OSError, ValueError):  # the worker is gone, or its pipe was closed: `end` tells
+        with self.process.stdout as lines, suppress(OSError, ValueError):  # gone, or its pipe was closed: `end` tells
             while job:
                 job = job[self.process.stdin.write(job) :]
-            with self.process.stdout as lines:
-                for line in lines:
-                    self._heard = time.monotonic()
-                    self._hear(json.loads(line))
+            for line in lines:
+                self._heard = time.monotonic()
+                self._hear(json.loads(line))
 
     def close(self) -> None:
         """No more will come."""

@@ -39,7 +39,10 @@ class Problem(Exception):
 def main() -> None:
     """Do the job that the first line of the input tells. Exit at once, and everything with it, on a problem."""
     say = _speaker()
-    job = json.loads(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line:  # whoever began this process ended before saying what for
+        return
+    job = json.loads(line)
     if job["task"] == "follow" and hasattr(os, "nice"):
         os.nice(NICENESS)
     over = threading.Event()

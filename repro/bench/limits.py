@@ -8,6 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repro.learner import Learner
 
+SIDE = 2048  # of the matrices
+MEGABYTES = 256  # to copy
+
 
 def wait(device: torch.device) -> None:
     """Until the device has done what it was given."""
@@ -50,15 +53,15 @@ def floor(learner: Learner, seconds: float) -> dict[str, float]:
     }
 
 
-def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = 2048) -> float:
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Operations/s of a product of matrices, the best of ten."""
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    return 2 * side**3 / _best(lambda: a @ b, device)
+    a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+    return 2 * SIDE**3 / _best(lambda: a @ b, device)
 
 
-def copy_bandwidth(device: torch.device, megabytes: int = 256) -> float:
+def copy_bandwidth(device: torch.device) -> float:
     """Bytes/s of a copy, read and written both counted, the best of ten."""
-    source = torch.randn(megabytes * 2**18, device=device)
+    source = torch.randn(MEGABYTES * 2**18, device=device)
     target = torch.empty_like(source)
     return 2 * source.nbytes / _best(lambda: target.copy_(source), device)
 
