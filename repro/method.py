@@ -12,15 +12,13 @@ from repro.errors import UserError
 from repro.fast import build, kernels, network
 from repro.spec import Run
 
-PRECISIONS = ("fp32", "tf32", "bf16")
-STEPS = ("plain", "kernels", "graph")
 FAST = {"cpu": "kernels", "cuda": "graph"}
 SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
 
 
 @dataclass(frozen=True)
 class Method:
-    """`precision`: one of PRECISIONS; `step`: one of STEPS. See `repro.step` for what they mean."""
+    """`precision`: fp32, tf32 or bf16; `step`: plain, kernels or graph. See `repro.step` for what they mean."""
 
     precision: str = "fp32"
     step: str = "plain"
@@ -29,7 +27,7 @@ class Method:
 def choose(
     run: Run, image: tuple[int, int, int], device: torch.device, precision: str = "auto", step: str = "auto"
 ) -> tuple[Method, str]:
-    """The method for `run` on images (channels, height, width), and a word on why the step is not the fast one.
+    """The method for `run` on images (channels, height, width), and what the user should know about it, or "".
 
     "auto" takes the fast step where there is one, and with it bf16 where the device has units for it. UserError for a
     precision or a step that the device does not have.
@@ -43,10 +41,13 @@ def choose(
     if refusal and step == "kernels":
         raise UserError(f"--step kernels: {refusal}; allowed for {run.name}: auto, plain")
     if step == "plain" or refusal:
-        return Method("fp32" if precision == "auto" else precision, "plain"), refusal
+        note = f"the plain step: {refusal}" if refusal else ""
+        return Method("fp32" if precision == "auto" else precision, "plain"), note
     if precision == "auto":
         precision = "bf16" if _bf16_units(kind) else "fp32"
-    return Method(precision, FAST[kind]), ""
+    seconds = build.just_compiled()
+    note = f"the kernels took {seconds:.0f} s to compile, once for this machine" if seconds else ""
+    return Method(precision, FAST[kind]), note
 
 
 def _bf16_units(kind: str) -> bool:

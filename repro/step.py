@@ -55,9 +55,7 @@ class Meters:
 
 
 class Step(Protocol):
-    """A way to compute one batch. `kind` names it in the record."""
-
-    kind: str
+    """A way to compute one batch."""
 
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Sets every parameter's gradient. Loss (nats) and logits of float32 images (N, C, H, W), int64 labels (N,)."""
@@ -72,8 +70,6 @@ class PlainStep:
     `precision`: "fp32"; "tf32", whose products CUDA rounds to 10 bits; or "bf16", torch's autocast: products and
     activations in bfloat16, weights, statistics, loss and updates in float32.
     """
-
-    kind = "plain"
 
     def __init__(self, model: nn.Module, precision: str) -> None:
         self.model, self.precision = model, precision

@@ -95,7 +95,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     learner, clock = Learner(run, device, settings.data_dir, precision, settings.step), Clock()
     record = new_record(run, identity, models.parameters(learner.model), settings)
     if learner.note:
-        notes.append(f"the plain step: {learner.note}")
+        notes.append(learner.note)
     if state:
         learner.restore(state["learner"])
         rows, record["sessions"] = state["rows"], state["sessions"]

@@ -188,6 +188,7 @@ def test_a_step_makes_no_new_image_buffers(precision: str) -> None:
 @needs_compiler
 def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
     best = "bf16" if kernels.matrix_units() else "fp32"
+    build.just_compiled()
     assert method.choose(resnet20, CIFAR, CPU) == (method.Method(best, "kernels"), "")
     assert method.choose(resnet20, CIFAR, CPU, "fp32")[0] == method.Method("fp32", "kernels")
     assert method.choose(resnet20, CIFAR, CPU, step="plain") == (method.Method("fp32", "plain"), "")
@@ -207,6 +208,26 @@ def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: s
     assert chosen == method.Method("fp32", "plain") and why in note
     with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain"):
         method.choose(run, image, CPU, step="kernels")
+
+
+@needs_compiler
+def test_compiling_is_told_once_and_the_library_kept(
+    resnet20: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into an empty cache folder, with one small source in the kernels' place."""
+    source = tmp_path / "one.cpp"
+    source.write_text('extern "C" int amx_allowed() { return 0; }\n')
+    monkeypatch.setattr(build, "SOURCES", (str(source),))
+    monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    for cached in (build.library, build._target):
+        cached.cache_clear()
+    try:
+        told = [method.choose(resnet20, CIFAR, CPU)[1] for _ in range(2)]
+    finally:
+        for cached in (build.library, build._target):
+            cached.cache_clear()
+    assert "to compile, once for this machine" in told[0] and told[1] == ""
+    assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
 
 
 def test_without_a_compiler_a_run_is_plain(resnet20: Run, monkeypatch: pytest.MonkeyPatch) -> None:

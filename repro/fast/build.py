@@ -19,6 +19,9 @@ FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 
 
+_took: list[float] = []
+
+
 class Unavailable(Exception):
     """There are no kernels on this machine; the message says why."""
 
@@ -26,12 +29,6 @@ class Unavailable(Exception):
 def compiler() -> str | None:
     """$CXX, else the first of the usual names on the path."""
     return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
-
-
-def cached() -> bool:
-    """Whether `library` would find its file compiled."""
-    found = compiler()
-    return found is not None and _target(found).exists()
 
 
 @cache
@@ -49,6 +46,11 @@ def library() -> ctypes.CDLL:
     return ctypes.CDLL(str(target))
 
 
+def just_compiled() -> float:
+    """Seconds that compiling took in this process, to be told once; then 0, as where it was not needed."""
+    return _took.pop() if _took else 0.0
+
+
 def _compile(found: str, target: Path) -> None:
     """Into a temporary file, renamed: two runs that begin together both end with a whole library."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +61,8 @@ def _compile(found: str, target: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Unavailable(f"{Path(found).name} could not compile the kernels: {done.stderr.strip()[-400:]}")
-        (target.parent / "seconds").write_text(f"{time.perf_counter() - begin:.1f}\n")
         os.replace(made, target)
+        _took.append(time.perf_counter() - begin)
 
 
 @cache

@@ -31,8 +31,6 @@ def refusal(model: Any, image: tuple[int, int, int]) -> str:
 class FastNetwork:
     """A resnet-cifar that computes in "fp32" or "bf16"; a step (repro.step). See `refusal` for which it can be."""
 
-    kind = "kernels"
-
     def __init__(self, network: nn.Sequential, precision: str) -> None:
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         if dtype == torch.bfloat16 and not kernels.matrix_units():
