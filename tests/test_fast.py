@@ -325,3 +325,15 @@ def test_runs_side_by_side_on_a_gpu_end_with_the_bits_of_each_alone(tmp_path: Pa
     list(launch.interleaved(tasks, settings, Stop(), jobs=3))
     for run in runs:
         assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_images_of_another_size_do_not_disturb_the_next(precision: str) -> None:
+    """The kernels keep their scratch memory, with its border of zeros, from one call to the next."""
+    images, labels = batch(16)
+    first, second = network(), network()
+    FastNetwork(first, precision).gradients(images, labels)
+    large = torch.randn(16, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    FastNetwork(network(), precision).gradients(large, labels)
+    FastNetwork(second, precision).gradients(images, labels)
+    assert torch.equal(gradient(first), gradient(second))

@@ -109,7 +109,7 @@ void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int 
 #pragma omp parallel
     {
         static thread_local Buffer<bits> planes[8];
-        bits* scratch = planes[slot(in, spread)].get(plane.positions() * in);
+        bits* scratch = planes[slot(in, spread)].get(plane.positions() * in, plane.positions());
         alignas(64) float sums[4][TILE][TILE];
         Tiles tiles_on;
 #pragma omp for schedule(dynamic, 4)

@@ -110,8 +110,9 @@ void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, 
 #pragma omp parallel
     {
         static thread_local Buffer<bits> turned_of[8], paired_of[8];
-        bits* turned = turned_of[slot(in, spread)].get(size_t(line) * in);     // x as (in, positions)
-        bits* paired = paired_of[slot(out, spread)].get(size_t(total) * out);  // g as (pairs of positions, out, 2)
+        bits* turned = turned_of[slot(in, spread)].get(size_t(line) * in, line);  // x as (in, positions)
+        bits* paired =
+            paired_of[slot(out, spread)].get(size_t(total) * out, line);  // g as (pairs of positions, out, 2)
         Tiles tiles_on;
 #pragma omp for schedule(dynamic)
         for (int chunk = 0; chunk < chunks; chunk++) {

@@ -136,7 +136,7 @@ void conv_fp32(const float* x, const float* packed, const float* add, float* y, 
 #pragma omp parallel
     {
         static thread_local Buffer<float> planes[8];
-        float* scratch = planes[slot(in, spread)].get(plane.positions() * in);
+        float* scratch = planes[slot(in, spread)].get(plane.positions() * in, plane.positions());
 #pragma omp for schedule(static)
         for (int image = 0; image < n; image++) {
             lay(plane, x + size_t(image) * (h / spread) * (w / spread) * in, scratch, spread);
@@ -162,7 +162,7 @@ void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial
 #pragma omp parallel
     {
         static thread_local Buffer<float> planes[8];
-        float* scratch = planes[slot(in, 1)].get(plane.positions() * in);
+        float* scratch = planes[slot(in, 1)].get(plane.positions() * in, plane.positions());
 #pragma omp for schedule(static)
         for (int chunk = 0; chunk < chunks; chunk++) {
             float* sums = partial + chunk * size;  // (3, 3, in, out)

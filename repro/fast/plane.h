@@ -9,17 +9,21 @@ namespace {
 constexpr int CHUNK = 16;  // images whose weight gradients are summed together: no sum depends on the threads
 
 template <class T>
-struct Buffer {  // grows, never shrinks; new memory is zero
+struct Buffer {  // grows, never shrinks; zero at first, and whenever it is used for another layout
     T* data = nullptr;
     size_t size = 0;
-    T* get(size_t n) {
+    size_t layout = 0;  // what it was last used for, as a number that differs with the sizes
+    T* get(size_t n, size_t wanted) {
         if (n > size) {
             free(data);
             const size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
             data = static_cast<T*>(aligned_alloc(64, bytes));
             memset(data, 0, bytes);
             size = n;
+        } else if (layout != wanted) {
+            memset(data, 0, size * sizeof(T));
         }
+        layout = wanted;
         return data;
     }
     ~Buffer() { free(data); }
