@@ -11,6 +11,7 @@ import torch
 from repro import method, models, optim, streams
 from repro.data.batches import Draws, Order, Pixels
 from repro.data.load import Splits, load
+from repro.fast import kernels
 from repro.fast.network import FastNetwork
 from repro.graph import Graph
 from repro.spec import Run
@@ -81,7 +82,11 @@ class Learner:
         return PlainStep(self.model, self.method.precision)
 
     def _update(self, draws: Draws) -> None:
-        images = self.pixels.augment(self.splits.train.pixels[draws.index], draws)
+        train = self.splits.train.pixels
+        if self.method.step == "kernels":
+            images = kernels.augment(train, draws, self.pixels)
+        else:
+            images = self.pixels.augment(train[draws.index], draws)
         labels = self.splits.train.labels[draws.index]
         loss, logits = self.step.gradients(images, labels)
         self.optimizer.step()

@@ -9,6 +9,7 @@ from test_train import StopAfter, assert_same_bits, finish, small_run
 from torch.nn import functional as F
 
 from repro import launch, method, models, records, spec
+from repro.data.batches import Pixels, draw_epoch
 from repro.errors import UserError
 from repro.fast import build, kernels
 from repro.fast.network import FastNetwork
@@ -337,3 +338,17 @@ def test_images_of_another_size_do_not_disturb_the_next(precision: str) -> None:
     FastNetwork(network(), precision).gradients(large, labels)
     FastNetwork(second, precision).gradients(images, labels)
     assert torch.equal(gradient(first), gradient(second))
+
+
+@needs_compiler
+@pytest.mark.parametrize("padding", [0, 4])
+@pytest.mark.parametrize("pad_after", [True, False])
+@pytest.mark.parametrize("hflip", [True, False])
+@pytest.mark.parametrize("per_pixel", [True, False])
+def test_augmentation_is_the_plain_ones_bit_for_bit(padding: int, pad_after: bool, hflip: bool, per_pixel: bool) -> None:
+    random = torch.Generator().manual_seed(2)
+    train = torch.randint(0, 256, (300, *CIFAR), dtype=torch.uint8, generator=random)
+    mean = torch.rand(CIFAR if per_pixel else (3, 1, 1), generator=random)
+    pixels = Pixels(mean, torch.rand(3, 1, 1, generator=random) + 0.1, padding, pad_after, hflip)
+    draws = draw_epoch(1, 0, len(train), padding)[:128]
+    assert torch.equal(kernels.augment(train, draws, pixels), pixels.augment(train[draws.index], draws))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-SOURCES = ("conv_bf16.cpp", "conv_bf16_weights.cpp", "conv_fp32.cpp", "norm.cpp", "move.cpp")
+SOURCES = ("augment.cpp", "conv_bf16.cpp", "conv_bf16_weights.cpp", "conv_fp32.cpp", "norm.cpp", "move.cpp")
 HEADERS = ("common.h", "plane.h", "tiles.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent

@@ -3,6 +3,10 @@
 // An image is laid into a scratch plane with a border of zeros, so that every tap of every output is one offset from
 // it. Positions are counted along the plane ("flat"), so that sixteen outputs in a row make one tile, whatever the
 // width; those that fall into the border are computed and dropped. Sums are fp32 throughout.
+//
+// Two tiles of outputs times two of weights share four loads, which cost more than the products. A convolution of 16
+// to 16 channels has one tile of weights a tap: there, two neighbouring columns are computed as if they were 32
+// channels of one (`paired`), from a window four columns wide.
 #ifdef __AMX_BF16__
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,13 +21,35 @@ inline __m512 widen(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_m
 inline __m256i narrow(__m512 v) { return (__m256i)_mm512_cvtneps_pbh(v); }
 
 int tap_tiles(int in) { return in == 16 ? 6 : 9 * (in / DEPTH); }
+int weight_tiles(int in, int out) { return in == 16 && out == 16 ? 2 : out / 16; }
 
-// Where in the plane (in values) the k-th tile of taps begins, from an output's first tap.
-size_t tap_offset(const Plane& p, int k) {
-    if (p.channels == 16) return (size_t(k / 2) * p.pitch + (k % 2) * 2) * 16;
-    const int blocks = p.channels / DEPTH, tap = k / blocks;
-    return (size_t(tap / 3) * p.pitch + tap % 3) * p.channels + (k % blocks) * DEPTH;
-}
+// The plane, or where a row is shorter than a tile three of them without a border at the sides, one for each tap
+// column: so that a tile is two rows and nothing is dropped.
+struct Layout {
+    Plane plane;
+    int copies;
+    Layout(int h, int w, int in, bool dense) : plane(h, w, in), copies(dense ? 3 : 1) {
+        if (dense) plane.pitch = w;
+    }
+    size_t size() const { return plane.positions() * plane.channels; }
+    // where the k-th tile of taps begins, from an output's first tap
+    size_t offset(int k) const {
+        const int in = plane.channels;
+        if (in == 16) return (size_t(k / 2) * plane.pitch + (k % 2) * 2) * 16;
+        const int blocks = in / DEPTH, tap = k / blocks, kh = tap / 3, kw = tap % 3;
+        return (copies == 3 ? kw * size() : size_t(kw) * in) + size_t(kh) * plane.pitch * in + (k % blocks) * DEPTH;
+    }
+    void fill(const bits* image, bits* to, int spread) const {
+        if (copies == 1) return lay(plane, image, to, spread);
+        const size_t row = size_t(plane.width) * plane.channels, one = plane.channels;
+        for (int r = 0; r < plane.height; r++, image += row) {
+            bits* line = to + (r + 1) * row;
+            memcpy(line + one, image, (row - one) * 2);
+            memcpy(line + size(), image, row * 2);
+            memcpy(line + 2 * size(), image + one, (row - one) * 2);
+        }
+    }
+};
 
 struct Output {
     bits* image;
@@ -31,27 +57,92 @@ struct Output {
     int height, width, pitch, channels;
 };
 
-inline void put_row(const Output& y, const float* sums, size_t at) {
+inline void put_half(const Output& y, const float* sums, size_t at) {
     __m512 v = _mm512_load_ps(sums);
     if (y.add) v = _mm512_add_ps(v, widen(_mm256_loadu_si256((const __m256i*)(y.add + at))));
     _mm256_storeu_si256((__m256i*)(y.image + at), narrow(v));
 }
 
-inline void put(const Output& y, const float (*sums)[TILE], int start, int channel) {
+inline void put_whole(const Output& y, const float* low, const float* high, size_t at) {
+    __m512 v = _mm512_load_ps(low), w = _mm512_load_ps(high);
+    if (y.add) {
+        v = _mm512_add_ps(v, widen(_mm256_loadu_si256((const __m256i*)(y.add + at))));
+        w = _mm512_add_ps(w, widen(_mm256_loadu_si256((const __m256i*)(y.add + at + 16))));
+    }
+    _mm512_storeu_si512(y.image + at, (__m512i)_mm512_cvtne2ps_pbh(w, v));
+}
+
+// Calls store(row of the tile, where) for the outputs of a tile that are not in the border; `each` columns a row.
+template <class Store>
+inline void put(const Output& y, int start, int channel, int each, Store store) {
     int row = start / y.pitch, column = start % y.pitch;
-    size_t at = (size_t(row) * y.width + column) * y.channels + channel;
-    if (column + TILE <= y.width) {
-        for (int i = 0; i < TILE; i++, at += y.channels) put_row(y, sums[i], at);
+    const size_t at = (size_t(row) * y.width + column) * y.channels + channel;
+    if (column + TILE * each <= y.width || y.pitch == y.width) {
+        for (int i = 0; i < TILE; i++) store(i, at + size_t(i) * each * y.channels);
         return;
     }
     for (int i = 0; i < TILE; i++) {
-        if (column < y.width && row < y.height)
-            put_row(y, sums[i], (size_t(row) * y.width + column) * y.channels + channel);
+        if (column < y.width && row < y.height) store(i, (size_t(row) * y.width + column) * y.channels + channel);
         if (++column == y.pitch) {
             column = 0;
             row++;
         }
     }
+}
+
+struct Product {  // of the plane's tiles and the weights'
+    const bits* packed;
+    const size_t* offset;
+    int tiles, blocks;
+    long step;  // bytes from one row of a tile to the next one's
+};
+
+using Sums = float[4][TILE][TILE];
+
+// sums[0], [1]: outputs a0 by two blocks of channels; [2], [3]: outputs a1.
+inline void two_by_two(const Product& p, const bits* a0, const bits* a1, int block, Sums sums) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    const bits* weights = p.packed + size_t(block) * TILE * DEPTH;
+    for (int k = 0; k < p.tiles; k++, weights += size_t(p.blocks) * TILE * DEPTH) {
+        _tile_loadd(6, weights, 64);
+        _tile_loadd(7, weights + TILE * DEPTH, 64);
+        _tile_loadd(4, a0 + p.offset[k], p.step);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, a1 + p.offset[k], p.step);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sums[0], 64);
+    _tile_stored(1, sums[1], 64);
+    _tile_stored(2, sums[2], 64);
+    _tile_stored(3, sums[3], 64);
+}
+
+// sums[i]: outputs a[i] by one block of channels.
+inline void four_by_one(const Product& p, const bits* const a[4], Sums sums) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int k = 0; k < p.tiles; k++) {
+        _tile_loadd(6, p.packed + size_t(k) * p.blocks * TILE * DEPTH, 64);
+        _tile_loadd(4, a[0] + p.offset[k], p.step);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(5, a[1] + p.offset[k], p.step);
+        _tile_dpbf16ps(1, 5, 6);
+        _tile_loadd(4, a[2] + p.offset[k], p.step);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_loadd(5, a[3] + p.offset[k], p.step);
+        _tile_dpbf16ps(3, 5, 6);
+    }
+    _tile_stored(0, sums[0], 64);
+    _tile_stored(1, sums[1], 64);
+    _tile_stored(2, sums[2], 64);
+    _tile_stored(3, sums[3], 64);
 }
 
 }  // namespace
@@ -60,126 +151,80 @@ extern "C" {
 
 int amx_allowed() { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
 
-size_t packed_size_bf16(int in, int out) { return size_t(tap_tiles(in)) * out / 16 * TILE * DEPTH; }
+size_t packed_size_bf16(int in, int out) { return size_t(tap_tiles(in)) * weight_tiles(in, out) * TILE * DEPTH; }
 
-// Weights (out, 3, 3, in) fp32 -> tiles (k, block of out, pair of in, out, 2) bf16. `transposed`: for the gradient
-// by the input, so that `in` and `out` change places and the taps are turned by 180 degrees.
+// Weights (out, 3, 3, in) fp32 -> tiles (k, block of out, pair of in, out, 2) bf16. From 16 to 16 channels the second
+// block is the next column's. `transposed`: for the gradient by the input, so that `in` and `out` change places and
+// the taps are turned by 180 degrees.
 void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
-    const Plane p(1, 1, in);
-    const int blocks = out / 16, tiles = tap_tiles(in);
+    const int blocks = weight_tiles(in, out), tiles = tap_tiles(in), per = in / DEPTH;
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i each = _mm512_mullo_epi32(lane, _mm512_set1_epi32(transposed ? 1 : 9 * in));
+#pragma omp parallel for schedule(static)
     for (int k = 0; k < tiles; k++)
-        for (int b = 0; b < blocks; b++)
-            for (int r = 0; r < DEPTH; r++) {
-                int tap, i;
-                if (in == 16) {
-                    const int kw = (k % 2) * 2 + r / 16;
-                    tap = kw < 3 ? k / 2 * 3 + kw : -1;
-                    i = r % 16;
-                } else {
-                    const int n = in / DEPTH;
-                    tap = k / n;
-                    i = k % n * DEPTH + r;
-                }
-                bits* to = packed + ((size_t(k) * blocks + b) * TILE + r / 2) * DEPTH + r % 2;
-                for (int o = 0; o < 16; o++) {
-                    float v = 0;
-                    if (tap >= 0)
-                        v = transposed ? w[(size_t(i) * 9 + 8 - tap) * out + b * 16 + o]
-                                       : w[(size_t(b * 16 + o) * 9 + tap) * in + i];
-                    to[2 * o] = (bits)_mm_extract_epi16((__m128i)_mm_cvtneps_pbh(_mm_set_ss(v)), 0);
-                }
+        for (int b = 0; b < blocks; b++) {
+            const int next = in == 16 && out == 16 ? b : 0;  // columns further
+            const auto weights = [&](int r) {                // of the k-th tile's r-th value to sixteen channels of out
+                const int kw = in == 16 ? k % 2 * 2 + r / 16 - next : k / per % 3, kh = in == 16 ? k / 2 : k / per / 3;
+                const int tap = kh * 3 + kw, i = in == 16 ? r % 16 : k % per * DEPTH + r, o = (b - next) * 16;
+                if (kw < 0 || kw > 2) return __m256i{};
+                const float* from =
+                    transposed ? w + (size_t(i) * 9 + 8 - tap) * out + o : w + (size_t(o) * 9 + tap) * in + i;
+                return narrow(_mm512_i32gather_ps(each, from, 4));
+            };
+            bits* to = packed + (size_t(k) * blocks + b) * TILE * DEPTH;
+            for (int r = 0; r < DEPTH; r += 2, to += DEPTH) {
+                const __m512i low = _mm512_cvtepu16_epi32(weights(r)), high = _mm512_cvtepu16_epi32(weights(r + 1));
+                _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
             }
+        }
 }
 
 // y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
 void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int n, int h, int w, int in, int out,
                int stride, int spread) {
-    const Plane plane(h, w, in);
-    const int ho = h / stride, wo = w / stride, tiles = tap_tiles(in), blocks = out / 16;
+    const bool whole = stride == 1 && spread == 1, paired = whole && in == 16 && out == 16;
+    const Layout layout(h, w, in, whole && w < TILE);
+    const int ho = h / stride, wo = w / stride, pitch = layout.plane.pitch, each = paired ? 2 : 1;
     std::vector<int> starts;
-    if (wo % TILE == 0) {
+    if (wo % (TILE * each) == 0) {
         for (int r = 0; r < ho; r++)
-            for (int c = 0; c < wo; c += TILE) starts.push_back(r * plane.pitch + c);
+            for (int c = 0; c < wo; c += TILE * each) starts.push_back(r * pitch + c);
     } else
-        for (int q = 0; q < ho * plane.pitch - (plane.pitch - wo); q += TILE) starts.push_back(q);
-    std::vector<size_t> offset(tiles);
-    for (int k = 0; k < tiles; k++) offset[k] = tap_offset(plane, k);
-    const long step = long(stride) * in * 2;  // bytes from one output's tap to the next one's
+        for (int q = 0; q < ho * pitch - (pitch - wo); q += TILE) starts.push_back(q);
+    std::vector<size_t> offset(tap_tiles(in));
+    for (size_t k = 0; k < offset.size(); k++) offset[k] = layout.offset(k);
     const int count = starts.size();
+    const Product product{packed, offset.data(), tap_tiles(in), weight_tiles(in, out), long(stride) * each * in * 2};
 #pragma omp parallel
     {
         static thread_local Buffer<bits> planes[8];
-        bits* scratch = planes[slot(in, spread)].get(plane.positions() * in, plane.positions());
-        alignas(64) float sums[4][TILE][TILE];
+        const size_t size = layout.copies * layout.size();
+        bits* scratch = planes[slot(in, spread)].get(size, size);
+        alignas(64) Sums sums;
         Tiles tiles_on;
 #pragma omp for schedule(dynamic, 4)
         for (int image = 0; image < n; image++) {
-            lay(plane, x + size_t(image) * (h / spread) * (w / spread) * in, scratch, spread);
+            layout.fill(x + size_t(image) * (h / spread) * (w / spread) * in, scratch, spread);
             const size_t skip = size_t(image) * ho * wo * out;
-            const Output to{y + skip, add ? add + skip : nullptr, ho, wo, plane.pitch, out};
-            if (blocks % 2 == 0) {
-                for (int t = 0; t < count; t += 2) {
-                    const bool two = t + 1 < count;
-                    const bits* a0 = scratch + size_t(starts[t]) * stride * in;
-                    const bits* a1 = scratch + size_t(starts[two ? t + 1 : t]) * stride * in;
-                    for (int b = 0; b < blocks; b += 2) {
-                        _tile_zero(0);
-                        _tile_zero(1);
-                        _tile_zero(2);
-                        _tile_zero(3);
-                        const bits* weights = packed + size_t(b) * TILE * DEPTH;
-                        for (int k = 0; k < tiles; k++) {
-                            const bits* wk = weights + size_t(k) * blocks * TILE * DEPTH;
-                            _tile_loadd(6, wk, 64);
-                            _tile_loadd(7, wk + TILE * DEPTH, 64);
-                            _tile_loadd(4, a0 + offset[k], step);
-                            _tile_dpbf16ps(0, 4, 6);
-                            _tile_dpbf16ps(1, 4, 7);
-                            _tile_loadd(5, a1 + offset[k], step);
-                            _tile_dpbf16ps(2, 5, 6);
-                            _tile_dpbf16ps(3, 5, 7);
-                        }
-                        _tile_stored(0, sums[0], 64);
-                        _tile_stored(1, sums[1], 64);
-                        _tile_stored(2, sums[2], 64);
-                        _tile_stored(3, sums[3], 64);
-                        put(to, sums[0], starts[t], b * 16);
-                        put(to, sums[1], starts[t], b * 16 + 16);
-                        if (two) {
-                            put(to, sums[2], starts[t + 1], b * 16);
-                            put(to, sums[3], starts[t + 1], b * 16 + 16);
-                        }
+            const Output to{y + skip, add ? add + skip : nullptr, ho, wo, pitch, out};
+            const auto at = [&](int t) { return scratch + size_t(starts[t < count ? t : count - 1]) * stride * in; };
+            if (paired || out % 32 == 0)
+                for (int t = 0; t < count; t += 2)
+                    for (int channel = 0; channel < out; channel += 32) {
+                        two_by_two(product, at(t), at(t + 1), channel / 16, sums);
+                        for (int i = 0; i < 2 && t + i < count; i++)
+                            put(to, starts[t + i], channel, each, [&](int row, size_t where) {
+                                put_whole(to, sums[2 * i][row], sums[2 * i + 1][row], where);
+                            });
                     }
-                }
-            } else {
+            else
                 for (int t = 0; t < count; t += 4) {
-                    const bits* a[4];
-                    for (int i = 0; i < 4; i++)
-                        a[i] = scratch + size_t(starts[t + i < count ? t + i : t]) * stride * in;
-                    for (int b = 0; b < blocks; b++) {
-                        _tile_zero(0);
-                        _tile_zero(1);
-                        _tile_zero(2);
-                        _tile_zero(3);
-                        for (int k = 0; k < tiles; k++) {
-                            _tile_loadd(6, packed + (size_t(k) * blocks + b) * TILE * DEPTH, 64);
-                            _tile_loadd(4, a[0] + offset[k], step);
-                            _tile_dpbf16ps(0, 4, 6);
-                            _tile_loadd(5, a[1] + offset[k], step);
-                            _tile_dpbf16ps(1, 5, 6);
-                            _tile_loadd(4, a[2] + offset[k], step);
-                            _tile_dpbf16ps(2, 4, 6);
-                            _tile_loadd(5, a[3] + offset[k], step);
-                            _tile_dpbf16ps(3, 5, 6);
-                        }
-                        _tile_stored(0, sums[0], 64);
-                        _tile_stored(1, sums[1], 64);
-                        _tile_stored(2, sums[2], 64);
-                        _tile_stored(3, sums[3], 64);
-                        for (int i = 0; i < 4 && t + i < count; i++) put(to, sums[i], starts[t + i], b * 16);
-                    }
+                    const bits* const a[4] = {at(t), at(t + 1), at(t + 2), at(t + 3)};
+                    four_by_one(product, a, sums);
+                    for (int i = 0; i < 4 && t + i < count; i++)
+                        put(to, starts[t + i], 0, 1, [&](int row, size_t where) { put_half(to, sums[i][row], where); });
                 }
-            }
         }
     }
 }

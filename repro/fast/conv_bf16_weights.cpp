@@ -1,7 +1,10 @@
 // The gradient by the weights of a 3x3 convolution with padding 1 of bf16 images, for processors with AMX tiles.
 //
-// A tile instruction sums over 32 positions: x is laid into the plane with its channels apart and the positions side by
-// side, where a tap is an offset, and g with its positions in pairs, as the instruction takes them.
+// A tile instruction multiplies (16 x 32) by (32 x 16): here g with sixteen of its channels by 32 positions, and x at
+// one tap of these positions, in pairs of positions by sixteen channels, as the instruction takes them. A row of the
+// image above or below is an offset in the pairs. Columns are taken every second one: those of g that are even see x
+// at its odd, even and odd ones again, so that four copies of half of x, each at a column of its own, make all taps.
+// So every tile is read from aligned memory, which costs half as much as one that is not.
 #ifdef __AMX_BF16__
 #include <algorithm>
 
@@ -9,182 +12,208 @@
 
 namespace {
 
-using words = uint16_t __attribute__((vector_size(64)));  // 32 bf16
-#define MASK32(f)                                                                                                    \
-    words {                                                                                                          \
-        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15), f(16), \
-            f(17), f(18), f(19), f(20), f(21), f(22), f(23), f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31)  \
-    }
+constexpr int BLOCK = 16;  // channels in a tile
 
-// Two vectors that hold `run` positions of the same channels each -> `2 run` positions of their lower (upper) half.
-template <int RUN, int UPPER>
-inline words merge(words a, words b) {
-    constexpr int CH = 32 / RUN;  // channels in each
-#define M(i)                                                                              \
-    uint16_t((i) % (2 * RUN) < RUN ? ((i) / (2 * RUN) + UPPER * CH / 2) * RUN + (i) % RUN \
-                                   : 32 + ((i) / (2 * RUN) + UPPER * CH / 2) * RUN + (i) % RUN)
-    return __builtin_shuffle(a, b, MASK32(M));
-#undef M
-}
-
-// Sixteen positions of sixteen channels, `channels` apart -> eight vectors of two channels' sixteen positions.
-inline void transpose(const bits* from, int channels, words out[8]) {
-    words a[8], b[8];
-    for (int i = 0; i < 8; i++) {  // two positions (rows of 16) -> (16 channels, 2 positions)
-        __m512i v = _mm512_inserti64x4(
-            _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)(from + size_t(2 * i) * channels))),
-            _mm256_loadu_si256((const __m256i*)(from + size_t(2 * i + 1) * channels)), 1);
-#define M(i) uint16_t((i) % 2 * 16 + (i) / 2)
-        a[i] = __builtin_shuffle((words)v, MASK32(M));
-#undef M
+// Thirty-two positions of eight channels, `channels` apart -> eight rows of 32 positions.
+inline void transpose(const bits* from, int channels, bits* to) {
+    __m512i a[8], b[8];
+    for (int r = 0; r < 8; r++) {  // in each quarter eight channels of one position
+        const auto at = [&](int quarter) {
+            return _mm_loadu_si128((const __m128i*)(from + size_t(8 * quarter + r) * channels));
+        };
+        a[r] = _mm512_castsi128_si512(at(0));
+        a[r] = _mm512_inserti32x4(a[r], at(1), 1);
+        a[r] = _mm512_inserti32x4(a[r], at(2), 2);
+        a[r] = _mm512_inserti32x4(a[r], at(3), 3);
     }
-    for (int i = 0; i < 4; i++) {
-        b[i] = merge<2, 0>(a[2 * i], a[2 * i + 1]);
-        b[4 + i] = merge<2, 1>(a[2 * i], a[2 * i + 1]);
-    }  // 8 channels, 4 positions
-    for (int i = 0; i < 4; i++) {
-        const int u = i / 2 * 4, j = i % 2 * 2;
-        a[i * 2] = merge<4, 0>(b[u + j], b[u + j + 1]);
-        a[i * 2 + 1] = merge<4, 1>(b[u + j], b[u + j + 1]);
+    for (int r = 0; r < 8; r += 2) {
+        b[r] = _mm512_unpacklo_epi16(a[r], a[r + 1]);
+        b[r + 1] = _mm512_unpackhi_epi16(a[r], a[r + 1]);
     }
-    // a[4h + 2j + s]: channels 8h + 4s .. +4, positions 8j .. +8
-    for (int h = 0; h < 2; h++)
-        for (int s = 0; s < 2; s++) {
-            out[4 * h + 2 * s] = merge<8, 0>(a[4 * h + s], a[4 * h + 2 + s]);
-            out[4 * h + 2 * s + 1] = merge<8, 1>(a[4 * h + s], a[4 * h + 2 + s]);
+    for (int r = 0; r < 8; r += 4)
+        for (int i = 0; i < 2; i++) {
+            a[r + 2 * i] = _mm512_unpacklo_epi32(b[r + i], b[r + i + 2]);
+            a[r + 2 * i + 1] = _mm512_unpackhi_epi32(b[r + i], b[r + i + 2]);
         }
+    for (int i = 0; i < 4; i++) {
+        _mm512_store_si512(to + size_t(2 * i) * DEPTH, _mm512_unpacklo_epi64(a[i], a[i + 4]));
+        _mm512_store_si512(to + size_t(2 * i + 1) * DEPTH, _mm512_unpackhi_epi64(a[i], a[i + 4]));
+    }
 }
 
-// An image (h, w, c) into the plane (c, positions), lines `line` apart. RUN positions lie side by side: 16, or rows
-// of 8.
-template <int RUN>
-void turn(const Plane& p, const bits* image, bits* turned, int line) {
-    for (int at = 0; at < p.height * p.width; at += TILE)
-        for (int c = 0; c < p.channels; c += 16) {
-            words two[8];
-            transpose(image + size_t(at) * p.channels + c, p.channels, two);
-            for (int i = 0; i < 16; i += RUN) {
-                const int row = (at + i) / p.width, column = (at + i) % p.width;
-                bits* to = turned + size_t(c) * line + (row + 1) * p.pitch + column + 1;
-                for (int k = 0; k < 16; k++)
-                    memcpy(to + size_t(k) * line, (const bits*)&two[k / 2] + k % 2 * 16 + i, RUN * 2);
-            }
-        }
+// g of one image (positions, channels), every `halves`-th position from the first on, as tiles [channels / 16]
+// [positions / 32][16 channels][32 positions]; the tiles of the next sixteen channels lie `next` values further.
+void turn(const bits* g, int channels, int positions, int halves, bits* to, size_t next) {
+    for (int p = 0; p < positions; p += DEPTH)
+        for (int c = 0; c < channels; c += 8)
+            transpose(g + size_t(p) * halves * channels + c, channels * halves,
+                      to + c / BLOCK * next + size_t(p) * BLOCK + c % BLOCK * DEPTH);
 }
 
-// A gradient (h/spread, w/spread, c) as (pairs of positions, c, 2): where an output's first tap lies, so that the
-// positions of the border come after each row.
-void pair(const Plane& p, const bits* image, bits* paired, int channels, int spread) {
-    const int h = p.height / spread, w = p.width / spread;
+// Where the rows of x lie for taps `stride` apart: rows -1 to h for 1; for 2 the odd ones from -1, then the even ones.
+struct Rows {
+    int stride, of_g;
+    int count() const { return stride == 1 ? of_g + 2 : 2 * of_g + 1; }
+    int of(int row) const { return stride == 1 ? row + 1 : row % 2 ? (row + 1) / 2 : of_g + 1 + row / 2; }
+    int tap(int kh) const { return stride == 1 ? kh : kh == 1 ? of_g + 1 : kh / 2; }  // of g's first row
+};
+
+// Every second column of x of one image (h, w, channels) from column `first` on, -1 to 2, as [channels / 16][rows]
+// [pairs of columns][16 channels][2]. What is outside the image is zero; rows there are not written to. The next
+// sixteen channels lie `next` values further.
+void pair(const bits* x, int h, int w, int channels, const Rows& rows, int first, bits* to, size_t next) {
+    alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i interleave = _mm512_load_si512(order);
     for (int r = 0; r < h; r++)
-        for (int c = 0; c < w; c += 2 / spread) {
-            bits* to = paired + (size_t(r) * spread * p.pitch + c * spread) * channels;
-            const bits* from = image + (size_t(r) * w + c) * channels;
-            for (int k = 0; k < channels; k += 16) {
-                const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + k)));
-                const __m512i high =
-                    spread == 1
-                        ? _mm512_slli_epi32(
-                              _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + channels + k))), 16)
-                        : _mm512_setzero_si512();
-                _mm512_storeu_si512(to + 2 * k, _mm512_or_si512(low, high));
+        for (int c = 0; c < channels; c += BLOCK) {
+            bits* line = to + c / BLOCK * next + size_t(rows.of(r)) * (w / 4) * DEPTH;
+            const bits* from = x + size_t(r) * w * channels + c;
+            for (int column = first; column < first + w; column += 4, line += DEPTH) {
+                const auto at = [&](int k) { return _mm256_loadu_si256((const __m256i*)(from + k * channels)); };
+                const __m256i low = column < 0 ? __m256i{} : at(column),
+                              high = column + 2 < w ? at(column + 2) : __m256i{};
+                const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+                _mm512_store_si512(line, _mm512_permutexvar_epi16(interleave, both));
             }
         }
+}
+
+struct Group {                // images whose tiles are in memory together
+    int images, tiles;        // tiles of 32 positions in a half (or all) of g's image
+    size_t g_image, x_image;  // values from one image to the next
+};
+
+// sums[kw] += g times x at tap column kw: one block of channels of each. g[1] is null where taps are two apart.
+void one_by_three(const Group& group, const bits* const g[2], const bits* const x[4], float* const sums[3],
+                  size_t step) {
+    _tile_loadd(0, sums[0], step);
+    _tile_loadd(1, sums[1], step);
+    _tile_loadd(2, sums[2], step);
+    for (int i = 0; i < group.images; i++) {
+        size_t a = i * group.g_image, b = i * group.x_image;
+        for (int t = 0; t < group.tiles; t++, a += TILE * DEPTH, b += TILE * DEPTH) {
+            _tile_loadd(6, g[0] + a, 64);
+            _tile_loadd(3, x[0] + b, 64);
+            _tile_dpbf16ps(0, 6, 3);
+            _tile_loadd(4, x[1] + b, 64);
+            _tile_dpbf16ps(1, 6, 4);
+            _tile_loadd(5, x[2] + b, 64);
+            _tile_dpbf16ps(2, 6, 5);
+            if (!g[1]) continue;
+            _tile_loadd(7, g[1] + a, 64);
+            _tile_dpbf16ps(0, 7, 4);
+            _tile_dpbf16ps(1, 7, 5);
+            _tile_loadd(3, x[3] + b, 64);
+            _tile_dpbf16ps(2, 7, 3);
+        }
+    }
+    _tile_stored(0, sums[0], step);
+    _tile_stored(1, sums[1], step);
+    _tile_stored(2, sums[2], step);
+}
+
+// sums (two blocks of g's channels by two of x's) += g times x: one tap. g_next, x_next: from one block to the next.
+void two_by_two(const Group& group, const bits* const g[2], size_t g_next, const bits* const x[2], size_t x_next,
+                float* sums, size_t step) {
+    float* below = sums + BLOCK * step / 4;
+    _tile_loadd(0, sums, step);
+    _tile_loadd(1, sums + BLOCK, step);
+    _tile_loadd(2, below, step);
+    _tile_loadd(3, below + BLOCK, step);
+    for (int half = 0; half < 2 && g[half]; half++)
+        for (int i = 0; i < group.images; i++) {
+            const bits* a = g[half] + i * group.g_image;
+            const bits* b = x[half] + i * group.x_image;
+            for (int t = 0; t < group.tiles; t++, a += TILE * DEPTH, b += TILE * DEPTH) {
+                _tile_loadd(4, a, 64);
+                _tile_loadd(6, b, 64);
+                _tile_dpbf16ps(0, 4, 6);
+                _tile_loadd(7, b + x_next, 64);
+                _tile_dpbf16ps(1, 4, 7);
+                _tile_loadd(5, a + g_next, 64);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
+            }
+        }
+    _tile_stored(0, sums, step);
+    _tile_stored(1, sums + BLOCK, step);
+    _tile_stored(2, below, step);
+    _tile_stored(3, below + BLOCK, step);
 }
 
 }  // namespace
 
 extern "C" {
 
-// dw (out, 3, 3, in) fp32 = the sum over images of g (n, h/spread, w/spread, out) times x (n, h, w, in).
+// dw (out, 3, 3, in) fp32 = the sum over images of g (n, h/stride, w/stride, out) times x (n, h, w, in).
 void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, int n, int h, int w, int in, int out,
-                       int spread) {
-    const Plane px(h, w, in);
-    const int length = (h + 2) * px.pitch;  // positions of one image; those of the border have g = 0
-    const int group = in >= 64 || out >= 64   ? 4
-                      : in == 16 && out == 16 ? 1
-                                              : 2;  // images whose planes lie side by side
-    const int total = (group * length + DEPTH - 1) / DEPTH * DEPTH, line = total + 2 * px.pitch + DEPTH + 2;
+                       int stride) {
+    const int halves = stride == 1 ? 2 : 1, columns = halves + 2;  // copies of every second column of x
+    const int positions = h / stride * (w / stride) / halves;
+    const int together = std::max(1, std::min(CHUNK, in * out / 512));
+    const Rows rows{stride, h / stride};
+    const size_t g_image = size_t(positions) * BLOCK, x_row = size_t(w / 2) * BLOCK, x_image = rows.count() * x_row;
+    const size_t g_next = together * g_image, g_half = g_next * (out / BLOCK);
+    const size_t x_next = together * x_image, x_column = x_next * (in / BLOCK);
     const int chunks = (n + CHUNK - 1) / CHUNK;
-    const size_t size = size_t(9) * in * out;
+    const size_t tap = size_t(in) * out, step = size_t(in) * 4;
 #pragma omp parallel
     {
         static thread_local Buffer<bits> turned_of[8], paired_of[8];
-        bits* turned = turned_of[slot(in, spread)].get(size_t(line) * in, line);  // x as (in, positions)
-        bits* paired =
-            paired_of[slot(out, spread)].get(size_t(total) * out, line);  // g as (pairs of positions, out, 2)
+        bits* turned = turned_of[slot(out, stride)].get(halves * g_half, g_half);
+        bits* paired = paired_of[slot(in, stride)].get(columns * x_column, x_column);
         Tiles tiles_on;
 #pragma omp for schedule(dynamic)
         for (int chunk = 0; chunk < chunks; chunk++) {
-            float* sums = partial + chunk * size;  // (3, 3, in, out)
-            memset(sums, 0, size * 4);
+            float* sums = partial + chunk * 9 * tap;  // (3, 3, out, in)
+            memset(sums, 0, 9 * tap * 4);
             const int end = std::min(n, (chunk + 1) * CHUNK);
-            for (int first = chunk * CHUNK; first < end; first += group) {
-                const int images = std::min(group, end - first);
-                if (images < group) {
-                    memset(paired, 0, size_t(total) * out * 2);
+            for (int first = chunk * CHUNK; first < end; first += together) {
+                const Group group{std::min(together, end - first), positions / DEPTH, g_image, x_image};
+                for (int i = 0; i < group.images; i++) {
+                    const bits* g_of = g + size_t(first + i) * positions * halves * out;
+                    const bits* x_of = x + size_t(first + i) * h * w * in;
+                    for (int half = 0; half < halves; half++)
+                        turn(g_of + half * out, out, positions, halves, turned + half * g_half + i * g_image, g_next);
+                    for (int column = 0; column < columns; column++)
+                        pair(x_of, h, w, in, rows, column - 1, paired + column * x_column + i * x_image, x_next);
                 }
-                for (int i = 0; i < images; i++) {
-                    const bits* image = x + size_t(first + i) * h * w * in;
-                    if (w % TILE == 0)
-                        turn<TILE>(px, image, turned + size_t(i) * length, line);
-                    else
-                        turn<8>(px, image, turned + size_t(i) * length, line);
-                    pair(px, g + size_t(first + i) * (h / spread) * (w / spread) * out,
-                         paired + size_t(i) * length * out, out, spread);
-                }
-                for (int ci = 0; ci < in; ci += 16)
-                    for (int kh = 0; kh < 3; kh++)
-                        for (int co = 0; co < out; co += 32) {
-                            const bool two = co + 16 < out;
-                            float* to = sums + (size_t(kh * 3) * in + ci) * out + co;
-                            const size_t tap = size_t(in) * out, stride = size_t(out) * 4;
-                            _tile_loadd(0, to, stride);
-                            _tile_loadd(1, to + tap, stride);
-                            _tile_loadd(2, to + 2 * tap, stride);
-                            const bits* a = turned + size_t(ci) * line + kh * px.pitch;
-                            const bits* b = paired + co * 2;
-                            if (two) {
-                                _tile_loadd(3, to + 16, stride);
-                                _tile_loadd(4, to + tap + 16, stride);
-                                _tile_loadd(5, to + 2 * tap + 16, stride);
-                                for (int q = 0; q < total; q += DEPTH) {
-                                    _tile_loadd(6, b + size_t(q) * out, size_t(out) * 4);
-                                    _tile_loadd(7, a + q, size_t(line) * 2);
-                                    _tile_dpbf16ps(0, 7, 6);
-                                    _tile_loadd(7, a + q + 1, size_t(line) * 2);
-                                    _tile_dpbf16ps(1, 7, 6);
-                                    _tile_loadd(7, a + q + 2, size_t(line) * 2);
-                                    _tile_dpbf16ps(2, 7, 6);
-                                    _tile_loadd(6, b + size_t(q) * out + 32, size_t(out) * 4);
-                                    _tile_dpbf16ps(5, 7, 6);
-                                    _tile_loadd(7, a + q + 1, size_t(line) * 2);
-                                    _tile_dpbf16ps(4, 7, 6);
-                                    _tile_loadd(7, a + q, size_t(line) * 2);
-                                    _tile_dpbf16ps(3, 7, 6);
-                                }
-                                _tile_stored(3, to + 16, stride);
-                                _tile_stored(4, to + tap + 16, stride);
-                                _tile_stored(5, to + 2 * tap + 16, stride);
-                            } else {
-                                for (int q = 0; q < total; q += DEPTH) {
-                                    _tile_loadd(6, b + size_t(q) * out, size_t(out) * 4);
-                                    _tile_loadd(3, a + q, size_t(line) * 2);
-                                    _tile_dpbf16ps(0, 3, 6);
-                                    _tile_loadd(4, a + q + 1, size_t(line) * 2);
-                                    _tile_dpbf16ps(1, 4, 6);
-                                    _tile_loadd(5, a + q + 2, size_t(line) * 2);
-                                    _tile_dpbf16ps(2, 5, 6);
-                                }
-                            }
-                            _tile_stored(0, to, stride);
-                            _tile_stored(1, to + tap, stride);
-                            _tile_stored(2, to + 2 * tap, stride);
+                for (int kh = 0; kh < 3; kh++) {
+                    const bits* taps = paired + rows.tap(kh) * x_row;
+                    float* to = sums + kh * 3 * tap;
+                    for (int co = 0; co < out; co += in == BLOCK ? BLOCK : 2 * BLOCK) {
+                        const bits* even = turned + co / BLOCK * g_next;
+                        const bits* const halves_of_g[2] = {even, halves == 2 ? even + g_half : nullptr};
+                        if (in == BLOCK) {
+                            const bits* const of_x[4] = {taps, taps + x_column, taps + 2 * x_column,
+                                                         taps + 3 * x_column};
+                            float* const sum[3] = {to + co * in, to + tap + co * in, to + 2 * tap + co * in};
+                            one_by_three(group, halves_of_g, of_x, sum, step);
+                            continue;
                         }
+                        for (int kw = 0; kw < 3; kw++)
+                            for (int ci = 0; ci < in; ci += 2 * BLOCK) {
+                                const bits* from = taps + kw * x_column + ci / BLOCK * x_next;
+                                const bits* const of_x[2] = {from, from + x_column};
+                                two_by_two(group, halves_of_g, g_next, of_x, x_next,
+                                           to + kw * tap + size_t(co) * in + ci, step);
+                            }
+                    }
+                }
             }
         }
     }
-    gather(partial, chunks, dw, in, out);
+    // always in the same order
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < out; o++)
+        for (int t = 0; t < 9; t++)
+            for (int i = 0; i < in; i += LANES) {
+                floats sum = {};
+                for (int chunk = 0; chunk < chunks; chunk++)
+                    sum += load(partial + chunk * 9 * tap + (size_t(t) * out + o) * in + i);
+                store(dw + (size_t(o) * 9 + t) * in + i, sum);
+            }
 }
 }
 #endif

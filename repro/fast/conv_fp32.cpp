@@ -110,6 +110,7 @@ size_t packed_size_fp32(int in, int out) { return size_t(9) * in * out; }
 // Weights (out, 3, 3, in) -> (3, 3, in, out). `transposed`: for the gradient by the input, so that `in` and `out`
 // change places and the taps are turned by 180 degrees.
 void pack_fp32(const float* w, float* packed, int in, int out, int transposed) {
+#pragma omp parallel for schedule(static)
     for (int tap = 0; tap < 9; tap++)
         for (int i = 0; i < in; i++)
             for (int o = 0; o < out; o++)

@@ -4,9 +4,11 @@ Images are (N, C, H, W) tensors in channels_last memory, of float32 or bfloat16;
 """
 
 import ctypes
+from typing import Any
 
 import torch
 
+from repro.data.batches import Draws, Pixels
 from repro.fast import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
@@ -18,10 +20,6 @@ CHUNK = 16  # images; as in conv_*.cpp
 def matrix_units() -> bool:
     """Whether the processor multiplies bf16 matrices (AMX) and the system lets this process do so."""
     return bool(build.library().amx_allowed())
-
-
-def _at(tensor: torch.Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 class Norm:
@@ -53,20 +51,22 @@ class Norm:
         dy: torch.Tensor,
         x: torch.Tensor,
         y: torch.Tensor | None,
+        relu: bool,
         into: torch.Tensor | None,
         dx: torch.Tensor,
         dadd: torch.Tensor | None,
     ) -> None:
         """Gradients from that of y: dx (plus `into`), that of what was added, and the layer's own.
 
-        `y` is given where there was a ReLU. `dadd`, where given, gets the gradient at the addition.
+        `y` is needed where something was added before a ReLU: else what the ReLU let through is seen from x. `dadd`,
+        where given, gets the gradient at the addition.
         """
         images, channels, positions, groups = self._sizes(x)
         call(
             f"norm_backward_{NAMES[x.dtype]}",
-            *(dy, x, y, self.layer.weight, self.mean, self.invstd, into, dx, dadd),
+            *(dy, x, y, self.layer.weight, self.layer.bias, self.mean, self.invstd, into, dx, dadd),
             *(self.layer.weight.grad, self.layer.bias.grad, self.partial),
-            *(images, positions, channels, groups, y is not None),
+            *(images, positions, channels, groups, relu),
         )
 
     def evaluate(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
@@ -193,12 +193,33 @@ def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, 
     call(f"relu_backward_{NAMES[y.dtype]}", dy, y, into, dx, images, height * width, channels)
 
 
+def augment(train: torch.Tensor, draws: Draws, pixels: Pixels) -> torch.Tensor:
+    """`pixels.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU, the same bits at once."""
+    count, (channels, height, width) = len(draws), train.shape[1:]
+    y = torch.empty(count, channels, height, width)
+    mean = pixels.mean.expand(channels, height, width).contiguous()
+    corner, flip = draws.corner if pixels.padding else None, draws.flip if pixels.hflip else None
+    call(
+        "augment",
+        *(train, draws.index, corner, flip, mean, pixels.std, y),
+        *(count, channels, height, width, pixels.padding, pixels.pad_after),
+    )
+    return y
+
+
+_functions: dict[str, Any] = {}
+
+
 def call(name: str, *arguments: torch.Tensor | float | None) -> None:
     """A kernel by its C name; a tensor goes as a pointer, None as a null one."""
+    if name not in _functions:
+        _functions[name] = _function(name, arguments)
+    _functions[name](*[a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments])
 
-    def plain(value: torch.Tensor | float | None) -> object:
-        if isinstance(value, float):
-            return ctypes.c_float(value)
-        return _at(value) if value is None or isinstance(value, torch.Tensor) else int(value)
 
-    getattr(build.library(), name)(*map(plain, arguments))
+def _function(name: str, arguments: tuple[torch.Tensor | float | None, ...]) -> Any:
+    function = getattr(build.library(), name)
+    pointer, number = ctypes.c_void_p, {float: ctypes.c_float, int: ctypes.c_int, bool: ctypes.c_int}
+    function.argtypes = [number.get(type(a), pointer) for a in arguments]
+    function.restype = None
+    return function

@@ -136,9 +136,9 @@ class FastNetwork:
 
         def backward() -> None:
             dy = y.known
-            dadd = self.tape.buffers.take(tuple(dy.shape)) if add and relu else None
-            dx, into = self.tape.target(x)
-            norm.backward(dy, x.data, y.data if relu else None, into, dx, dadd)
+            dadd = self.tape.target(add, over=y)[0] if add and relu else None
+            dx, into = self.tape.target(x, over=None if add else y)
+            norm.backward(dy, x.data, y.data if plus is not None else None, relu, into, dx, dadd)
             x.set(dx)
             if add and dadd is not None:
                 add.set(dadd)

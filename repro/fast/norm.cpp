@@ -34,32 +34,32 @@ inline void each_position(int positions, Body body, Flush flush) {
     flush();
 }
 
-// Mean and sum of squared distances from it, of each channel of one image.
+// Mean and sum of squared distances from it, of each channel of one image, in one pass: the squares are of distances
+// from the first position, so that nothing cancels.
 template <class T, int B>
 void moments(const T* x, int positions, float* mean, float* m2) {
     constexpr int C = B * LANES;
+    floats origin[B];
     Sum<B> sum, square;
-    each_position<B>(
-        positions,
-        [&](int i, int w) {
-            for (int b = 0; b < B; b++) sum.run[w][b] += load(x + size_t(i) * C + b * LANES);
-        },
-        [&] { sum.flush(); });
-    floats m[B];
-    for (int b = 0; b < B; b++) {
-        m[b] = sum.total[b] / float(positions);
-        store(mean + b * LANES, m[b]);
-    }
+    for (int b = 0; b < B; b++) origin[b] = load(x + b * LANES);
     each_position<B>(
         positions,
         [&](int i, int w) {
             for (int b = 0; b < B; b++) {
-                const floats d = load(x + size_t(i) * C + b * LANES) - m[b];
+                const floats d = load(x + size_t(i) * C + b * LANES) - origin[b];
+                sum.run[w][b] += d;
                 square.run[w][b] += d * d;
             }
         },
-        [&] { square.flush(); });
-    for (int b = 0; b < B; b++) store(m2 + b * LANES, square.total[b]);
+        [&] {
+            sum.flush();
+            square.flush();
+        });
+    for (int b = 0; b < B; b++) {
+        const floats d = sum.total[b] / float(positions);
+        store(mean + b * LANES, origin[b] + d);
+        store(m2 + b * LANES, square.total[b] - d * sum.total[b]);
+    }
 }
 
 template <class T, int B, bool ADD, bool RELU>
@@ -80,9 +80,30 @@ void apply(const T* x, const T* add, T* y, int positions, const float* scale, co
         }
 }
 
-// g = dy where the ReLU let through; sums of g and of g times the normalised x, of each channel of one image.
-template <class T, int B, bool RELU>
-void gather(const T* dy, const T* x, const T* y, T* dadd, int positions, const float* mean, const float* invstd,
+enum class Mask { NONE, FROM_X, FROM_Y };  // where a ReLU let through: by its result y, or by its input, a * x + b
+
+// dy where the ReLU let through, of the channels from one position's `at` on.
+template <class T, int B, Mask MASK>
+struct Through {
+    const T *dy, *x, *y;
+    floats scale[B], shift[B];
+    Through(const T* dy_, const T* x_, const T* y_, const float* scale_, const float* shift_) : dy(dy_), x(x_), y(y_) {
+        for (int b = 0; MASK == Mask::FROM_X && b < B; b++) {
+            scale[b] = load(scale_ + b * LANES);
+            shift[b] = load(shift_ + b * LANES);
+        }
+    }
+    floats operator()(size_t at, int b, floats here) const {  // `here`: x at it
+        const floats g = load(dy + at);
+        if (MASK == Mask::FROM_X) return here * scale[b] + shift[b] > 0 ? g : floats{};
+        if (MASK == Mask::FROM_Y) return load(y + at) > 0 ? g : floats{};
+        return g;
+    }
+};
+
+// Sums of g = `through` and of g times the normalised x, of each channel of one image.
+template <class T, int B, Mask MASK>
+void gather(const Through<T, B, MASK>& through, T* dadd, int positions, const float* mean, const float* invstd,
             float* sum, float* dot) {
     constexpr int C = B * LANES;
     floats m[B];
@@ -93,11 +114,10 @@ void gather(const T* dy, const T* x, const T* y, T* dadd, int positions, const f
         [&](int i, int w) {
             for (int b = 0; b < B; b++) {
                 const size_t at = size_t(i) * C + b * LANES;
-                floats g = load(dy + at);
-                if (RELU) g = load(y + at) > 0 ? g : floats{};
+                const floats x = load(through.x + at), g = through(at, b, x);
                 if (dadd) store(dadd + at, g);
                 s.run[w][b] += g;
-                d.run[w][b] += g * (load(x + at) - m[b]);
+                d.run[w][b] += g * (x - m[b]);
             }
         },
         [&] {
@@ -111,8 +131,8 @@ void gather(const T* dy, const T* x, const T* y, T* dadd, int positions, const f
 }
 
 // dx = a * g + b * x + c, and what is in `into`.
-template <class T, int B, bool RELU, bool INTO>
-void spread(const T* dy, const T* x, const T* y, const T* into, T* dx, int positions, const float* a, const float* b_,
+template <class T, int B, Mask MASK>
+void spread(const Through<T, B, MASK>& through, const T* into, T* dx, int positions, const float* a, const float* b_,
             const float* c_) {
     constexpr int C = B * LANES;
     floats u[B], v[B], w[B];
@@ -124,12 +144,21 @@ void spread(const T* dy, const T* x, const T* y, const T* into, T* dx, int posit
     for (int i = 0; i < positions; i++)
         for (int b = 0; b < B; b++) {
             const size_t at = size_t(i) * C + b * LANES;
-            floats g = load(dy + at);
-            if (RELU) g = load(y + at) > 0 ? g : floats{};
-            floats r = u[b] * g + v[b] * load(x + at) + w[b];
-            if (INTO) r += load(into + at);
+            const floats x = load(through.x + at);
+            floats r = u[b] * through(at, b, x) + v[b] * x + w[b];
+            if (into) r += load(into + at);
             store(dx + at, r);
         }
+}
+
+// scale and shift of x that make norm(x), of the channels of one group.
+template <int C>
+void coefficients(const float* gamma, const float* beta, const float* mean, const float* invstd, float* scale,
+                  float* shift) {
+    for (int c = 0; c < C; c++) {
+        scale[c] = gamma[c] * invstd[c];
+        shift[c] = beta[c] - mean[c] * scale[c];
+    }
 }
 
 template <class T, int B>
@@ -169,11 +198,8 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         alignas(64) float scale[C], shift[C];
-        const int g = i / each;
-        for (int c = 0; c < C; c++) {
-            scale[c] = gamma[c] * invstd[g * C + c];
-            shift[c] = beta[c] - mean[g * C + c] * scale[c];
-        }
+        const int g = i / each * C;
+        coefficients<C>(gamma, beta, mean + g, invstd + g, scale, shift);
         const T* from = x + i * image;
         const T* plus = add ? add + i * image : nullptr;
         T* to = y + i * image;
@@ -206,28 +232,27 @@ void affine(const T* x, const T* add, T* y, const float* scale, const float* shi
     }
 }
 
-template <class T, int B>
-void backward(const T* dy, const T* x, const T* y, const float* gamma, const float* mean, const float* invstd,
-              const T* into, T* dx, T* dadd, float* dgamma, float* dbeta, float* partial, int n, int positions,
-              int groups, int relu) {
+template <class T, int B, Mask MASK>
+void backward(const T* dy, const T* x, const T* y, const float* gamma, const float* beta, const float* mean,
+              const float* invstd, const T* into, T* dx, T* dadd, float* dgamma, float* dbeta, float* partial, int n,
+              int positions, int groups) {
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
+    const auto through = [&](int i) {
+        alignas(64) float scale[C], shift[C];
+        const int g = i / each * C;
+        coefficients<C>(gamma, beta, mean + g, invstd + g, scale, shift);
+        return Through<T, B, MASK>(dy + i * image, x + i * image, y + i * image, scale, shift);
+    };
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
-        const int g = i / each;
+        const int g = i / each * C;
         float* sum = partial + size_t(2 * i) * C;
-        float* dot = sum + C;
-        T* plus = dadd ? dadd + i * image : nullptr;
-        if (relu)
-            gather<T, B, true>(dy + i * image, x + i * image, y + i * image, plus, positions, mean + g * C,
-                               invstd + g * C, sum, dot);
-        else
-            gather<T, B, false>(dy + i * image, x + i * image, y, plus, positions, mean + g * C, invstd + g * C, sum,
-                                dot);
+        gather(through(i), dadd ? dadd + i * image : nullptr, positions, mean + g, invstd + g, sum, sum + C);
     }
     double all_sum[C] = {}, all_dot[C] = {};
-    float* coefficients = partial + size_t(2 * n) * C;  // (groups, 3, C)
+    float* slopes = partial + size_t(2 * n) * C;  // (groups, 3, C)
     for (int g = 0; g < groups; g++)
         for (int c = 0; c < C; c++) {
             double sum = 0, dot = 0;
@@ -238,7 +263,7 @@ void backward(const T* dy, const T* x, const T* y, const float* gamma, const flo
             all_sum[c] += sum;
             all_dot[c] += dot;
             const double count = double(each) * positions, scale = double(gamma[c]) * invstd[g * C + c];
-            float* k = coefficients + size_t(g) * 3 * C + c;
+            float* k = slopes + size_t(g) * 3 * C + c;
             k[0] = scale;
             k[C] = -scale * dot / count * invstd[g * C + c];
             k[2 * C] = -scale * (sum - dot * invstd[g * C + c] * mean[g * C + c]) / count;
@@ -247,20 +272,15 @@ void backward(const T* dy, const T* x, const T* y, const float* gamma, const flo
         dbeta[c] = all_sum[c];
         dgamma[c] = all_dot[c];
     }
-    const bool masked = relu && !dadd;  // else `dadd` has the ReLU's gradient already
-    const T* from = dadd ? dadd : dy;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
-        const float* k = coefficients + size_t(i / each) * 3 * C;
-        const size_t at = i * image;
-        if (masked && into)
-            spread<T, B, true, true>(from + at, x + at, y + at, into + at, dx + at, positions, k, k + C, k + 2 * C);
-        else if (masked)
-            spread<T, B, true, false>(from + at, x + at, y + at, into, dx + at, positions, k, k + C, k + 2 * C);
-        else if (into)
-            spread<T, B, false, true>(from + at, x + at, y, into + at, dx + at, positions, k, k + C, k + 2 * C);
-        else
-            spread<T, B, false, false>(from + at, x + at, y, into, dx + at, positions, k, k + C, k + 2 * C);
+        const float* k = slopes + size_t(i / each) * 3 * C;
+        const T* plus = into ? into + i * image : nullptr;
+        if (dadd) {  // has the ReLU's gradient already
+            const Through<T, B, Mask::NONE> all(dadd + i * image, x + i * image, nullptr, nullptr, nullptr);
+            spread(all, plus, dx + i * image, positions, k, k + C, k + 2 * C);
+        } else
+            spread(through(i), plus, dx + i * image, positions, k, k + C, k + 2 * C);
     }
 }
 
@@ -273,10 +293,8 @@ void relu_backward(const T* dy, const T* y, const T* into, T* dx, int n, int pos
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
-        if (into)
-            spread<T, B, true, true>(dy + at, y + at, y + at, into + at, dx + at, positions, one, zero, zero);
-        else
-            spread<T, B, true, false>(dy + at, y + at, y + at, into, dx + at, positions, one, zero, zero);
+        const Through<T, B, Mask::FROM_Y> through(dy + at, y + at, y + at, nullptr, nullptr);
+        spread(through, into ? into + at : nullptr, dx + at, positions, one, zero, zero);
     }
 }
 
@@ -286,10 +304,10 @@ void relu_backward(const T* dy, const T* y, const T* into, T* dx, int n, int pos
     const T *x, const T *add, T *y, const float *gamma, const float *beta, float *running_mean, float *running_var, \
         float momentum, float eps, float *mean, float *invstd, float *partial, int n, int positions, int channels,  \
         int groups, int relu
-#define BACKWARD(T)                                                                                                  \
-    const T *dy, const T *x, const T *y, const float *gamma, const float *mean, const float *invstd, const T *into,  \
-        T *dx, T *dadd, float *dgamma, float *dbeta, float *partial, int n, int positions, int channels, int groups, \
-        int relu
+#define BACKWARD(T)                                                                                             \
+    const T *dy, const T *x, const T *y, const float *gamma, const float *beta, const float *mean,              \
+        const float *invstd, const T *into, T *dx, T *dadd, float *dgamma, float *dbeta, float *partial, int n, \
+        int positions, int channels, int groups, int relu
 #define AFFINE(T) \
     const T *x, const T *add, T *y, const float *scale, const float *shift, int n, int positions, int channels, int relu
 #define RELU(T) const T *dy, const T *y, const T *into, T *dx, int n, int positions, int channels
@@ -310,8 +328,11 @@ extern "C" {
 #define F(B)                                                                                                  \
     forward<T, B>(x, add, y, gamma, beta, running_mean, running_var, momentum, eps, mean, invstd, partial, n, \
                   positions, groups, relu)
-#define G(B) \
-    backward<T, B>(dy, x, y, gamma, mean, invstd, into, dx, dadd, dgamma, dbeta, partial, n, positions, groups, relu)
+#define G(B)                                                                                                            \
+    (!relu ? backward<T, B, Mask::NONE>                                                                                 \
+     : y   ? backward<T, B, Mask::FROM_Y>                                                                               \
+           : backward<T, B, Mask::FROM_X>)(dy, x, y, gamma, beta, mean, invstd, into, dx, dadd, dgamma, dbeta, partial, \
+                                         n, positions, groups)
 void norm_forward_fp32(FORWARD(float)) {
     using T = float;
     BLOCKS(F)

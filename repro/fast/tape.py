@@ -78,10 +78,17 @@ class Tape:
             self.steps.pop()()
         self.clear()
 
-    def target(self, x: Value) -> tuple[Tensor, Tensor | None]:
-        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same)."""
+    def target(self, x: Value, over: Value | None = None) -> tuple[Tensor, Tensor | None]:
+        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same).
+
+        It may be that of the gradient of `over`, whose last reader writes each element after it was read: half of
+        what a write to other memory costs.
+        """
         if x.grad is not None and not x.lent:
             return x.grad, x.grad
+        if over is not None and over.grad is not None and not over.lent:
+            grad, over.grad = over.grad, None
+            return grad, x.grad
         return self.buffers.take(tuple(x.data.shape)), x.grad
 
     def done(self, value: Value) -> None:

@@ -1,0 +1,35 @@
+// What repro.data.batches.Pixels.augment does, in one pass over the pixels: the same operations, so the same bits.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+extern "C" {
+
+// y (n, channels, h, w) = of each image (index, of uint8 pixels (.., channels, h, w)): cut out at its corner of the
+// image with `padding` added, mirrored where `flip` says so, (x / 255 - mean) / std. `mean` is (channels, h, w), `std`
+// (channels). What is added is zero after normalising (`pad_after`), or black before. A null corner: no crop; a null
+// flip: no mirroring.
+void augment(const uint8_t* pixels, const int64_t* index, const int64_t* corner, const bool* flip, const float* mean,
+             const float* std, float* y, int n, int channels, int h, int w, int padding, int pad_after) {
+#pragma omp parallel for schedule(static)
+    for (int image = 0; image < n; image++) {
+        std::vector<float> line(w);
+        const int down = corner ? int(corner[2 * image]) - padding : 0;
+        const int right = corner ? int(corner[2 * image + 1]) - padding : 0;
+        for (int c = 0; c < channels; c++)
+            for (int r = 0; r < h; r++) {
+                const int row = r + down, first = right < 0 ? -right : 0, last = right > 0 ? w - right : w;
+                const float* own = mean + (size_t(c) * h + r) * w;
+                for (int k = 0; k < w; k++) line[k] = pad_after ? 0 : (0 - own[k]) / std[c];
+                if (row >= 0 && row < h) {
+                    const uint8_t* from = pixels + ((size_t(index[image]) * channels + c) * h + row) * w + right;
+                    const float* means = pad_after ? mean + (size_t(c) * h + row) * w + right : own;
+                    for (int k = first; k < last; k++) line[k] = (float(from[k]) / 255 - means[k]) / std[c];
+                }
+                float* to = y + ((size_t(image) * channels + c) * h + r) * w;
+                const bool mirror = flip && flip[image];
+                for (int k = 0; k < w; k++) to[k] = line[mirror ? w - 1 - k : k];
+            }
+    }
+}
+}
