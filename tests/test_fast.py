@@ -345,7 +345,7 @@ def test_images_of_another_size_do_not_disturb_the_next(precision: str) -> None:
 @pytest.mark.parametrize("pad_after", [True, False])
 @pytest.mark.parametrize("hflip", [True, False])
 @pytest.mark.parametrize("per_pixel", [True, False])
-def test_augmentation_is_the_plain_ones_bit_for_bit(padding: int, pad_after: bool, hflip: bool, per_pixel: bool) -> None:
+def test_augmentation_is_that_of_the_plain_step(padding: int, pad_after: bool, hflip: bool, per_pixel: bool) -> None:
     random = torch.Generator().manual_seed(2)
     train = torch.randint(0, 256, (300, *CIFAR), dtype=torch.uint8, generator=random)
     mean = torch.rand(CIFAR if per_pixel else (3, 1, 1), generator=random)
