@@ -13,8 +13,17 @@ from pathlib import Path
 
 import platformdirs
 
-SOURCES = ("augment.cpp", "conv_bf16.cpp", "conv_bf16_weights.cpp", "conv_fp32.cpp", "norm.cpp", "move.cpp")
-HEADERS = ("common.h", "plane.h", "tiles.h")
+SOURCES = (
+    "augment.cpp",
+    "conv_bf16.cpp",
+    "conv_bf16_weights.cpp",
+    "conv_fp32.cpp",
+    "winograd.cpp",
+    "norm.cpp",
+    "norm_backward.cpp",
+    "move.cpp",
+)
+HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 

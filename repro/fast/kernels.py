@@ -13,8 +13,10 @@ from repro.fast import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 CHANNELS = (16, 32, 64)  # what the kernels are made for
+WINOGRAD = 32  # channels from which on its fewer products save more than its transforms cost
 LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: three, filled up with zeros
-CHUNK = 16  # images; as in conv_*.cpp
+CHUNK = 16  # images whose weights' gradients are summed together; as in plane.h
+PLACES = 16  # of a tap's gradient, at most: as in winograd.cpp
 
 
 def matrix_units() -> bool:
@@ -87,16 +89,18 @@ class Conv:
     """A 3x3 convolution with padding 1, its weights kept in fp32 and packed for the kernels once a step."""
 
     def __init__(self, layer: torch.nn.Conv2d, dtype: torch.dtype) -> None:
-        self.layer, self.stride, self.type = layer, int(layer.stride[0]), NAMES[dtype]
+        self.layer, self.stride = layer, int(layer.stride[0])
         self.out, channels = layer.weight.shape[:2]
         self.channels = max(channels, LEAST[dtype])
+        winograd = dtype == torch.float32 and self.stride == 1 and min(self.channels, self.out) >= WINOGRAD
+        self.kind = "fp32_winograd" if winograd else NAMES[dtype]
         self.padded = None
         if channels < self.channels:
             self.padded = torch.zeros(self.out, 3, 3, self.channels)
             self.padded_grad = torch.zeros(self.out, 3, 3, self.channels)
         layer.weight.grad = torch.zeros_like(layer.weight)  # as the weight: channels_last
         assert layer.weight.permute(0, 2, 3, 1).is_contiguous()
-        size = getattr(build.library(), f"packed_size_{self.type}")
+        size = getattr(build.library(), f"packed_size_{self.kind}")
         size.restype = ctypes.c_size_t
         self.packed = torch.empty(size(self.channels, self.out), dtype=dtype)
         self.turned = torch.empty(size(self.out, self.channels), dtype=dtype)
@@ -108,29 +112,29 @@ class Conv:
         if self.padded is not None:
             self.padded[..., : weight.shape[1]] = weight.permute(0, 2, 3, 1)
             weight = self.padded
-        call(f"pack_{self.type}", weight, self.packed, self.channels, self.out, 0)
-        call(f"pack_{self.type}", weight, self.turned, self.out, self.channels, 1)
+        call(f"pack_{self.kind}", weight, self.packed, self.channels, self.out, 0)
+        call(f"pack_{self.kind}", weight, self.turned, self.out, self.channels, 1)
 
     def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor) -> None:
         """y = conv(x) + add."""
         images, channels, height, width = x.shape
-        call(f"conv_{self.type}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
+        call(f"conv_{self.kind}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
 
     def backward_input(self, dy: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
         """dx = the gradient by the input, plus `into`."""
         images, channels, height, width = dx.shape
-        call(f"conv_{self.type}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
+        call(f"conv_{self.kind}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
 
     def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
         """The gradient by the weights, into the layer's."""
         images, channels, height, width = x.shape
-        size = -(-images // CHUNK) * 9 * channels * self.out
+        size = -(-images // CHUNK) * PLACES * channels * self.out
         if len(self.partial) != size:
             self.partial = torch.empty(size)
         grad = self.layer.weight.grad
         target = grad if self.padded is None else self.padded_grad
         call(
-            f"conv_weights_{self.type}",
+            f"conv_weights_{self.kind}",
             x,
             dy,
             target,

@@ -1,0 +1,56 @@
+// What batch norm's two directions share: sums over positions, and the blocks of sixteen channels.
+#pragma once
+#include <type_traits>
+
+#include "common.h"
+
+namespace {
+
+// Sums over positions, in short runs and several lanes at once, which is both faster and more accurate.
+template <int B>
+struct Sum {
+    static constexpr int WAYS = 4 / B, RUN = 64;
+    floats total[B] = {}, run[WAYS][B] = {};
+    void flush() {
+        for (auto& way : run)
+            for (int b = 0; b < B; b++) {
+                total[b] += way[b];
+                way[b] = floats{};
+            }
+    }
+};
+
+// Calls body(position, way) for every position, and flush() after every run of them.
+template <int B, class Body, class Flush>
+inline void each_position(int positions, Body body, Flush flush) {
+    constexpr int WAYS = Sum<B>::WAYS, RUN = Sum<B>::RUN;
+    int i = 0;
+    for (; i + RUN <= positions; i += RUN) {
+        for (int j = 0; j < RUN; j += WAYS)
+#pragma GCC unroll 4
+            for (int w = 0; w < WAYS; w++) body(i + j + w, w);
+        flush();
+    }
+    for (; i < positions; i++) body(i, 0);
+    flush();
+}
+
+// scale and shift of x that make norm(x), of the channels of one group.
+template <int C>
+void coefficients(const float* gamma, const float* beta, const float* mean, const float* invstd, float* scale,
+                  float* shift) {
+    for (int c = 0; c < C; c++) {
+        scale[c] = gamma[c] * invstd[c];
+        shift[c] = beta[c] - mean[c] * scale[c];
+    }
+}
+
+// Calls call(number of blocks of sixteen channels), as a constant.
+template <class Call>
+void by_blocks(int channels, Call call) {
+    if (channels == 16) call(std::integral_constant<int, 1>{});
+    if (channels == 32) call(std::integral_constant<int, 2>{});
+    if (channels == 64) call(std::integral_constant<int, 4>{});
+}
+
+}  // namespace
