@@ -11,7 +11,7 @@ import torch
 from repro import method, models, optim, streams
 from repro.data.batches import Draws, Order, Pixels
 from repro.data.load import Splits, load
-from repro.fast import kernels
+from repro.fast.kernels import Augmentation
 from repro.fast.network import FastNetwork
 from repro.graph import Graph
 from repro.spec import Run
@@ -43,6 +43,8 @@ class Learner:
         model = self.build_model(run, self.splits, self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
+        fast = self.method.step == "kernels"
+        self.augmentation = Augmentation(self.pixels, self.splits.train.pixels) if fast else None
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
         self.graph = Graph(self._update, self._tensors, self.dropout) if self.method.step == "graph" else None
@@ -82,15 +84,15 @@ class Learner:
         return PlainStep(self.model, self.method.precision)
 
     def _update(self, draws: Draws) -> None:
-        train = self.splits.train.pixels
-        if self.method.step == "kernels":
-            images = kernels.augment(train, draws, self.pixels)
-        else:
-            images = self.pixels.augment(train[draws.index], draws)
         labels = self.splits.train.labels[draws.index]
-        loss, logits = self.step.gradients(images, labels)
+        loss, logits = self.step.gradients(self._images(draws), labels)
         self.optimizer.step()
         self.meters.add(loss, logits, labels)
+
+    def _images(self, draws: Draws) -> torch.Tensor:
+        if self.augmentation:
+            return self.augmentation(draws)
+        return self.pixels.augment(self.splits.train.pixels[draws.index], draws)
 
     def _tensors(self) -> list[torch.Tensor]:
         """All that an update changes."""

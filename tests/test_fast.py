@@ -351,4 +351,6 @@ def test_augmentation_is_that_of_the_plain_step(padding: int, pad_after: bool, h
     mean = torch.rand(CIFAR if per_pixel else (3, 1, 1), generator=random)
     pixels = Pixels(mean, torch.rand(3, 1, 1, generator=random) + 0.1, padding, pad_after, hflip)
     draws = draw_epoch(1, 0, len(train), padding)[:128]
-    assert torch.equal(kernels.augment(train, draws, pixels), pixels.augment(train[draws.index], draws))
+    augmentation = kernels.Augmentation(pixels, train)
+    for part in (draws[:100], draws):
+        assert torch.equal(augmentation(part), pixels.augment(train[part.index], part))

@@ -183,7 +183,7 @@ void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
 // y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
 void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int n, int h, int w, int in, int out,
                int stride, int spread) {
-    const bool whole = stride == 1 && spread == 1, paired = whole && in == 16 && out == 16;
+    const bool whole = stride == 1 && spread == 1, paired = whole && in == 16 && out == 16 && w % (2 * TILE) == 0;
     const Layout layout(h, w, in, whole && w < TILE);
     const int ho = h / stride, wo = w / stride, pitch = layout.plane.pitch, each = paired ? 2 : 1;
     std::vector<int> starts;

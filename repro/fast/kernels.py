@@ -197,18 +197,28 @@ def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, 
     call(f"relu_backward_{NAMES[y.dtype]}", dy, y, into, dx, images, height * width, channels)
 
 
-def augment(train: torch.Tensor, draws: Draws, pixels: Pixels) -> torch.Tensor:
-    """`pixels.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU, the same bits at once."""
-    count, (channels, height, width) = len(draws), train.shape[1:]
-    y = torch.empty(count, channels, height, width)
-    mean = pixels.mean.expand(channels, height, width).contiguous()
-    corner, flip = draws.corner if pixels.padding else None, draws.flip if pixels.hflip else None
-    call(
-        "augment",
-        *(train, draws.index, corner, flip, mean, pixels.std, y),
-        *(count, channels, height, width, pixels.padding, pixels.pad_after),
-    )
-    return y
+class Augmentation:
+    """`pixels.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU: the same bits, in one pass.
+
+    The result is in the same memory every time.
+    """
+
+    def __init__(self, pixels: Pixels, train: torch.Tensor) -> None:
+        self.pixels, self.train = pixels, train
+        self.mean = pixels.mean.expand(train.shape[1:]).contiguous()
+        self.images = torch.empty(0)
+
+    def __call__(self, draws: Draws) -> torch.Tensor:
+        count, shape, pixels = len(draws), self.train.shape[1:], self.pixels
+        if len(self.images) != count:
+            self.images = torch.empty(count, *shape)
+        corner, flip = draws.corner if pixels.padding else None, draws.flip if pixels.hflip else None
+        call(
+            "augment",
+            *(self.train, draws.index, corner, flip, self.mean, pixels.std, self.images),
+            *(count, *shape, pixels.padding, pixels.pad_after),
+        )
+        return self.images
 
 
 _functions: dict[str, Any] = {}
