@@ -202,9 +202,10 @@ def test_a_full_disk(small_root: Path, tmp_path: Path, train: Callable[..., Any]
     """A file system of its own for wandb's folder, filled up while the first of three runs is open."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    inside = ["unshare", "-Urm", "sh", "-c", f'mount -t tmpfs -o size=1m none "$0" && {FILL} exec "$@"', str(disk)]
+    namespace, mount = ["unshare", "-Urm", "sh", "-c"], 'mount -t tmpfs -o size=1m none "$0"'
+    inside = [*namespace, f'{mount} && {FILL} exec "$@"', str(disk)]
     try:
-        can = subprocess.run([*inside, "true"], capture_output=True, check=False).returncode == 0
+        can = subprocess.run([*namespace, mount, str(disk)], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         can = False
     if not can:
