@@ -136,6 +136,7 @@ class FastNetwork:
 
         def backward() -> None:
             dy = y.known
+            assert add is None or add.grad is None, "what is added has no other use after it"
             dadd = self.tape.target(add, over=y)[0] if add and relu else None
             dx, into = self.tape.target(x, over=None if add else y)
             norm.backward(dy, x.data, y.data if plus is not None else None, relu, into, dx, dadd)
