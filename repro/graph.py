@@ -1,6 +1,7 @@
 """One update as a CUDA graph: recorded once, then played with a single call an iteration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -39,19 +40,26 @@ class Graph:
 
     def _record(self, draws: Draws) -> None:
         self.static = draws.clone()
-        before = {t.data_ptr(): t.clone() for t in self.tensors()}
-        dropped = self.dropout.get_state()
-        stream = torch.cuda.Stream(draws.index.device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # as torch asks for: autograd's warm-up on a stream of its own
-            for _ in range(WARM_UP):
+        with untouched(self.tensors, self.dropout):
+            stream = torch.cuda.Stream(draws.index.device)  # type: ignore[no-untyped-call]
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):  # as torch asks for: autograd's warm-up on a stream of its own
+                for _ in range(WARM_UP):
+                    self.update(self.static)
+            torch.cuda.current_stream().wait_stream(stream)
+            self.graph = torch.cuda.CUDAGraph()
+            self.graph.register_generator_state(self.dropout)
+            with torch.cuda.graph(self.graph):
                 self.update(self.static)
-        torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        self.graph.register_generator_state(self.dropout)
-        with torch.cuda.graph(self.graph):
-            self.update(self.static)
-        for tensor in self.tensors():  # what the optimizer made while warming up begins at zero
-            known = before.get(tensor.data_ptr())
-            tensor.zero_() if known is None else tensor.copy_(known)
-        self.dropout.set_state(dropped)
+
+
+@contextmanager
+def untouched(tensors: Callable[[], list[torch.Tensor]], dropout: torch.Generator) -> Iterator[None]:
+    """What is done inside changes neither the tensors nor the stream; those made inside begin at zero."""
+    before = {t.data_ptr(): t.clone() for t in tensors()}
+    dropped = dropout.get_state()
+    yield
+    for tensor in tensors():  # the optimizer makes some at its first update
+        known = before.get(tensor.data_ptr())
+        tensor.zero_() if known is None else tensor.copy_(known)
+    dropout.set_state(dropped)

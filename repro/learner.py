@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from repro import method, models, optim, streams
+from repro.compiled import CompiledStep
 from repro.data.batches import Draws, Order, Pixels
 from repro.data.load import Splits, load
 from repro.fast.kernels import Augmentation
 from repro.fast.network import FastNetwork
-from repro.graph import Graph
+from repro.graph import Graph, untouched
 from repro.spec import Run
 from repro.step import Evaluation, Meters, PlainStep, Step, evaluate
 
@@ -47,9 +48,12 @@ class Learner:
         self.augmentation = Augmentation(self.pixels, self.splits.train.pixels) if fast else None
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
-        self.graph = Graph(self._update, self._tensors, self.dropout) if self.method.step == "graph" else None
+        graphed = self.method.step in ("graph", "compiled")
+        self.graph = Graph(self._update, self._tensors, self.dropout) if graphed else None
         self.iteration = 0  # updates made
         self.rate = 0.0  # learning rate of the last of them
+        if isinstance(self.step, CompiledStep):
+            self.note = self._compile(self.step)
 
     @staticmethod
     def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
@@ -81,7 +85,14 @@ class Learner:
         if self.method.step == "kernels":
             assert isinstance(self.model, torch.nn.Sequential)
             return FastNetwork(self.model, self.method.precision)
+        if self.method.step == "compiled":
+            return CompiledStep(self.model, self.method.precision)
         return PlainStep(self.model, self.method.precision)
+
+    def _compile(self, step: CompiledStep) -> str:
+        draws = self.order.batch(0)
+        with untouched(self._tensors, self.dropout):
+            return step.compile(self._images(draws), self.splits.train.labels[draws.index])
 
     def _update(self, draws: Draws) -> None:
         labels = self.splits.train.labels[draws.index]

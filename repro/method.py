@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 import torch
 
+from repro import compiled
 from repro.errors import UserError
 from repro.fast import build, kernels, network
 from repro.spec import Run
 
-FAST = {"cpu": "kernels", "cuda": "graph"}
+STEPS = {"cpu": ("kernels",), "cuda": ("graph", "compiled")}  # the fast ones; "auto" takes the first
 SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
 
 
 @dataclass(frozen=True)
 class Method:
-    """`precision`: fp32, tf32 or bf16; `step`: plain, kernels or graph. See `repro.step` for what they mean."""
+    """`precision`: fp32, tf32 or bf16; `step`: plain, kernels, graph or compiled (a graph too). See `repro.step`."""
 
     precision: str = "fp32"
     step: str = "plain"
@@ -33,25 +34,37 @@ def choose(
     precision or a step that the device does not have.
     """
     kind = device.type
+    allowed = ("auto", "plain", *STEPS[kind])
     if precision == "tf32" and kind == "cpu":
         raise UserError("--precision tf32 is not for the CPU; allowed: auto, fp32, bf16")
-    if step not in ("auto", "plain", FAST[kind]):
-        raise UserError(f"--step {step} is not for {kind}; allowed: auto, plain, {FAST[kind]}")
-    refusal = "" if kind == "cuda" or step == "plain" else _no_kernels(run, image, precision)
-    if refusal and step == "kernels":
-        raise UserError(f"--step kernels: {refusal}; allowed for {run.name}: auto, plain")
-    if step == "plain" or refusal:
+    if step not in allowed:
+        raise UserError(f"--step {step} is not for {kind}; allowed: {', '.join(allowed)}")
+    wanted = STEPS[kind][0] if step == "auto" else step
+    refusal = _refusal(wanted, run, image, precision)
+    if refusal and step == wanted:
+        others = ", ".join(s for s in allowed if s != step)
+        raise UserError(f"--step {step}: {refusal}; allowed for {run.name}: {others}")
+    if wanted == "plain" or refusal:
         note = f"the plain step: {refusal}" if refusal else ""
         return Method("fp32" if precision == "auto" else precision, "plain"), note
     if precision == "auto":
         precision = "bf16" if _bf16_units(kind) else "fp32"
     seconds = build.just_compiled()
     note = f"the kernels took {seconds:.0f} s to compile, once for this machine" if seconds else ""
-    return Method(precision, FAST[kind]), note
+    return Method(precision, wanted), note
 
 
 def _bf16_units(kind: str) -> bool:
     return torch.cuda.is_bf16_supported() if kind == "cuda" else kernels.matrix_units()
+
+
+def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:
+    """Why a step cannot train this run; "" where it can."""
+    if step == "kernels":
+        return _no_kernels(run, image, precision)
+    if step == "compiled":
+        return compiled.refusal(run.recipe.model)
+    return ""
 
 
 def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:

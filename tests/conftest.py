@@ -15,6 +15,7 @@ from fake_wandb import FakeWandb
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
+from repro.spec import Run
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -158,6 +159,13 @@ def record(small_root: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def resnet20() -> Run:
+    """The first seed of the arm that most else is measured on, at full scale."""
+    experiment = spec.load("resnet-depth", REPO)
+    return spec.resolve(experiment, [0], arms=["resnet20"])[0]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import torch
 from test_train import StopAfter, assert_same_bits, finish, small_run
 from torch.nn import functional as F
 
-from repro import launch, method, models, records, spec
+from repro import method, models, records, spec
 from repro.data.batches import Pixels, draw_epoch
 from repro.errors import UserError
 from repro.fast import build, kernels
@@ -16,7 +16,7 @@ from repro.fast.network import FastNetwork
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import PlainStep
-from repro.train import Settings, Stop, prepare
+from repro.train import Settings, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -49,8 +49,8 @@ def ids(args: dict[str, object]) -> str:
     return "-".join(str(v) for v in args.values()) or "original"
 
 
-def network(dtype: torch.dtype = torch.float32, **args: object) -> torch.nn.Sequential:
-    net = models.build("resnet-cifar", depth=14, seed=3, **args)
+def network(dtype: torch.dtype = torch.float32, depth: int = 14, **args: object) -> torch.nn.Sequential:
+    net = models.build("resnet-cifar", depth=depth, seed=3, **args)
     return net.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -105,11 +105,6 @@ def test_running_statistics_and_evaluation_are_the_plain_steps(design: dict[str,
     with torch.no_grad():
         ours, theirs = step.logits(images[:20]), plain(images[:20])
     assert away(ours, theirs) < tolerance
-
-
-@pytest.fixture
-def resnet20() -> Run:
-    return spec.resolve(spec.load("resnet-depth", ROOT), [0], arms=["resnet20"])[0]
 
 
 @pytest.fixture
@@ -244,8 +239,9 @@ def test_without_a_compiler_a_run_is_plain(resnet20: Run, monkeypatch: pytest.Mo
 def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None:
     with pytest.raises(UserError, match="tf32 is not for the CPU; allowed: auto, fp32, bf16"):
         method.choose(resnet20, CIFAR, CPU, "tf32")
-    with pytest.raises(UserError, match="--step graph is not for cpu; allowed: auto, plain, kernels"):
-        method.choose(resnet20, CIFAR, CPU, step="graph")
+    for step in ("graph", "compiled"):
+        with pytest.raises(UserError, match=f"--step {step} is not for cpu; allowed: auto, plain, kernels"):
+            method.choose(resnet20, CIFAR, CPU, step=step)
 
 
 def digits(**changes: object) -> Run:
@@ -293,39 +289,6 @@ def test_bf16_without_kernels_is_torchs_autocast() -> None:
     expected = F.cross_entropy(logits.float(), labels)
     expected.backward()
     assert torch.equal(loss, expected.detach()) and torch.equal(gradient(net), gradient(same))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_graph_computes_what_its_update_does(precision: str, optimizer: str) -> None:
-    """Bit for bit; the run has dropout, so that its stream is in play, and learning rate drops."""
-    run = small_run(optimizer={"name": optimizer, "lr": 0.01})
-    graphed, eager = (Learner(run, torch.device("cuda"), None, precision, "graph") for _ in range(2))
-    eager.graph = None
-    for _ in range(30):
-        graphed.iterate(), eager.iterate()
-    assert graphed.meters.read() == eager.meters.read()
-    for ours, theirs in zip(graphed.model.state_dict().values(), eager.model.state_dict().values(), strict=True):
-        assert torch.equal(ours, theirs)
-    eager.restore(graphed.state())
-    graphed.iterate(), eager.iterate()
-    assert graphed.meters.read() == eager.meters.read()
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_runs_side_by_side_on_a_gpu_end_with_the_bits_of_each_alone(tmp_path: Path) -> None:
-    runs, settings = [small_run(seed=seed) for seed in range(3)], Settings(device="cuda")
-    for run in runs:
-        finish(run, tmp_path / f"alone-{run.seed}", settings)
-    tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
-    for task in tasks:
-        task.folder.mkdir()
-    list(launch.interleaved(tasks, settings, Stop(), jobs=3))
-    for run in runs:
-        assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

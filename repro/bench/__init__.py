@@ -71,7 +71,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Bench:
-    """`rows`: the step a run takes, and on the CPU the same in fp32."""
+    """`rows`: the step a run takes, the same in fp32, and on a GPU the compiled one."""
 
     arm: str
     hardware: str
@@ -118,6 +118,8 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
         learners.append(Learner(run, device, settings.data_dir, "fp32", settings.step))
+    if settings.step == "auto" and device.type == "cuda":
+        learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
     first = learners[0]
     workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
     reference: list[float] = []

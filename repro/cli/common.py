@@ -132,6 +132,6 @@ step_option = click.option(
     "--step",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "plain", "kernels", "graph"]),
-    help="How a batch is computed: eagerly, by this project's CPU kernels, or as a CUDA graph.",
+    type=click.Choice(["auto", "plain", "kernels", "graph", "compiled"]),
+    help="How a batch is computed: eagerly, by this project's CPU kernels, as a CUDA graph, or one of compiled blocks.",
 )

@@ -1,0 +1,165 @@
+"""The GPU's fast steps: an update as a CUDA graph, compiled blocks, runs side by side. Half of it needs no GPU."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_fast import CIFAR, ROOT, batch, gentle, gradient, loss_of, network
+from test_train import assert_same_bits, finish, small_run
+
+from repro import launch, learner, method, spec
+from repro.compiled import CompiledStep
+from repro.data.batches import Draws
+from repro.errors import UserError
+from repro.graph import untouched
+from repro.learner import Learner
+from repro.spec import Run
+from repro.step import PlainStep
+from repro.train import Settings, Stop
+
+# torch.compile looks at it on its way, and hides the warning unless warnings are errors
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+RESNET = {"model": {"name": "resnet-cifar", "depth": 8}}
+SEPARATE = {"block": "full-preact", "subsample": "separate-conv"}
+TRACED = "aot_eager"  # torch.compile without its compiler: what it traces is run by torch's own operations
+
+
+def needs_gpu(test: Any) -> Any:
+    return pytest.mark.gpu(pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")(test))
+
+
+@pytest.fixture
+def no_compiled_code() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize(("precision", "design"), [("fp32", {}), ("bf16", SEPARATE), ("fp32", {"bn_batch": 16})])
+@pytest.mark.usefixtures("no_compiled_code")
+def test_what_is_compiled_is_the_plain_step(precision: str, design: Any) -> None:
+    """Bit for bit, where the same operations compute it; evaluation too."""
+    images, labels = batch(32)
+    traced, plain = network(depth=8, **design), network(depth=8, **design)
+    step, other = CompiledStep(traced, precision, TRACED), PlainStep(plain, precision)
+    for _ in range(2):
+        assert all(map(torch.equal, step.gradients(images, labels), other.gradients(images, labels)))
+    assert torch.equal(gradient(traced), gradient(plain))
+    assert all(map(torch.equal, traced.state_dict().values(), plain.state_dict().values()))
+    traced.eval(), plain.eval()
+    assert torch.equal(step.logits(images), other.logits(images))
+
+
+@pytest.mark.usefixtures("no_compiled_code")
+def test_a_deeper_network_is_not_compiled_anew() -> None:
+    images, labels = batch(8)
+    counters = torch._dynamo.utils.counters
+    counters.clear()
+    for depth in (14, 20):
+        CompiledStep(network(depth=depth), "fp32", TRACED).gradients(images, labels)
+        assert counters["stats"]["unique_graphs"] == 5  # two shapes of block a stage, but one in the first
+        assert not counters["graph_break"]
+
+
+@pytest.mark.usefixtures("no_compiled_code")
+def test_a_compiler_that_fails_is_told_in_a_line() -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no compiler here")
+
+    with pytest.raises(UserError, match=r"^--step compiled: torch.compile cannot: .*no compiler here; allowed: .*$"):
+        CompiledStep(network(), "fp32", broken).compile(*batch(8))  # type: ignore[arg-type]
+
+
+def test_compiled_is_for_networks_with_blocks(resnet20: Run) -> None:
+    vgg = spec.resolve(spec.load("vgg-depth", ROOT), [0], arms=["a"])[0]
+    with pytest.raises(UserError, match="only the blocks of ResNets are compiled, .* allowed .*: auto, plain, graph"):
+        method.choose(vgg, CIFAR, CUDA, "fp32", "compiled")
+    assert method.choose(resnet20, CIFAR, CUDA, "bf16", "compiled") == (method.Method("bf16", "compiled"), "")
+    assert method.choose(resnet20, CIFAR, CUDA, "bf16") == (method.Method("bf16", "graph"), "")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_what_is_done_untouched_leaves_no_trace(optimizer: str) -> None:
+    """Of updates, with dropout: before the first, when the optimizer has no state yet, and later."""
+    run = small_run(optimizer={"name": optimizer, "lr": 0.01})
+    learner, other = Learner(run, CPU), Learner(run, CPU)
+    for iteration in (0, 3):
+        with untouched(learner._tensors, learner.dropout):
+            for _ in range(2):
+                learner._update(learner.order.batch(iteration + 1))
+        for _ in range(3):
+            assert loss_of(learner) == loss_of(other)
+
+
+class Played:
+    """In a graph's place where there is no GPU."""
+
+    def __init__(self, update: object, *_: object) -> None:
+        self.update = update
+
+    def run(self, draws: Draws) -> None:
+        self.update(draws)  # type: ignore[operator]
+
+
+@pytest.mark.usefixtures("no_compiled_code")
+def test_compiling_before_the_first_iteration_changes_no_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small_run(**RESNET)
+    plain = Learner(run, CPU)
+    compiled = method.Method("fp32", "compiled")
+    monkeypatch.setattr(method, "choose", lambda *_: (compiled, ""))
+    monkeypatch.setattr(learner, "CompiledStep", TracedStep)
+    monkeypatch.setattr(learner, "Graph", Played)
+    fast = Learner(run, CPU)
+    assert fast.note.startswith("torch.compile took ")
+    for _ in range(5):
+        assert loss_of(fast) == pytest.approx(loss_of(plain), rel=1e-6)  # the optimizer is torch's fused one
+
+
+class TracedStep(CompiledStep):
+    def __init__(self, model: torch.nn.Module, precision: str) -> None:
+        super().__init__(model, precision, TRACED)
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(("step", "model"), [("graph", {}), ("compiled", RESNET)], ids=["graph", "compiled"])
+def test_a_graph_computes_what_its_update_does(precision: str, optimizer: str, step: str, model: Any) -> None:
+    """Bit for bit, over a drop of the learning rate; the first has dropout, so that its stream is in play."""
+    run = small_run(optimizer={"name": optimizer, "lr": 0.01}, **model)
+    graphed, eager = (Learner(run, CUDA, None, precision, step) for _ in range(2))
+    eager.graph = None
+    for _ in range(30):
+        graphed.iterate(), eager.iterate()
+    assert graphed.meters.read() == eager.meters.read()
+    for ours, theirs in zip(graphed.model.state_dict().values(), eager.model.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+    eager.restore(graphed.state())
+    graphed.iterate(), eager.iterate()
+    assert graphed.meters.read() == eager.meters.read()
+
+
+@needs_gpu
+def test_compiled_losses_are_the_plain_steps_to_1e_4(cifar10: Path, resnet20: Run) -> None:
+    """Fifty, at a learning rate at which rounding is not amplified."""
+    plain, fast = (Learner(gentle(resnet20), CUDA, cifar10, "fp32", step) for step in ("plain", "compiled"))
+    for _ in range(50):
+        ours, theirs = loss_of(fast), loss_of(plain)
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+@needs_gpu
+def test_runs_side_by_side_on_a_gpu_end_with_the_bits_of_each_alone(tmp_path: Path) -> None:
+    runs, settings = [small_run(seed=seed) for seed in range(3)], Settings(device="cuda")
+    for run in runs:
+        finish(run, tmp_path / f"alone-{run.seed}", settings)
+    tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
+    for task in tasks:
+        task.folder.mkdir()
+    list(launch.interleaved(tasks, settings, Stop(), jobs=3))
+    for run in runs:
+        assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")
