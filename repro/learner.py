@@ -15,6 +15,7 @@ from repro.data.load import Splits, load
 from repro.fast.kernels import Augmentation
 from repro.fast.network import FastNetwork
 from repro.graph import Graph, untouched
+from repro.matrices import MatrixStep
 from repro.spec import Run
 from repro.step import Evaluation, Meters, PlainStep, Step, evaluate
 
@@ -85,9 +86,8 @@ class Learner:
         if self.method.step == "kernels":
             assert isinstance(self.model, torch.nn.Sequential)
             return FastNetwork(self.model, self.method.precision)
-        if self.method.step == "compiled":
-            return CompiledStep(self.model, self.method.precision)
-        return PlainStep(self.model, self.method.precision)
+        steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
+        return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
 
     def _compile(self, step: CompiledStep) -> str:
         draws = self.order.batch(0)

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 import torch
 
-from repro import compiled
+from repro import compiled, matrices
 from repro.errors import UserError
 from repro.fast import build, kernels, network
-from repro.spec import Run
+from repro.spec import Model, Run
 
-STEPS = {"cpu": ("kernels",), "cuda": ("graph", "compiled")}  # the fast ones; "auto" takes the first
+STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones
+AUTO = {"cpu": ("kernels", "matrices"), "cuda": ("graph",)}  # "auto" takes the first of these that can train the run
 SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
 
 
 @dataclass(frozen=True)
 class Method:
-    """`precision`: fp32, tf32 or bf16; `step`: plain, kernels, graph or compiled (a graph too). See `repro.step`."""
+    """`precision`: fp32, tf32 or bf16; `step`: plain (repro.step) or fast (STEPS: each has its module)."""
 
     precision: str = "fp32"
     step: str = "plain"
@@ -39,42 +40,47 @@ def choose(
         raise UserError("--precision tf32 is not for the CPU; allowed: auto, fp32, bf16")
     if step not in allowed:
         raise UserError(f"--step {step} is not for {kind}; allowed: {', '.join(allowed)}")
-    wanted = STEPS[kind][0] if step == "auto" else step
-    refusal = _refusal(wanted, run, image, precision)
-    if refusal and step == wanted:
+    note = ""
+    if step == "auto":
+        refusals = {fast: _refusal(fast, run, image, precision) for fast in AUTO[kind]}
+        step = next((fast for fast, refusal in refusals.items() if not refusal), "plain")
+        note = f"the plain step: {next(iter(refusals.values()))}" if step == "plain" else ""
+    elif refusal := _refusal(step, run, image, precision):
         others = ", ".join(s for s in allowed if s != step)
         raise UserError(f"--step {step}: {refusal}; allowed for {run.name}: {others}")
-    if wanted == "plain" or refusal:
-        note = f"the plain step: {refusal}" if refusal else ""
-        return Method("fp32" if precision == "auto" else precision, "plain"), note
     if precision == "auto":
-        precision = "bf16" if _bf16_units(kind) else "fp32"
-    seconds = build.just_compiled()
-    note = f"the kernels took {seconds:.0f} s to compile, once for this machine" if seconds else ""
-    return Method(precision, wanted), note
-
-
-def _bf16_units(kind: str) -> bool:
-    return torch.cuda.is_bf16_supported() if kind == "cuda" else kernels.matrix_units()
+        precision = "bf16" if step != "plain" and _bf16_units(kind) else "fp32"
+    if seconds := build.just_compiled():
+        note = f"the kernels took {seconds:.0f} s to compile, once for this machine"
+    return Method(precision, step), note
 
 
 def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:
     """Why a step cannot train this run; "" where it can."""
-    if step == "kernels":
-        return _no_kernels(run, image, precision)
+    model = run.recipe.model
     if step == "compiled":
-        return compiled.refusal(run.recipe.model)
-    return ""
-
-
-def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
-    """Why the CPU's kernels cannot train this run; "" where they can."""
+        return compiled.refusal(model)
+    if step in ("plain", "graph"):
+        return ""
     if run.recipe.schedule.iterations < SHORT:
         return f"it is shorter than {SHORT} iterations"
-    if refusal := network.refusal(run.recipe.model, image):
+    return matrices.refusal(model) if step == "matrices" else _no_kernels(model, image, precision)
+
+
+def _no_kernels(model: Model, image: tuple[int, int, int], precision: str) -> str:
+    if refusal := network.refusal(model, image):
         return refusal
     try:
         build.library()
     except build.Unavailable as error:
         return str(error)
     return "the processor has no bf16 matrix units" if precision == "bf16" and not _bf16_units("cpu") else ""
+
+
+def _bf16_units(kind: str) -> bool:
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    try:
+        return kernels.matrix_units()
+    except build.Unavailable:  # nobody to ask
+        return False

@@ -193,7 +193,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
 @pytest.mark.parametrize(
     ("experiment", "arm", "scale", "image", "why"),
     [
-        ("vgg-depth", "a", "1", CIFAR, "made for ResNets of width 16"),
+        ("vgg-depth", "a", "1/400", CIFAR, "shorter than 100 iterations"),
         ("resnet-depth", "resnet20", "1", (1, 28, 28), "multiples of 32 pixels, not 28x28"),
         ("resnet-depth", "resnet20", "1/1000", CIFAR, "shorter than 100 iterations"),
     ],
@@ -202,7 +202,7 @@ def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: s
     run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=scale)[0]
     chosen, note = method.choose(run, image, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
-    with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain"):
+    with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain, matrices"):
         method.choose(run, image, CPU, step="kernels")
 
 
@@ -240,7 +240,7 @@ def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None
     with pytest.raises(UserError, match="tf32 is not for the CPU; allowed: auto, fp32, bf16"):
         method.choose(resnet20, CIFAR, CPU, "tf32")
     for step in ("graph", "compiled"):
-        with pytest.raises(UserError, match=f"--step {step} is not for cpu; allowed: auto, plain, kernels"):
+        with pytest.raises(UserError, match=f"--step {step} is not for cpu; allowed: auto, plain, kernels, matrices"):
             method.choose(resnet20, CIFAR, CPU, step=step)
 
 

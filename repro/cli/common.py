@@ -132,6 +132,6 @@ step_option = click.option(
     "--step",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "plain", "kernels", "graph", "compiled"]),
-    help="How a batch is computed: eagerly, by this project's CPU kernels, as a CUDA graph, or one of compiled blocks.",
+    type=click.Choice(["auto", "plain", "kernels", "matrices", "graph", "compiled"]),
+    help="How to compute a batch: plainly, by CPU kernels or matrix products, as a CUDA graph (of compiled blocks).",
 )
