@@ -232,6 +232,11 @@ def counted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame.status.isin(FINISHED) & (frame.stale == "")]
 
 
+def seconds_trained(frame: pd.DataFrame) -> float:
+    """Wall time of the runs of `load`, without those that are copies of another experiment's."""
+    return float(frame.wall_seconds[frame.trained_as == ""].sum())
+
+
 def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
     if record["arm"] not in [arm.name for arm in experiment.arms]:
         return f"the spec has no arm {record['arm']!r} any more"
@@ -246,7 +251,7 @@ def _row_types() -> tuple[str, ...]:
         "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
         "test_error", "train_error", "best_test_error", "best_iteration", "peek_bias", "validated_test_error",
         "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads", "commit", "dirty",
-        "sessions",
+        "sessions", "trained_as",
     )  # fmt: skip
 
 
@@ -277,4 +282,5 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         "commit": session["commit"],
         "dirty": any(s["dirty"] for s in sessions),
         "sessions": len(sessions),
+        "trained_as": record.get("trained_as", ""),  # the run that this one is a copy of
     }

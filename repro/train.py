@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils import deterministic
 
-from repro import checkpoint, models, provenance, records, spec
+from repro import checkpoint, models, provenance, records, spec, twins
 from repro.data import catalog
 from repro.errors import UserError
 from repro.learner import Learner
@@ -101,6 +101,11 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         rows, record["sessions"] = state["rows"], state["sessions"]
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
     record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
+
+    if not state and (twin := twins.find(folder, record)):
+        taken = twins.take_over(twin, folder, record)
+        yield Progress(end, end, taken["status"], note=f"{run.name} is {taken['trained_as']}: its record is taken over")
+        return
 
     def progress(**what: Any) -> Progress:
         return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **what)

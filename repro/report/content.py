@@ -211,7 +211,7 @@ def _runs(part: Part) -> list[Block]:
         rows = tuple(
             (
                 Cell((str(run["seed"]),), run["seed"]),
-                Cell(("stale" if run["stale"] else run["status"],)),
+                Cell(("stale" if run["stale"] else run["status"] + _elsewhere(run["trained_as"]),)),
                 Cell((_number(run["test_error"]),), _key(run["test_error"])),
                 Cell((_number(run["best_test_error"]),), _key(run["best_test_error"])),
                 Cell((duration(run["wall_seconds"]),), run["wall_seconds"]),
@@ -225,6 +225,10 @@ def _runs(part: Part) -> list[Block]:
         anchor = claims.runs_anchor(part, arm)
         body.append(Folded(f"{title} ({len(rows)})", (Table(title, columns, rows, "runs", anchor),)))
     return body
+
+
+def _elsewhere(twin: str) -> str:
+    return f", as {twin}" if twin else ""
 
 
 def _number(value: float | None) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
+from repro import records
 from repro.durations import duration
 from repro.report.document import Block, Cell, Paragraph, Table, cells
 from repro.report.gather import Part, Report
@@ -15,7 +16,7 @@ def blocks(report: Report) -> list[Block]:
     """A row each experiment, scale and hardware; hours of runs side by side add up."""
     rows = [row for part in report.parts for row in _rows(part)]
     count = sum(len(part.runs) for part in report.parts)
-    seconds = sum(float(part.runs.wall_seconds.sum()) for part in report.parts)
+    seconds = sum(records.seconds_trained(part.runs) for part in report.parts)
     total = f"{count} recorded run{'s' * (count != 1)}, {duration(seconds)} of runs in all"
     left = len(report.left_out)
     beside = f"; besides, {left} trained on uncommitted changes" if left else ""
@@ -25,9 +26,9 @@ def blocks(report: Report) -> list[Block]:
 def _rows(part: Part) -> list[tuple[Cell, ...]]:
     rows = []
     for (hardware, precision), runs in part.runs.groupby(["hardware", "precision"]):
-        kinds = Counter(runs.status.where(runs.stale == "", "stale"))
+        kinds = Counter(runs.status.where(runs.stale == "", "stale").where(runs.trained_as == "", "taken over"))
         states = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        hours = duration(float(runs.wall_seconds.sum()))
+        hours = duration(records.seconds_trained(runs))
         scale = "full" if part.full else part.scale
         days = _days(runs.started)[0], _days(runs.finished)[-1]
         rows.append(cells(part.name, scale, f"{hardware}, {precision}", states, hours, *days))

@@ -73,7 +73,7 @@ def cost(part: Part) -> list[Text]:
     told: list[Text] = []
     runs = part.counted
     if len(runs):
-        told.append((f"Recorded: {duration(float(runs.wall_seconds.sum()))} over {_runs(len(runs))}.",))
+        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {_runs(len(runs))}.",))
         told += [(f"{line}.",) for line in places(runs)]
     if part.full:
         for entry in part.experiment.costs:

@@ -1,0 +1,82 @@
+"""Two experiments that share a recipe train it once: which records are taken over, and how they say so."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_train import StopAfter, finish, small_run, weights
+
+from repro import provenance, records
+from repro.spec import Run
+from repro.train import Settings
+
+PLAIN = Settings(threads=1, precision="fp32", step="plain")
+
+
+@pytest.fixture(autouse=True)
+def _committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "_code", lambda: {"commit": "abc", "dirty": None})
+
+
+def named(experiment: str, arm: str, seed: int = 0, **recipe: Any) -> Run:
+    return small_run(seed, **({"iterations": 4} | recipe)).model_copy(update={"experiment": experiment, "arm": arm})
+
+
+def train_in(root: Path, run: Run, settings: Settings = PLAIN) -> tuple[Path, str]:
+    """The run's folder, and what was told."""
+    folder = records.run_folder(root, run)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    told = finish(run, folder, settings)
+    assert told[-1].status == "done"
+    return folder, "".join(progress.note for progress in told)
+
+
+def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None:
+    source, _ = train_in(tmp_path, named("depth", "resnet32"))
+    folder, told = train_in(tmp_path, named("placement", "original"))
+    assert told == "placement/original/seed-0 is depth/resnet32/seed-0: its record is taken over"
+    theirs, ours = records.read_run(source), records.read_run(folder)
+    assert theirs is not None and ours is not None
+    own = {"experiment": "placement", "arm": "original", "trained_as": "depth/resnet32/seed-0"}
+    run = theirs["run"] | {"experiment": "placement", "arm": "original"}
+    assert ours == theirs | own | {"run": run}
+    for name in ("metrics.csv", "predictions.npz"):
+        assert (folder / name).read_bytes() == (source / name).read_bytes()
+    third, told = train_in(tmp_path, named("adam", "sgd"))
+    record = records.read_run(third)
+    assert record is not None and record["trained_as"] == "depth/resnet32/seed-0" and "depth/resnet32" in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fingerprint": "another"},
+        {"status": "interrupted"},
+        {"sessions": {"dirty": "abc"}},
+        {"sessions": {"precision": "bf16"}},
+        {"sessions": {"step": "kernels"}},
+        {"sessions": {"hardware": "a faster processor"}},
+    ],
+    ids=str,
+)
+def test_no_other_run_is(tmp_path: Path, change: dict[str, Any]) -> None:
+    source, _ = train_in(tmp_path, named("depth", "resnet32"))
+    record = records.read_run(source)
+    assert record is not None
+    sessions = [s | change.get("sessions", {}) for s in record["sessions"]]
+    records.write_run(source, record | change | {"sessions": sessions})
+    folder, told = train_in(tmp_path, named("placement", "original"))
+    assert told == "" and weights(folder)
+    record = records.read_run(folder)
+    assert record is not None and "trained_as" not in record
+
+
+def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    """Its own iterations are not thrown away for another's."""
+    run = named("placement", "original")
+    folder = records.run_folder(tmp_path, run)
+    folder.parent.mkdir(parents=True)
+    finish(run, folder, PLAIN, StopAfter(iterations=2))
+    train_in(tmp_path, named("depth", "resnet32"))
+    _, told = train_in(tmp_path, run)
+    assert told == ""
