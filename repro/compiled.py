@@ -22,8 +22,8 @@ class CompiledStep(PlainStep):
     """`PlainStep`, each block of the network through torch.compile. Equal to it but for rounding.
 
     Blocks of one shape share their code, so compiling takes as long for 110 layers as for 20 (torch calls it regional
-    compilation). Nothing is chosen by timing: the same code, and so the same bits, in each process. What a block
-    does in evaluation is not compiled.
+    compilation). No order of summation is chosen by timing: the same bits in each process. What a block does in
+    evaluation is not compiled.
     """
 
     def __init__(self, model: nn.Module, precision: str, backend: str = "inductor") -> None:

@@ -1,5 +1,7 @@
 """One update as a CUDA graph: recorded once, then played with a single call an iteration."""
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,42 +17,72 @@ class Graph:
 
     `tensors` lists all that an update changes, and `dropout` draws in it: warming up moves them, and they are put
     back before the first play.
-    A batch of another size than the first is computed without the graph.
+    A batch of fewer images than `size` is computed without the graph.
     """
 
     def __init__(
-        self, update: Callable[[Draws], None], tensors: Callable[[], list[torch.Tensor]], dropout: torch.Generator
+        self,
+        update: Callable[[Draws], None],
+        tensors: Callable[[], list[torch.Tensor]],
+        dropout: torch.Generator,
+        size: int,
     ) -> None:
-        self.update, self.tensors, self.dropout = update, tensors, dropout
+        self.update, self.tensors, self.dropout, self.size = update, tensors, dropout, size
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def run(self, draws: Draws) -> None:
-        if self.graph is None:
-            self._record(draws)
-        if len(draws) != len(self.static):
+        if len(draws) != self.size:
             self.update(draws)
             return
+        if self.graph is None:
+            self.static = draws.clone()
+            self.graph = self._recorded()
         self.static.copy_(draws)
-        assert self.graph is not None
         self.graph.replay()
 
     def forget(self) -> None:
         """Record anew at the next `run`: the tensors have been replaced."""
         self.graph = None
 
-    def _record(self, draws: Draws) -> None:
-        self.static = draws.clone()
+    def _recorded(self) -> torch.cuda.CUDAGraph:
+        """Of an update on `static`.
+
+        Libraries keep scratch memory a stream, and the graph remembers its address: so a graph is recorded on the
+        stream that will play it, where one run of several has its own, and else on a new one.
+        """
+        graph, device = torch.cuda.CUDAGraph(), self.static.index.device
+        stream = torch.cuda.current_stream(device)
+        if stream == torch.cuda.default_stream(device):
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         with untouched(self.tensors, self.dropout):
-            stream = torch.cuda.Stream(draws.index.device)  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):  # as torch asks for: autograd's warm-up on a stream of its own
+            stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(stream), no_collection():
                 for _ in range(WARM_UP):
                     self.update(self.static)
-            torch.cuda.current_stream().wait_stream(stream)
-            self.graph = torch.cuda.CUDAGraph()
-            self.graph.register_generator_state(self.dropout)
-            with torch.cuda.graph(self.graph):
-                self.update(self.static)
+                _register(graph, self.dropout)
+                with torch.cuda.graph(graph, stream=stream):
+                    self.update(self.static)
+            torch.cuda.current_stream(device).wait_stream(stream)
+        return graph
+
+
+def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
+    """Later versions of torch see by themselves what draws in a graph, and warn where they are told."""
+    if register := getattr(graph, "register_generator_state", None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            register(generator)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Without Python's garbage collector: freeing an old graph's memory would break off a recording."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from repro import method, models, optim, streams
 from repro.compiled import CompiledStep
 from repro.data.batches import Draws, Order, Pixels
 from repro.data.load import Splits, load
+from repro.errors import UserError
 from repro.fast.kernels import Augmentation
 from repro.fast.network import FastNetwork
 from repro.graph import Graph, untouched
 from repro.matrices import MatrixStep
+from repro.models.layers import Dropout
 from repro.spec import Run
 from repro.step import Evaluation, Meters, PlainStep, Step, evaluate
 
@@ -50,7 +52,7 @@ class Learner:
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
         graphed = self.method.step in ("graph", "compiled")
-        self.graph = Graph(self._update, self._tensors, self.dropout) if graphed else None
+        self.graph = Graph(self._update, self._tensors, self.dropout, recipe.batch_size) if graphed else None
         self.iteration = 0  # updates made
         self.rate = 0.0  # learning rate of the last of them
         if isinstance(self.step, CompiledStep):
@@ -139,5 +141,14 @@ class Learner:
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": options})
         if self.graph:
             self.graph.forget()
-        self.dropout.set_state(state["dropout"])
+        self._restore_dropout(state["dropout"])
         self.meters.restore(state["meters"])
+
+    def _restore_dropout(self, state: torch.Tensor) -> None:
+        """UserError where masks were drawn on another kind of device, whose generator is another one."""
+        if state.shape == self.dropout.get_state().shape:
+            self.dropout.set_state(state)
+        elif any(isinstance(module, Dropout) and module.rate for module in self.model.modules()):
+            begun = {"cpu": "cuda", "cuda": "cpu"}[self.device.type]
+            why = "was begun on another kind of device, where its dropout's masks are drawn"
+            raise UserError(f"--device {self.device.type}: {self.run.name} {why}; allowed: {begun}")

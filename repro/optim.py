@@ -1,5 +1,6 @@
 """Optimizers by name, and the learning rate as a function of the iteration. The loop is in `train`."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.
         args["lr"] = torch.tensor(args["lr"], device=next(model.parameters()).device)
         if recipe.optimizer.name == "adam":
             args["capturable"] = True
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable")  # it may run without
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if not recipe.optimizer.decay_norm_and_bias:
         weights = [p for p in model.parameters() if p.dim() > 1]

@@ -189,7 +189,10 @@ def prepare(settings: Settings) -> torch.device:
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    return torch.device(settings.device)
+    device = torch.device(settings.device)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # what names no device, a stream or a graph, means this one
+    return device
 
 
 def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> str:

@@ -16,6 +16,7 @@ from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
 from repro.spec import Run
+from repro.train import Settings, prepare
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -166,6 +167,13 @@ def resnet20() -> Run:
     """The first seed of the arm that most else is measured on, at full scale."""
     experiment = spec.load("resnet-depth", REPO)
     return spec.resolve(experiment, [0], arms=["resnet20"])[0]
+
+
+@pytest.fixture
+def deterministic() -> Iterator[None]:
+    prepare(Settings(threads=1))
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch:
     monkeypatch.setattr(bench, "WORKERS", (0,))
     monkeypatch.setattr(bench, "LEAST", 1)
     monkeypatch.setattr(bench, "WARM_UP", 1)
-    monkeypatch.setattr(limits, "SIDE", 512)
+    monkeypatch.setattr(limits, "SIDE", {"cpu": 512})
     monkeypatch.setattr(limits, "MEGABYTES", 16)
     settings = Settings(data_dir=cifar10, threads=1)
     result = bench.bench(REPO, "resnet20", settings, seconds=0.1)

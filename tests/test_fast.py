@@ -1,6 +1,5 @@
 """The fast step is the plain one but for rounding: the same losses, gradients, statistics and predictions."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from repro.fast.network import FastNetwork
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import PlainStep
-from repro.train import Settings, prepare
+from repro.train import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -105,13 +104,6 @@ def test_running_statistics_and_evaluation_are_the_plain_steps(design: dict[str,
     with torch.no_grad():
         ours, theirs = step.logits(images[:20]), plain(images[:20])
     assert away(ours, theirs) < tolerance
-
-
-@pytest.fixture
-def deterministic() -> Iterator[None]:
-    prepare(Settings(threads=1))
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 def gentle(run: Run) -> Run:

@@ -1,5 +1,7 @@
 """The GPU's fast steps: an update as a CUDA graph, compiled blocks, runs side by side. Half of it needs no GPU."""
 
+import copy
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from repro import launch, learner, method, spec
 from repro.compiled import CompiledStep
 from repro.data.batches import Draws
 from repro.errors import UserError
-from repro.graph import untouched
+from repro.graph import no_collection, untouched
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import PlainStep
@@ -29,7 +31,9 @@ TRACED = "aot_eager"  # torch.compile without its compiler: what it traces is ru
 
 
 def needs_gpu(test: Any) -> Any:
-    return pytest.mark.gpu(pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")(test))
+    """Skipped without one, and deterministic, as every run is."""
+    skipping = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    return pytest.mark.gpu(skipping(pytest.mark.usefixtures("deterministic")(test)))
 
 
 @pytest.fixture
@@ -95,6 +99,25 @@ def test_what_is_done_untouched_leaves_no_trace(optimizer: str) -> None:
             assert loss_of(learner) == loss_of(other)
 
 
+def test_masks_are_gone_on_with_on_their_own_kind_of_device() -> None:
+    """A GPU's generator has a state of another size. Networks without dropout do not mind."""
+    for run, drawn in ((small_run(), True), (small_run(**RESNET), False)):
+        learner = Learner(run, CPU)
+        state = learner.state() | {"dropout": torch.zeros(16, dtype=torch.uint8)}
+        if drawn:
+            with pytest.raises(UserError, match=f"--device cpu: {run.name} was begun on another .*; allowed: cuda"):
+                learner.restore(state)
+        else:
+            learner.restore(state)
+
+
+def test_nothing_is_collected_while_recording() -> None:
+    with pytest.raises(KeyError), no_collection():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
 class Played:
     """In a graph's place where there is no GPU."""
 
@@ -138,7 +161,7 @@ def test_a_graph_computes_what_its_update_does(precision: str, optimizer: str, s
     assert graphed.meters.read() == eager.meters.read()
     for ours, theirs in zip(graphed.model.state_dict().values(), eager.model.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
-    eager.restore(graphed.state())
+    eager.restore(copy.deepcopy(graphed.state()))
     graphed.iterate(), eager.iterate()
     assert graphed.meters.read() == eager.meters.read()
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from repro import provenance, spec
-from repro.bench.around import Outside, SideBySide, outside, resident_megabytes, side_by_side, start_up
+from repro.bench.around import Outside, SideBySide, megabytes, outside, side_by_side, start_up
 from repro.bench.limits import floor, wait
-from repro.bench.reference import WORKERS, reference_loop
+from repro.bench.reference import WORKERS, as_torch_starts, reference_loop
 from repro.errors import UserError
 from repro.learner import Learner
 from repro.train import Settings, prepare
@@ -62,7 +62,7 @@ class Row:
 
 @dataclass
 class Memory:
-    """Resident megabytes of the process, and by how many they grew in `iterations` of this project's loops."""
+    """Megabytes that the process holds, and by how many they grew in `iterations` of this project's loops."""
 
     megabytes: float
     growth: float = 0.0
@@ -121,17 +121,19 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
     if settings.step == "auto" and device.type == "cuda":
         learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
     first = learners[0]
-    workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
+    with as_torch_starts():
+        workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
     reference: list[float] = []
     rates: list[list[float]] = [[] for _ in learners]
-    memory = Memory(resident_megabytes())
+    memory = Memory(megabytes(device))
     for _ in range(ROUNDS):  # in turns, so that a slow minute slows all
-        reference.append(turn(reference_loop(run, first, workers), device, seconds))
+        with as_torch_starts():
+            reference.append(turn(reference_loop(run, first, workers), device, seconds))
         for learner, found in zip(learners, rates, strict=True):
-            before, begun = resident_megabytes(), learner.iteration
+            before, begun = megabytes(device), learner.iteration
             found.append(turn(fast_loop(learner), device, seconds))
             if len(found) > 1:  # in the first turn every buffer is made
-                memory.growth += resident_megabytes() - before
+                memory.growth += megabytes(device) - before
                 memory.iterations += learner.iteration - begun
     size = run.recipe.batch_size
     rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]

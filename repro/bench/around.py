@@ -30,6 +30,7 @@ class Outside:
 
 def outside(learner: Learner, seconds: float, checkpoint_every: int) -> Outside:
     """What evaluations and checkpoints, as often as the run has them, add to iterations of `seconds`."""
+    learner.test()  # once before: a device's libraries choose, and its memory is taken
     begin = time.perf_counter()
     learner.test()
     evaluation = time.perf_counter() - begin
@@ -41,8 +42,10 @@ def outside(learner: Learner, seconds: float, checkpoint_every: int) -> Outside:
     return Outside(evaluation, saving, 100 * extra / (extra + seconds))
 
 
-def resident_megabytes() -> float:
-    """Of this process; NaN where the system does not say."""
+def megabytes(device: torch.device) -> float:
+    """That this process holds: of a GPU's memory, or resident; NaN where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device) / 1e6
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -77,7 +80,12 @@ def start_up(run: Run, settings: Settings) -> float:
     begin = time.perf_counter()
     process = context.Process(target=_first_iteration, args=(theirs, run, settings), daemon=True)
     process.start()
-    ours.recv()
+    theirs.close()
+    try:
+        ours.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"the process that was to start up ended with exit code {process.exitcode}") from None
     seconds = time.perf_counter() - begin
     process.join()
     return seconds

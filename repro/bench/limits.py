@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repro.learner import Learner
 
-SIDE = 2048  # of the matrices
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices: enough work to hide what a call costs
 MEGABYTES = 256  # to copy
 
 
@@ -36,7 +36,7 @@ def floor(learner: Learner, seconds: float) -> dict[str, float]:
         moved += 3 * (inputs[0].numel() + output.numel()) * dtype.itemsize
 
     hooks = [m.register_forward_hook(count) for m in learner.model.modules() if isinstance(m, torch.nn.Conv2d)]
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, torch.compiler.set_stance("force_eager"):
         learner.model(images).sum().backward()
     for hook in hooks:
         hook.remove()
@@ -55,8 +55,9 @@ def floor(learner: Learner, seconds: float) -> dict[str, float]:
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Operations/s of a product of matrices, the best of ten."""
-    a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
-    return 2 * SIDE**3 / _best(lambda: a @ b, device)
+    side = SIDE[device.type]
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    return 2 * side**3 / _best(lambda: a @ b, device)
 
 
 def copy_bandwidth(device: torch.device) -> float:

@@ -6,6 +6,7 @@ threads of the loop it is measured beside, and all the workers it can use.
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -46,6 +47,19 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
             optimizer.step()
             total += loss.item()
             yield
+
+
+@contextmanager
+def as_torch_starts() -> Iterator[None]:
+    """With torch's own defaults, which public repositories leave as they are: TF32 in cuDNN, any algorithm."""
+    deterministic, ours = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.allow_tf32 = ours
 
 
 class _InMemory(torchvision.datasets.VisionDataset):  # type: ignore[misc]

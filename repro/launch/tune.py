@@ -37,7 +37,14 @@ def best(run: Run, settings: Settings, cores: int, runs: int) -> tuple[int, int,
     if len(ways) == 1:
         return *ways[0], ""
     measure = rate_interleaved if settings.device.startswith("cuda") else rate
-    rates = {way: measure(run, settings, *way) for way in ways}
+    rates = {}
+    for way in ways:
+        try:
+            rates[way] = measure(run, settings, *way)
+        except torch.OutOfMemoryError:
+            if not rates:
+                raise
+            break  # more at a time would need more
     jobs, threads = max(rates, key=lambda way: rates[way])
     told = ", ".join(f"{j} at a time {r:.1f} it/s in all" for (j, _), r in rates.items())
     return jobs, threads, f"--jobs auto takes {jobs}: {told}"
