@@ -104,7 +104,9 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
     if not state and (twin := twins.find(folder, record)):
         taken = twins.take_over(twin, folder, record)
-        yield Progress(end, end, taken["status"], note=f"{run.name} is {taken['trained_as']}: its record is taken over")
+        yield Progress(
+            end, end, taken["status"], note=f"the same run as {taken['trained_as']}, whose record is taken over"
+        )
         return
 
     def progress(**what: Any) -> Progress:

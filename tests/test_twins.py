@@ -34,7 +34,7 @@ def train_in(root: Path, run: Run, settings: Settings = PLAIN) -> tuple[Path, st
 def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None:
     source, _ = train_in(tmp_path, named("depth", "resnet32"))
     folder, told = train_in(tmp_path, named("placement", "original"))
-    assert told == "placement/original/seed-0 is depth/resnet32/seed-0: its record is taken over"
+    assert told == "the same run as depth/resnet32/seed-0, whose record is taken over"
     theirs, ours = records.read_run(source), records.read_run(folder)
     assert theirs is not None and ours is not None
     own = {"experiment": "placement", "arm": "original", "trained_as": "depth/resnet32/seed-0"}
