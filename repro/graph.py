@@ -78,11 +78,13 @@ def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
 def no_collection() -> Iterator[None]:
     """Without Python's garbage collector: freeing an old graph's memory would break off a recording."""
     gc.collect()
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

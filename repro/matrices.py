@@ -13,12 +13,18 @@ from repro.spec import Model
 from repro.step import PlainStep
 
 POSITIONS = 16  # of an image, at most; of 8x8 torch's convolutions are the faster
+LAST = 16  # pixels a side that become one position in VGG's last stage
 PAIRS = 256 * 512  # of channels, at least; with fewer, laying out the patches costs what the product wins
 
 
-def refusal(model: Model) -> str:
-    """Why nothing of a network (a spec's) would be computed this way; "" where something is."""
-    return "" if model.name == "vgg" and model.width_divisor == 1 else "it is made for VGGs of the paper's width"
+def refusal(model: Model, image: tuple[int, int, int]) -> str:
+    """Why nothing of a network (a spec's) would be computed so on images (channels, height, width); "" where it is."""
+    if model.name != "vgg" or model.width_divisor != 1:
+        return "it is made for VGGs of the paper's width"
+    _, height, width = image
+    if (height // LAST) * (width // LAST) > POSITIONS:
+        return f"images of {height}x{width} have more than {POSITIONS} positions in the last stage"
+    return ""
 
 
 class MatrixStep(PlainStep):

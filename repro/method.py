@@ -11,7 +11,7 @@ import torch
 from repro import compiled, matrices
 from repro.errors import UserError
 from repro.fast import build, kernels, network
-from repro.spec import Model, Run
+from repro.spec import Run
 
 STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones
 AUTO = {"cpu": ("kernels", "matrices"), "cuda": ("graph",)}  # "auto" takes the first of these that can train the run
@@ -40,19 +40,20 @@ def choose(
         raise UserError("--precision tf32 is not for the CPU; allowed: auto, fp32, bf16")
     if step not in allowed:
         raise UserError(f"--step {step} is not for {kind}; allowed: {', '.join(allowed)}")
-    note = ""
+    notes = []
     if step == "auto":
         refusals = {fast: _refusal(fast, run, image, precision) for fast in AUTO[kind]}
         step = next((fast for fast, refusal in refusals.items() if not refusal), "plain")
-        note = f"the plain step: {next(iter(refusals.values()))}" if step == "plain" else ""
+        if step == "plain":
+            notes.append(f"the plain step: {next(iter(refusals.values()))}")
     elif refusal := _refusal(step, run, image, precision):
-        others = ", ".join(s for s in allowed if s != step)
-        raise UserError(f"--step {step}: {refusal}; allowed for {run.name}: {others}")
+        others = [s for s in STEPS[kind] if s != step and not _refusal(s, run, image, precision)]
+        raise UserError(f"--step {step}: {refusal}; allowed for {run.name}: {', '.join(['auto', 'plain', *others])}")
     if precision == "auto":
-        precision = "bf16" if step != "plain" and _bf16_units(kind) else "fp32"
+        precision = "bf16" if step != "plain" and _bf16_units(kind, step) else "fp32"
     if seconds := build.just_compiled():
-        note = f"the kernels took {seconds:.0f} s to compile, once for this machine"
-    return Method(precision, step), note
+        notes.append(f"the kernels took {seconds:.0f} s to compile, once for this machine")
+    return Method(precision, step), "; ".join(notes)
 
 
 def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:
@@ -62,25 +63,26 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
         return compiled.refusal(model)
     if step in ("plain", "graph"):
         return ""
+    if step == "matrices":
+        return matrices.refusal(model, image)
+    return _no_kernels(run, image, precision)
+
+
+def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
     if run.recipe.schedule.iterations < SHORT:
         return f"it is shorter than {SHORT} iterations"
-    return matrices.refusal(model) if step == "matrices" else _no_kernels(model, image, precision)
-
-
-def _no_kernels(model: Model, image: tuple[int, int, int], precision: str) -> str:
-    if refusal := network.refusal(model, image):
+    if refusal := network.refusal(run.recipe.model, image):
         return refusal
     try:
         build.library()
     except build.Unavailable as error:
         return str(error)
-    return "the processor has no bf16 matrix units" if precision == "bf16" and not _bf16_units("cpu") else ""
+    no_units = precision == "bf16" and not kernels.matrix_units()
+    return "the processor has no bf16 matrix units" if no_units else ""
 
 
-def _bf16_units(kind: str) -> bool:
+def _bf16_units(kind: str, step: str) -> bool:
+    """Whether the device has them, and whoever computes the step can use them."""
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    try:
-        return kernels.matrix_units()
-    except build.Unavailable:  # nobody to ask
-        return False
+    return kernels.matrix_units() if step == "kernels" else bool(torch.cpu.get_capabilities().get("amx_bf16"))

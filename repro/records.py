@@ -45,6 +45,7 @@ REQUIRED = (  # keys of run.json, from its first writing on
     "experiment", "arm", "seed", "scale", "status", "reason", "iteration", "final", "best", "best_on_validation",
     "wall_seconds", "finished", "parameters", "fingerprint", "recipe_version", "data_checksum", "run", "sessions",
 )  # fmt: skip
+RESULTS = ("metrics.csv", "predictions.npz")
 FINISHED = ("done", "diverged")  # a run that diverged is a result
 
 
@@ -123,6 +124,12 @@ def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None
     write_atomically(folder / "predictions.npz", content.getvalue())
 
 
+def copy_results(source: Path, folder: Path) -> None:
+    """What a run leaves beside its run.json, from one folder into another."""
+    for name in RESULTS:
+        write_atomically(folder / name, (source / name).read_bytes())
+
+
 def set_aside(folder: Path, fingerprint: str) -> Path:
     """Move a stale run's folder out of the way, beside itself; nothing is deleted."""
     aside = folder.with_name(f"{folder.name}.stale-{fingerprint}")
@@ -162,6 +169,23 @@ def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """(top1, label): uint8 (N,) each, in the order of the test set."""
     with np.load(folder / "predictions.npz") as arrays:
         return arrays["top1"], arrays["label"]
+
+
+def beside(folder: Path, record: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The other folders of the record's scale and seed, with their records; a damaged one is its experiment's worry."""
+    if folder.parts[-3:] != (record["experiment"], record["arm"], f"seed-{record['seed']}"):
+        return  # not among results
+    for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
+        try:
+            other = read_run(path.parent)
+        except UserError:
+            continue
+        if other and path.parent != folder:
+            yield path.parent, other
+
+
+def is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in RESULTS)
 
 
 @dataclass(frozen=True)

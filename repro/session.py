@@ -139,13 +139,15 @@ def device_of(name: str) -> str:
     """ "auto" -> "cuda" where there is one, else "cpu". UserError for a device that is not there."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     try:
-        kind = torch.device(name).type
+        device = torch.device(name)
     except RuntimeError:
-        kind = "unknown"
-    if kind == "cpu" or (kind == "cuda" and torch.cuda.is_available()):
+        device = torch.device("meta")
+    if device.type == "cpu" or (device.type == "cuda" and (device.index or 0) < gpus):
         return name
-    there = "cpu, cuda" if torch.cuda.is_available() else "cpu (no CUDA device is here)"
+    numbers = "".join(f", cuda:{number}" for number in range(gpus))
+    there = f"cpu, cuda{numbers}" if gpus else "cpu (no CUDA device is here)"
     raise UserError(f"--device {name} is not available; allowed: auto, {there}")
 
 

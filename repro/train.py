@@ -81,6 +81,7 @@ class Clock:
 def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Progress]:
     """Train `run` to its end, or until `stop`, going on from the folder's newest sound checkpoint.
 
+    A run that another experiment has trained is not trained again (repro.twins): its record is taken over.
     Writes run.json, metrics.csv, predictions.npz and checkpoint.pt into `folder`, which the caller has locked.
     Yields progress every CHECK_EVERY iterations and at each evaluation; the last has the status the run ended with:
     done, diverged or interrupted. The result depends on the run, the device type and the threads alone.
@@ -102,8 +103,9 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
     record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
 
-    if not state and (twin := twins.find(folder, record)):
-        taken = twins.take_over(twin, folder, record)
+    if not state and (taken := twins.take_over(folder, record)):
+        for note in notes:
+            yield Progress(0, end, note=note)
         yield Progress(
             end, end, taken["status"], note=f"the same run as {taken['trained_as']}, whose record is taken over"
         )

@@ -1,47 +1,38 @@
 """Runs that differ in their names alone: where two experiments share a recipe, its runs are trained once.
 
-A run's fingerprint leaves names out, so a record with the same one is this run, if the same method computed it on the
-same hardware. It is copied under this run's names and says in `trained_as` where it comes from.
+A run's fingerprint leaves names out, so a record with the same one is this run but for rounding, if the same method
+computed it on the same hardware. It is copied under this run's names, and says in `trained_as` where it comes from.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from repro import records
 
-METHOD = ("device", "hardware", "precision", "step")  # of every session
-NAMES = ("experiment", "arm", "run")  # of a record
+METHOD = ("device", "hardware", "precision", "step", "threads")  # of every session
+OWN = ("experiment", "arm", "run")  # what a record says of its names
 
 
-def find(folder: Path, record: dict[str, Any]) -> Path | None:
-    """The folder of a finished run that is the one about to begin in `folder`: its scale, and committed code."""
-    if folder.parts[-3:] != (record["experiment"], record["arm"], f"seed-{record['seed']}"):
-        return None  # not among results
-    for path in sorted(folder.parents[2].glob(f"*/*/seed-{record['seed']}/run.json")):
-        twin = records.read_run(path.parent)
-        if path.parent != folder and twin and _same(twin, record):
-            return path.parent
+def take_over(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a finished twin of the run about to begin in `folder`, copied there; None where there is none.
+
+    Both must come from committed code.
+    """
+    for source, twin in records.beside(folder, record):
+        if _same(twin, record) and records.is_whole(source):
+            taken = twin | {key: record[key] for key in OWN}
+            taken["trained_as"] = twin.get("trained_as") or "/".join(source.parts[-3:])
+            records.copy_results(source, folder)
+            records.write_run(folder, taken)
+            return taken
     return None
 
 
-def take_over(twin: Path, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Copy the finished run in `twin` into `folder`, under the names of `record`; the new record."""
-    theirs = records.read_run(twin)
-    assert theirs is not None
-    ours = theirs | {key: record[key] for key in NAMES}
-    ours["trained_as"] = theirs.get("trained_as") or "/".join(twin.parts[-3:])
-    for name in ("metrics.csv", "predictions.npz"):
-        shutil.copyfile(twin / name, folder / name)
-    records.write_run(folder, ours)
-    return ours
-
-
 def _same(twin: dict[str, Any], record: dict[str, Any]) -> bool:
-    method = {key: record["sessions"][0][key] for key in METHOD}
+    (begun,) = record["sessions"]
     return (
         twin["fingerprint"] == record["fingerprint"]
         and twin["status"] in records.FINISHED
-        and all(not s["dirty"] for s in twin["sessions"])
-        and all({key: s.get(key) for key in METHOD} == method for s in twin["sessions"])
+        and all(s["commit"] and not s["dirty"] for s in [*twin["sessions"], begun])
+        and all(s.get(key) == begun[key] for s in twin["sessions"] for key in METHOD)
     )

@@ -185,7 +185,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
 @pytest.mark.parametrize(
     ("experiment", "arm", "scale", "image", "why"),
     [
-        ("vgg-depth", "a", "1/400", CIFAR, "shorter than 100 iterations"),
+        ("vgg-depth", "a", "1", (3, 224, 224), "made for ResNets of width 16"),
         ("resnet-depth", "resnet20", "1", (1, 28, 28), "multiples of 32 pixels, not 28x28"),
         ("resnet-depth", "resnet20", "1/1000", CIFAR, "shorter than 100 iterations"),
     ],
@@ -194,7 +194,7 @@ def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: s
     run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=scale)[0]
     chosen, note = method.choose(run, image, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
-    with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain, matrices"):
+    with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain$"):
         method.choose(run, image, CPU, step="kernels")
 
 

@@ -138,6 +138,7 @@ def test_compiling_before_the_first_iteration_changes_no_iteration(monkeypatch: 
     monkeypatch.setattr(learner, "Graph", Played)
     fast = Learner(run, CPU)
     assert fast.note.startswith("torch.compile took ")
+    assert all(map(torch.equal, fast.model.state_dict().values(), plain.model.state_dict().values()))
     for _ in range(5):
         assert loss_of(fast) == pytest.approx(loss_of(plain), rel=1e-6)  # the optimizer is torch's fused one
 

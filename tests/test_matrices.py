@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from repro import method, models, spec
 from repro.errors import UserError
-from repro.fast import build, kernels
+from repro.fast import build
 from repro.matrices import MatrixStep
 from repro.step import PlainStep
 
@@ -51,12 +51,14 @@ def test_it_is_the_last_two_stages_that_are_products(monkeypatch: pytest.MonkeyP
 
 def test_auto_takes_products_for_vgg() -> None:
     vgg_a = spec.resolve(spec.load("vgg-depth", ROOT), [0], arms=["a"])[0]
-    best = "bf16" if build.compiler() and kernels.matrix_units() else "fp32"
+    best = "bf16" if torch.cpu.get_capabilities()["amx_bf16"] else "fp32"
     build.just_compiled()
     assert method.choose(vgg_a, CIFAR, CPU) == (method.Method(best, "matrices"), "")
     assert method.choose(vgg_a, CIFAR, CPU, "fp32")[0] == method.Method("fp32", "matrices")
     slim = vgg_a.recipe.model.model_copy(update={"width_divisor": 2})
     run = vgg_a.model_copy(update={"recipe": vgg_a.recipe.model_copy(update={"model": slim})})
     assert method.choose(run, CIFAR, CPU)[0] == method.Method("fp32", "plain")
-    with pytest.raises(UserError, match="it is made for VGGs of the paper's width; allowed .*: auto, plain"):
+    with pytest.raises(UserError, match="it is made for VGGs of the paper's width; allowed .*: auto, plain$"):
         method.choose(run, CIFAR, CPU, step="matrices")
+    with pytest.raises(UserError, match="images of 224x224 have more than 16 positions in the last stage"):
+        method.choose(vgg_a, (3, 224, 224), CPU, step="matrices")

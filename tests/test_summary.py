@@ -218,12 +218,13 @@ def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> 
     record("bn-after-add", 1, errors=[50.0], session={"dirty": "0123456789abcdef"})
     record("original", 0, errors=[50.0], scale="1/2", status="interrupted", finished=None)
     record("original", 1, errors=[50.0], scale="1/2", trained_as="other/arm/seed-1")
+    record("original", 2, errors=[50.0], scale="1/2", trained_as="other/arm/seed-2", fingerprint="0" * 16)
     path = page(asked, "docs/results-log.md")
     report.write(asked, stand_in)
     lines = path.read_text().splitlines()
-    assert "6 recorded runs, 2 h 06 min of runs in all; besides, 1 trained on uncommitted changes." in lines
+    assert "7 recorded runs, 2 h 06 min of runs in all; besides, 1 trained on uncommitted changes." in lines
     assert [line for line in lines if line.startswith("| tiny")] == [
         "| tiny | full | a GPU, bf16 | 1 done | 2 min | 2025-12-31 | 2026-01-01 |",
         "| tiny | full | a processor, fp32 | 1 diverged, 1 done, 1 stale | 2 h 03 min | 2025-12-31 | 2026-01-03 |",
-        "| tiny | 1/2 | a processor, fp32 | 1 interrupted, 1 taken over | 2 min | 2025-12-31 | 2026-01-01 |",
+        "| tiny | 1/2 | a processor, fp32 | 1 interrupted, 1 stale, 1 taken over | 2 min | 2025-12-31 | 2026-01-01 |",
     ]

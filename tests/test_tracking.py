@@ -249,17 +249,43 @@ def test_sync_where_wandb_is_forbidden(cli: Callable[..., Result], record: Calla
 def test_two_mirrors_of_one_run_leave_one_segment(record: Callable[..., Path], small_root: Path) -> None:
     """As where two `repro run` share out an experiment: either may mirror a run, one does at a time."""
     path = record("original", 0, errors=[50, 40])
-    runs = [{"folder": str(path), "sessions": 0}]
+    runs = [{"folder": str(path), "sessions": 0, "experiment": "tiny"}]
     heard: list[object] = []
-    job = mirror.job("follow", small_root, "offline", experiment="tiny", runs=runs)
+    job = mirror.job("follow", small_root, "offline", runs=runs)
     workers = [Worker(job, heard.append) for _ in range(2)]
     assert [worker.end(30) for worker in workers] == [0, 0] and not heard
     assert_mirrors(segments(small_root)["tiny/original-s0"], path)
 
 
+def test_each_run_of_a_queue_goes_to_its_own_experiment(record: Callable[..., Path], small_root: Path) -> None:
+    """The second as it is where it was taken over from the first."""
+    spec_file = small_root / "experiments" / "tiny.toml"
+    other = spec_file.read_text().replace('name = "tiny"', 'name = "other"')
+    (spec_file.parent / "other.toml").write_text(other)
+    path = record("original", 0, errors=[50, 40])
+    twin = small_root / "results" / "other" / "original" / "seed-0"
+    twin.mkdir(parents=True)
+    (twin / "metrics.csv").write_bytes((path / "metrics.csv").read_bytes())
+    content = records.read_run(path)
+    assert content is not None
+    names = {
+        "experiment": "other",
+        "trained_as": "tiny/original/seed-0",
+        "run": content["run"] | {"experiment": "other"},
+    }
+    records.write_run(twin, content | names)
+    runs = [{"folder": str(f), "sessions": 0, "experiment": name} for f, name in ((path, "tiny"), (twin, "other"))]
+    heard: list[object] = []
+    assert Worker(mirror.job("follow", small_root, "offline", runs=runs), heard.append).end(30) == 0 and not heard
+    found = segments(small_root)
+    assert_mirrors(found["tiny/original-s0"], path)
+    assert_mirrors(found["other/original-s0"], twin)
+    assert found["other/original-s0"].config["trained_as"] == "tiny/original/seed-0"
+
+
 def test_a_worker_whose_run_was_killed_ends_by_itself(small_root: Path) -> None:
     """Nobody is left to end it: the end of its input is enough."""
-    job = mirror.job("follow", small_root, "offline", experiment="tiny", runs=[])
+    job = mirror.job("follow", small_root, "offline", runs=[])
     worker = Worker(job, lambda message: None)
     worker.close()
     assert worker.process.wait(20) == 0

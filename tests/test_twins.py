@@ -1,12 +1,14 @@
 """Two experiments that share a recipe train it once: which records are taken over, and how they say so."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_train import StopAfter, finish, small_run, weights
 
-from repro import provenance, records
+from repro import provenance, records, tables
 from repro.spec import Run
 from repro.train import Settings
 
@@ -56,6 +58,8 @@ def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None
         {"sessions": {"precision": "bf16"}},
         {"sessions": {"step": "kernels"}},
         {"sessions": {"hardware": "a faster processor"}},
+        {"sessions": {"threads": 2}},
+        {"sessions": {"commit": None}},
     ],
     ids=str,
 )
@@ -80,3 +84,27 @@ def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     train_in(tmp_path, named("depth", "resnet32"))
     _, told = train_in(tmp_path, run)
     assert told == ""
+
+
+def test_uncommitted_code_is_run_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_in(tmp_path, named("depth", "resnet32"))
+    monkeypatch.setattr(provenance, "_code", lambda: {"commit": "abc", "dirty": "0123456789abcdef"})
+    folder, told = train_in(tmp_path, named("placement", "original"))
+    assert told == "" and weights(folder)
+
+
+@pytest.mark.parametrize("harm", ["metrics.csv", "predictions.npz", "run.json"])
+def test_a_damaged_twin_is_passed_over(tmp_path: Path, harm: str) -> None:
+    source, _ = train_in(tmp_path, named("depth", "resnet32"))
+    (source / harm).write_text("{") if harm == "run.json" else (source / harm).unlink()
+    folder, told = train_in(tmp_path, named("placement", "original"))
+    assert told == "" and weights(folder)
+
+
+def test_a_comparison_of_one_run_with_itself_says_so(small_root: Path, record: Callable[..., Path]) -> None:
+    theirs = record("original", 0, errors=[50.0])
+    ours = record("bn-after-add", 0, errors=[50.0], trained_as="tiny/original/seed-0")
+    for folder in (theirs, ours):
+        records.write_predictions(folder, np.zeros(4), np.zeros(4))
+    told = tables.compare(small_root, "tiny/original", "tiny/bn-after-add", "1", False, False)
+    assert "seed 0: one run under both names" in told

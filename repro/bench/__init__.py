@@ -83,6 +83,7 @@ class Bench:
     memory: Memory
     start_up_seconds: float
     side_by_side: SideBySide | None
+    left_out: str = ""  # why a row is missing
 
     def as_dict(self) -> dict[str, Any]:
         """With `fast`, `ratio` and `floor` of the first row at the top."""
@@ -100,6 +101,8 @@ class Bench:
             f"{self.memory.iterations} iterations",
             f"  start-up {self.start_up_seconds:.1f} s from a new process to the end of the first iteration",
         ]
+        if self.left_out:
+            lines.append(f"  left out: {self.left_out}")
         if s := self.side_by_side:
             lines.append(
                 f"  side by side {s.jobs} runs of {s.threads} thread: {s.together:.2f} it/s in all, one run alone "
@@ -118,8 +121,12 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
         learners.append(Learner(run, device, settings.data_dir, "fp32", settings.step))
+    left_out = ""
     if settings.step == "auto" and device.type == "cuda":
-        learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
+        try:
+            learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
+        except UserError as error:
+            left_out = str(error)
     first = learners[0]
     with as_torch_starts():
         workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
@@ -148,6 +155,7 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
         memory=memory,
         start_up_seconds=start_up(run, settings),
         side_by_side=side_by_side(run, settings, settings.threads or 1),
+        left_out=left_out,
     )
 
 

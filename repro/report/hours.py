@@ -26,7 +26,7 @@ def blocks(report: Report) -> list[Block]:
 def _rows(part: Part) -> list[tuple[Cell, ...]]:
     rows = []
     for (hardware, precision), runs in part.runs.groupby(["hardware", "precision"]):
-        kinds = Counter(runs.status.where(runs.stale == "", "stale").where(runs.trained_as == "", "taken over"))
+        kinds = Counter(runs.status.where(runs.trained_as == "", "taken over").where(runs.stale == "", "stale"))
         states = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         hours = duration(records.seconds_trained(runs))
         scale = "full" if part.full else part.scale

@@ -73,7 +73,9 @@ def cost(part: Part) -> list[Text]:
     told: list[Text] = []
     runs = part.counted
     if len(runs):
-        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {_runs(len(runs))}.",))
+        taken = int((runs.trained_as != "").sum())
+        beside = f", {taken} taken over from another experiment" if taken else ""
+        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {_runs(len(runs) - taken)}{beside}.",))
         told += [(f"{line}.",) for line in places(runs)]
     if part.full:
         for entry in part.experiment.costs:

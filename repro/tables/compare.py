@@ -17,7 +17,10 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
     UserError for an unknown arm, or arms that were tested on different images.
     """
     sides = [_side(root, name, scale) for name in (first, second)]
-    (one, runs_one), (other, runs_other) = sides
+    (one, runs_one, trained_one), (other, runs_other, trained_other) = sides
+    same = [
+        seed for seed in sorted(trained_one.keys() & trained_other.keys()) if trained_one[seed] == trained_other[seed]
+    ]
     verdict = verdicts.judge_difference(one, other, margin=MARGIN, paired=paired)
     exact = {}
     for seed in sorted(runs_one.keys() & runs_other.keys()):
@@ -38,12 +41,16 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
             "hedges_g": verdict.hedges_g,
             "probability_second_worse": verdict.probability,
             "seed_correlation": verdict.correlation,
+            "same_run": same,
             "mcnemar": {
                 seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
             },
         }
         return json.dumps(content, indent=1)
     lines = [f"{first} against {second}. {heading(scale)}.", _words(verdict)]
+    if same:
+        seeds = ", ".join(map(str, same))
+        lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
     if verdict.hedges_g is not None and verdict.probability is not None:
         lines.append(f"Hedges' g {verdict.hedges_g:+.2f}; P({second} is worse) {verdict.probability:.2f}")
     lines += [
@@ -59,13 +66,15 @@ def _words(verdict: verdicts.Verdict) -> str:
     return verdict.sentence.split(": ", 1)[1]
 
 
-def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, spec.Run]]:
+def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, spec.Run], dict[int, str]]:
+    """The arm's errors; and by seed its runs, and the names under which those were trained."""
     experiment_name, _, arm_name = name.partition("/")
     if not arm_name:
         raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
     experiment = spec.load(experiment_name, root)
     plan.check_arms(experiment, [arm_name])
     counts = records.counted(records.load(root, [experiment_name], scale))
-    seeds = [int(seed) for seed in counts.seed[counts.arm == arm_name]]
-    runs = spec.resolve(experiment, seeds, arms=[arm_name], scale=scale)
-    return arm_errors(experiment.arm(arm_name), counts, set(seeds)), {run.seed: run for run in runs}
+    own = counts[counts.arm == arm_name]
+    trained = {int(seed): twin or f"{name}/seed-{seed}" for seed, twin in zip(own.seed, own.trained_as, strict=True)}
+    runs = spec.resolve(experiment, list(trained), arms=[arm_name], scale=scale)
+    return arm_errors(experiment.arm(arm_name), counts, set(trained)), {run.seed: run for run in runs}, trained

@@ -74,6 +74,7 @@ def config(record: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     session = {key: value for key, value in record["sessions"][-1].items() if key not in MOMENT}
     told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record["sessions"])}
     told |= {key: record[key] for key in ("fingerprint", "recipe_version", "data_checksum", "parameters")}
+    told |= {key: record[key] for key in ("trained_as",) if key in record}
     flat = records.flat(told)
     result = {key.replace(".", "_").replace("-", "_"): value for key, value in flat.items()}
     assert len(result) == len(flat), "two keys of the run became one"

@@ -73,19 +73,22 @@ def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Ca
         yield
         return
     told: list[str] = []
+    commands = dict.fromkeys(later(p.run.experiment, p.run.scale) for p in planned)
 
     def warn(problem: str) -> None:
         if not told:
             told.append(problem)
-            say(f"W&B: {problem}. The runs are not affected; to send them: {later(first.experiment, first.scale)}")
+            say(f"W&B: {problem}. The runs are not affected; to send them: {' && '.join(commands)}")
 
     def hear(message: Message) -> None:
         if problem := message.get("problem"):
             warn(problem)
 
-    runs = [{"folder": str(p.folder.resolve()), "sessions": _sessions(p)} for p in planned]
+    runs = [
+        {"folder": str(p.folder.resolve()), "sessions": _sessions(p), "experiment": p.run.experiment} for p in planned
+    ]
     try:
-        worker = Worker(job("follow", root, mode, experiment=first.experiment, runs=runs), hear)
+        worker = Worker(job("follow", root, mode, runs=runs), hear)
     except OSError as error:  # no process to be had
         warn(f"cannot start: {error}")
         yield

@@ -38,14 +38,18 @@ class Worker:
             **group,
         )
         self._hear, self._heard = hear, time.monotonic()
+        self._told = threading.Event()  # the job
         self._thread = threading.Thread(target=self._talk, args=(json.dumps(job).encode() + b"\n",), daemon=True)
         self._thread.start()
 
     def _talk(self, job: bytes) -> None:
         assert self.process.stdin and self.process.stdout
         with self.process.stdout as lines, suppress(OSError, ValueError):  # gone, or its pipe was closed: `end` tells
-            while job:
-                job = job[self.process.stdin.write(job) :]
+            try:
+                while job:
+                    job = job[self.process.stdin.write(job) :]
+            finally:
+                self._told.set()
             for line in lines:
                 self._heard = time.monotonic()
                 self._hear(json.loads(line))
@@ -58,6 +62,7 @@ class Worker:
 
     def end(self, seconds: float) -> int | None:
         """Wait for the worker's end, at most so long; its exit code, or None where it had to be killed."""
+        self._told.wait(seconds)
         self.close()
         try:
             code = self.process.wait(seconds)

@@ -102,8 +102,10 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
     client.settle_in()
     root, place = Path(job["root"]), client.Place(**job["place"] | {"folder": Path(job["place"]["folder"])})
     if job["task"] == "follow":
-        experiment = spec.load(job["experiment"], root)
-        runs = [Followed(Path(run["folder"]), run["sessions"], experiment, place) for run in job["runs"]]
+        experiments = {name: spec.load(name, root) for name in {run["experiment"] for run in job["runs"]}}
+        runs = [
+            Followed(Path(run["folder"]), run["sessions"], experiments[run["experiment"]], place) for run in job["runs"]
+        ]
         follow(runs, over)
     elif job["task"] == "sync":
         for folder in map(Path, job["folders"]):
