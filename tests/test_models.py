@@ -478,6 +478,13 @@ def test_local_response_norm_is_krizhevskys_formula() -> None:
         torch.testing.assert_close(y[:, i], x[:, i] / (2 + 1e-4 * (window**2).sum(1)) ** 0.75)
 
 
+def test_local_response_norm_in_bfloat16_is_rounded_once() -> None:
+    """Where alpha * S is small beside k, as it is in training: in bfloat16 it would be lost."""
+    x = (5 * normal(2, 7, 3, 3)).bfloat16()
+    y = LocalResponseNorm()(x)
+    assert y.dtype == torch.bfloat16 and torch.equal(y, LocalResponseNorm()(x.float()).bfloat16())
+
+
 # What a user can get wrong
 
 

@@ -111,17 +111,20 @@ class LocalResponseNorm(nn.Module):
     Each value is divided by (k + alpha * S) ** beta, S being the sum of squares at its position over the
     `size` channels around its own. torch.nn.LocalResponseNorm has the mean for the sum, so its alpha would be
     5 * 1e-4; besides, on CUDA its backward pass is not deterministic.
+
+    Computed in float32 whatever comes in: next to k = 2 bfloat16 sees no alpha * S below 0.008.
     """
 
     size, k, alpha, beta = 5, 2.0, 1e-4, 0.75
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> same
-        channels, reach = x.shape[1], self.size // 2
+        channels, reach, dtype = x.shape[1], self.size // 2, x.dtype
+        x = x.float() if dtype == torch.bfloat16 else x
         squares = F.pad(x * x, (0, 0, 0, 0, reach, reach))
         total = torch.zeros_like(x)
         for offset in range(self.size):
             total = total + squares[:, offset : offset + channels]
-        return x / (self.k + self.alpha * total) ** self.beta
+        return (x / (self.k + self.alpha * total) ** self.beta).to(dtype)
 
 
 class GlobalAveragePool(nn.Module):
