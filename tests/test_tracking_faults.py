@@ -227,4 +227,5 @@ def test_a_full_disk(small_root: Path, tmp_path: Path, train: Callable[..., Any]
     assert bits(small_root) == expected
     warnings = [line for line in done.stderr.splitlines() if "W&B" in line]
     assert len(warnings) == 1, done.stderr
-    assert "No space left on device" in warnings[0] or "is not whole" in warnings[0]
+    told = ("No space left on device", "is not whole", "no end after")  # by how far wandb came before it hung
+    assert any(words in warnings[0] for words in told), warnings
