@@ -3,10 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,13 +290,19 @@ def test_a_bracketed_label_is_no_markup(edit: Edit, cli: Cli) -> None:
 # --- speed -----------------------------------------------------------------------------------------------------------
 
 
+def time_of_children() -> float:
+    """Processor time, of the user and the system, of the ended ones."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def best_seconds(words: list[str], goal: float, tries: int = 5) -> float:
-    """The shortest of up to `tries` runs; the load of the machine only ever adds. Stops once the goal is met."""
+    """The least of up to `tries` runs, of the process's own time: others run beside. Stops once the goal is met."""
     best = float("inf")
     for _ in range(tries):
-        start = time.perf_counter()
+        start = time_of_children()
         subprocess.run([sys.executable, *words], cwd=REPO, check=True, capture_output=True)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time_of_children() - start)
         if best < goal:
             break
     return best
