@@ -13,8 +13,8 @@ from repro.errors import UserError
 from repro.fast import build, kernels, network
 from repro.spec import Run
 
-STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones
-AUTO = {"cpu": ("kernels", "matrices"), "cuda": ("graph",)}  # "auto" takes the first of these that can train the run
+STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones, in the order "auto" tries
+UNMEASURED = ("compiled",)  # "auto" leaves them out
 SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
 
 
@@ -42,7 +42,7 @@ def choose(
         raise UserError(f"--step {step} is not for {kind}; allowed: {', '.join(allowed)}")
     notes = []
     if step == "auto":
-        refusals = {fast: _refusal(fast, run, image, precision) for fast in AUTO[kind]}
+        refusals = {fast: _refusal(fast, run, image, precision) for fast in STEPS[kind] if fast not in UNMEASURED}
         step = next((fast for fast, refusal in refusals.items() if not refusal), "plain")
         if step == "plain":
             notes.append(f"the plain step: {next(iter(refusals.values()))}")
