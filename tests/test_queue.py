@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,6 +191,29 @@ def test_each_hardware_has_its_own_time(write: Callable[..., Path], cli: Cli, re
         "about 6 s of runs on a GPU, bf16; about 1 min of runs on a processor, fp32"
         in cli("queue", "show", "short").stdout
     )
+
+
+def test_a_run_that_its_twin_will_have_trained_takes_no_time(
+    write: Callable[..., Path], cli: Cli, edit: Edit, record: Record
+) -> None:
+    """Of two arms of one recipe one is trained; a record made elsewhere, or a run begun already, is no twin."""
+    edit({'block = "bn-after-add"': 'block = "original"'})
+    write()
+
+    def expected() -> list[dict[str, object]]:
+        (entry,) = json.loads(cli("queue", "show", "short", "--json").stdout)["entries"][1:]
+        return entry["expected"]
+
+    for arm in ("original", "bn-after-add"):
+        record(arm, 1, errors=[50.0], wall_seconds=120.0)
+    assert expected() == [{"hardware": "a processor, fp32", "runs": 2, "seconds": 120}]
+    elsewhere = record("original", 0, errors=[50.0], wall_seconds=12.0, session={"hardware": "a GPU"})
+    assert expected() == [{"hardware": "a processor, fp32", "runs": 1, "seconds": 120}]
+    shutil.rmtree(elsewhere)
+    record("original", 0, errors=[50.0], wall_seconds=120.0)
+    assert expected() == [{"hardware": "a processor, fp32", "runs": 1, "seconds": 0}]
+    record("bn-after-add", 0, errors=[50.0], status="interrupted", iteration=6)
+    assert expected() == [{"hardware": "a processor, fp32", "runs": 1, "seconds": 60}]
 
 
 def test_queues_are_completed() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
+from repro.data import catalog
 from repro.durations import duration
 from repro.plan import Planned
 from repro.queue.load import Entry, PlannedEntry, Queue
@@ -32,18 +33,30 @@ class Outlook:
 
 
 def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
-    """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other."""
+    """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other.
+
+    A run that will be taken over from its twin (repro.twins), recorded or ahead of it in the queue, takes no time.
+    """
     timed = _timed(root, sorted({e.entry.experiment for e in entries}))
+    trained = timed.groupby("fingerprint").place.agg(set).to_dict()
+    ahead: set[str] = set()  # fingerprints
     found = []
     for each in entries:
         left = [p for p in each.planned if p.state.kind not in records.FINISHED]
         expected: dict[str, Expected] = defaultdict(Expected)
         for planned in left:
+            identity, begun = _fingerprint(planned), planned.state.kind == "resume"
             for place, rate in _rates(timed, planned).items():
+                taken_over = not begun and (identity in ahead or place in trained.get(identity, ()))
                 expected[place].runs += 1
-                expected[place].seconds += rate * _iterations_left(planned)
+                expected[place].seconds += 0.0 if taken_over else rate * _iterations_left(planned)
+            ahead.add(identity)
         found.append(Outlook(each.entry, len(each.planned) - len(left), len(left), dict(sorted(expected.items()))))
     return found
+
+
+def _fingerprint(planned: Planned) -> str:
+    return spec.fingerprint(planned.run, catalog.describe(planned.run.recipe.dataset).checksum)
 
 
 def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
