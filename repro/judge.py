@@ -1,5 +1,6 @@
 """An experiment's claims held against its records: a verdict a claim. The rules are in `verdicts`."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,6 +10,7 @@ from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
 COLUMN = {"final": "test_error", "best": "best_test_error"}  # of records.load, by a claim's metric
+NO_DIFFERENCE = {"equivalence": verdicts.judge_equivalence, "non-inferiority": verdicts.judge_non_inferiority}
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,7 @@ def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -
     full = scale == spec.FULL
     claims = [claim for claim in experiment.claims if full or claim.kind != "value"]
     counts = records.counted(frame)
-    seeds = set(counts.seed)
-    results = [_verdict(claim, experiment, counts, seeds, full) for claim in claims]
+    results = [_verdict(claim, experiment, counts, full) for claim in claims]
     return [Judged(claim, verdict) for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)]
 
 
@@ -41,8 +42,9 @@ def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str
     return ArmErrors(arm.label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
 
 
-def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, seeds: set[int], full: bool) -> Verdict:
+def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: bool) -> Verdict:
     arms = [experiment.arm(name) for name in claim.arms]
+    seeds = set(counts.seed[counts.arm.isin(claim.arms)])
     errors = [arm_errors(arm, counts, seeds, claim.metric) for arm in arms]
     published = [arm.published for arm in arms if arm.published]
     differs = full and any(_differs(number, claim.metric) for number in published)
@@ -61,14 +63,26 @@ def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, seeds: 
     if claim.kind == "order":
         return verdicts.judge_order(errors, margin=margin, paired=paired, alpha=alpha, different_protocol=differs)
     first, second = errors
-    if claim.kind == "equivalence":
-        return verdicts.judge_equivalence(
+    if claim.kind in NO_DIFFERENCE:
+        return NO_DIFFERENCE[claim.kind](
             first, second, margin=margin, paired=paired, alpha=alpha, different_protocol=differs
         )
-    size = claim.size if full else None
     return verdicts.judge_difference(
-        first, second, margin=margin, size=size, paired=paired, alpha=alpha, different_protocol=differs
+        first,
+        second,
+        margin=margin,
+        size=claim.size if full else None,
+        size_runs=min((_runs(number) for number in published), default=1),
+        paired=paired,
+        alpha=alpha,
+        different_protocol=differs,
     )
+
+
+def _runs(number: Published) -> int:
+    """Runs whose mean is as sure as the published number; a median is as sure as the mean of 2/pi as many."""
+    share = 2 / math.pi if number.statistic == "median" else 1.0
+    return max(1, int(share * (number.runs or 1)))
 
 
 def _differs(number: Published, metric: str) -> bool:

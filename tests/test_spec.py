@@ -291,10 +291,10 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
         "resnet44": 7.17,
         "resnet56": 6.97,
         "resnet110": 6.61,
-        "plain20": 10.08,
+        "plain20": 9.35,
         "plain32": 11.15,
         "plain44": 14.12,
-        "plain56": 15.39,
+        "plain56": 12.32,
     },
     "bn-placement": {  # the original from He et al. 2015, Table 6; the others from a note's 87.5 and 89 % accuracy
         "original": 7.51,
@@ -508,6 +508,23 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
     ),
     "claim of an unknown kind": ({'kind = "difference"': 'kind = "better"'}, "", ["kind", "'better'", "'difference'"]),
     "claim without a margin to miss": ({"margin = 0.3": "margin = 0"}, "", ["margin", "0", "greater than 0"]),
+    "a margin that hides the claimed size": (
+        {"margin = 0.3": "margin = 0.3\nsize = 0.3"},
+        "",
+        ["'bn-after-add-is-worse'", "margin = 0.3 must be below size = 0.3"],
+    ),
+    "a size of another kind of claim": (
+        {'kind = "difference"': 'kind = "equivalence"\nsize = 1.0'},
+        "",
+        ["'bn-after-add-is-worse'", "size goes with kind 'difference', not 'equivalence'"],
+    ),
+    "a margin that hides a published step": (
+        {'label = "BN after addition"': 'label = "BN"\npublished = { test_error = 40.3, where = "Table 1" }'},
+        '\n[[arm]]\nname = "third"\n'
+        '\n[[claim]]\nid = "o"\nkind = "order"\narms = ["original", "bn-after-add", "third"]\nmargin = 0.3\n'
+        'says = "x"\n',
+        ["'o'", "margin = 0.3 must be below each published step", "from 'original' to 'bn-after-add' it is 0.30"],
+    ),
     "value claim without a published number": ({}, VALUE_CLAIM.format(arm="bn-after-add"), ["'c'", "no published"]),
     "deviation of an unknown arm": (
         {},

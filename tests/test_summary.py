@@ -89,9 +89,11 @@ def test_a_question_is_answered_by_its_claims_at_full_scale(asked: Path, at: Cal
     answers = lessons(asked).partition("### Answers at full scale")[2].partition("\n###")[0]
     assert answers.strip().splitlines() == [
         "- **Does it matter where batch norm sits?** ([tiny](#tiny))  ",
-        "  Batch norm after the addition is worse: **reproduced** (n = 3, a processor, fp32)",
+        "  Batch norm after the addition is worse: **reproduced** (difference +10.00 [+9.77, +10.23] 95%, p <0.001, "
+        "after Holm <0.001, n = 3, a processor, fp32)",
         "- **Is the published number right?** ([tiny](#tiny))  ",
-        "  The original reaches 40.00 %: **not reproduced** (n = 3, a processor, fp32)",
+        "  The original reaches 40.00 %: **not reproduced** (difference +10.10 [+9.93, +10.27] 90%, p 1.000, after "
+        "Holm 1.000, n = 3, a processor, fp32)",
     ]
     assert "reduced scale" not in lessons(asked)
 
@@ -105,7 +107,8 @@ def test_away_from_full_scale_an_answer_is_about_the_arms_and_says_so(asked: Pat
     assert "Nothing here is a verdict on a paper." in reduced
     assert reduced.strip().splitlines()[-1] == (
         "  Original has a lower test error than BN after addition: "
-        "**holds at this scale** (n = 3, a processor, fp32, 1/2 of the schedule)"
+        "**holds at this scale** (difference +10.00 [+9.77, +10.23] 95%, p <0.001, after Holm <0.001, n = 3, "
+        "a processor, fp32, 1/2 of the schedule)"
     )
     assert "40" not in reduced and "eproduced" not in reduced
     assert "### No verdict yet\n\n- **Is the published number right?** ([tiny](#tiny))\n" in body
@@ -114,13 +117,13 @@ def test_away_from_full_scale_an_answer_is_about_the_arms_and_says_so(asked: Pat
 def test_another_protocol_is_said_beside_the_verdict(asked: Path, at: Callable[..., None], edit: Edit) -> None:
     edit({'where = "Table 1"': 'where = "Table 1", same_protocol = false'})
     at("1")
-    assert "**reproduced, different protocol** (n = 3" in lessons(asked)
+    assert "**reproduced, different protocol** (difference +10.00" in lessons(asked)
 
 
 def test_runs_that_differ_in_number_and_hardware_are_said(asked: Path, at: Callable[..., None], record: Record) -> None:
     at("1")
     record("original", 3, errors=[50.3], session={"hardware": "a GPU", "precision": "bf16"})
-    assert "**reproduced** (n = 4 and 3, a GPU, bf16; a processor, fp32)" in lessons(asked)
+    assert ", n = 4 and 3, a GPU, bf16; a processor, fp32)" in lessons(asked)
 
 
 def test_the_issues_questions_are_asked_of_the_shipped_experiments() -> None:
@@ -145,8 +148,9 @@ def test_the_part_between_the_markers_is_written_and_no_other(asked: Path, at: C
     assert text.endswith("\n\n<!-- end of claims -->\n\nBy hand.\n")
     assert "what stood here before" not in text
     assert "**Full scale: 1 reproduced, 1 not reproduced, 0 inconclusive, 0 without a verdict**. Every" in text
-    row = "| [tiny](REPORT.md#tiny) | batch norm after the addition is worse | **reproduced** | 3 | a processor, fp32 |"
-    assert row in text.splitlines()
+    claim, rest = "| [tiny](REPORT.md#tiny) | batch norm after the addition is worse | ", " | 3 | a processor, fp32 |"
+    difference = "+10.00 [+9.77, +10.23] 95%; p <0.001, after Holm <0.001"
+    assert f"{claim}**reproduced** | {difference}{rest}" in text.splitlines()
     assert "Reduced scale" not in text
     assert report.write(asked, stand_in) == []
 
@@ -163,11 +167,12 @@ def test_a_reduced_scale_has_a_table_of_its_own_without_published_numbers(
     assert (
         "1 reproduced, 0 not reproduced, 0 inconclusive, 1 without a verdict**: [tiny](REPORT.md#tiny) 1 of 2." in full
     )
-    assert "| the original reaches 40.00 % | **reproduced** | 3 |" in full and "| 1/2 |" not in full
+    assert "| the original reaches 40.00 % | **reproduced** | +0.10 [" in full and "| 1/2 |" not in full
     row = "| [tiny](REPORT.md#scale-1-2) | Original has a lower test error than BN after addition "
-    assert f"{row}| **holds at this scale** | 3 | a processor, fp32 | 1/2 |" in reduced.splitlines()
+    difference = "+10.00 [+9.77, +10.23] 95%; p <0.001, after Holm <0.001"
+    assert f"{row}| **holds at this scale** | {difference} | 3 | a processor, fp32 | 1/2 |" in reduced.splitlines()
     assert "nothing here is a verdict on a paper" in reduced
-    assert "40" not in reduced and "eproduced" not in reduced
+    assert "40.00" not in reduced and "eproduced" not in reduced
 
 
 def test_check_fails_where_the_part_is_not_current(asked: Path, at: Callable[..., None], cli: Cli) -> None:

@@ -17,6 +17,7 @@ from repro.verdicts import (
     adjust,
     judge_difference,
     judge_equivalence,
+    judge_non_inferiority,
     judge_order,
     judge_value,
     protocol_differs,
@@ -142,7 +143,7 @@ def test_difference_is_worse_minus_better_with_all_its_figures() -> None:
     assert v.hedges_g is not None and v.hedges_g > 5
     assert v.sentence == (
         "Reproduced: high 8.17 ± 0.12 % (n = 5) against low 6.62 ± 0.10 % (n = 5): +1.55 points of test "
-        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001."
+        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001, Hedges' g +12.45, probability of worse 1.00."
     )
 
 
@@ -162,7 +163,7 @@ def test_significant_and_negligible_is_reproduced_and_says_so() -> None:
     [
         (1.56, 0.3, ("reproduced", None)),
         (3.0, 0.3, ("inconclusive", "leaning against")),  # a difference, but not that one
-        (3.0, 5.0, ("not reproduced", None)),  # not that one, and negligible
+        (3.0, 2.0, ("not reproduced", None)),  # not that one, and negligible
     ],
 )
 def test_a_named_size_must_be_in_the_prediction_interval(
@@ -172,6 +173,17 @@ def test_a_named_size_must_be_in_the_prediction_interval(
     assert outcome(v) == expected
     assert v.prediction is not None and v.prediction.holds(size) == (size < 2)
     assert f"the published {size:+.2f}" in v.sentence
+
+
+def test_the_more_runs_a_published_size_comes_from_the_closer_it_must_be() -> None:
+    sizes = [judge_difference(LOW, HIGH, margin=0.3, size=1.9, size_runs=n) for n in (1, 5)]
+    assert [outcome(v) for v in sizes] == [("reproduced", None), ("inconclusive", "leaning against")]
+
+
+def test_a_margin_as_large_as_the_size_is_refused() -> None:
+    """With it a true difference of the published size, seen well enough, would be called negligible."""
+    with pytest.raises(ValueError, match="below the claimed size"):
+        judge_difference(LOW, HIGH, margin=0.3, size=0.3)
 
 
 def test_pairing_uses_shared_seeds_and_prints_the_correlation() -> None:
@@ -185,16 +197,16 @@ def test_pairing_uses_shared_seeds_and_prints_the_correlation() -> None:
 
 
 def test_a_size_that_does_not_fit_leans_against_where_zero_is_not_excluded() -> None:
-    assert outcome(judge_difference(LOW, NEAR, margin=0.2, size=0.1)) == ("inconclusive", "consistent")
+    assert outcome(judge_difference(LOW, NEAR, margin=0.05, size=0.1)) == ("inconclusive", "consistent")
     assert outcome(judge_difference(LOW, NEAR, margin=0.2, size=3.0)) == ("inconclusive", "leaning against")
 
 
 def test_pairing_plans_and_predicts_by_the_paired_differences() -> None:
     first, second = arm("a", 6.0, 7.0, 8.0), arm("b", 6.3, 7.0, 8.2)
     changes = stats.summarize(second.values - first.values)
-    v = judge_difference(first, second, margin=0.3, size=0.2, paired=True)
+    v = judge_difference(first, second, margin=0.1, size=0.2, paired=True)
     assert v.verdict == "inconclusive" and v.prediction == stats.prediction_interval(changes)
-    assert v.seeds_needed == stats.seeds_for_difference(0.3, [changes.sd])
+    assert v.seeds_needed == stats.seeds_for_difference(0.2, [changes.sd])  # those that would see the size
 
 
 def test_pairing_with_too_few_shared_seeds_gives_no_verdict() -> None:
@@ -235,14 +247,35 @@ def test_an_order_needs_the_seeds_of_its_hungriest_step() -> None:
 
 
 def test_the_steps_of_an_order_share_alpha_for_not_reproduced() -> None:
-    """The second arm is better at p = 0.04: enough against one claim, not against one step of two."""
+    """The second arm is better at p = 0.04: enough against one claim, not against one of two steps and the ends."""
     high, low = arm("b", 7.00, 7.1, 7.2), arm("a", 6.72, 6.89, 6.92)
     p = scipy.stats.ttest_ind(high.values, low.values, equal_var=False).pvalue
     assert 0.025 < p < 0.05
     assert judge_difference(high, low, margin=0.01).verdict == "not reproduced"
     v = judge_order([high, low, HIGH], margin=0.01)
     assert outcome(v) == ("inconclusive", "leaning against")
-    assert "97.5%" in v.steps[0].sentence
+    assert v.steps[0].refuting is not None and v.steps[0].refuting.level == pytest.approx(1 - 0.05 / 3)
+    assert f"at the 98.3% that would refute it, [{v.steps[0].refuting.low:+.2f}, +" in v.sentence
+    assert "as one of several would have to hold at 98.3%" in v.steps[0].sentence
+
+
+def test_the_ends_alone_can_refute_an_order() -> None:
+    """Each step is undecided; over all of them the last arm is clearly the better."""
+    arms = [arm("a", 8.0, 8.4, 8.8), arm("b", 7.0, 7.5, 8.0), arm("c", 6.0, 6.4, 6.8)]
+    v = judge_order(arms, margin=0.3)
+    assert [outcome(s)[0] for s in v.steps] == ["inconclusive"] * 2
+    assert v.ends is not None and v.ends.verdict == "not reproduced" and v.verdict == "not reproduced"
+    assert f"c - a {v.ends.estimate:+.2f} points" in v.sentence
+    assert (
+        judge_order([arms[2], arm("one", 7.0), arms[0]], margin=0.3).verdict == "no verdict"
+    )  # never shown by its ends
+    assert judge_order([LOW, HIGH], margin=0.3).ends is None
+
+
+def test_an_undecided_order_says_so_where_no_number_of_seeds_would_do() -> None:
+    v = judge_order([LOW, NEAR, arm("wild", 1.0, 30.0)], margin=0.01)
+    assert v.verdict == "inconclusive" and v.seeds_needed is None
+    assert "not even 1000 seeds an arm would give 80% power to see a true step of 0.01" in v.sentence
 
 
 def test_an_order_needs_two_arms() -> None:
@@ -275,6 +308,36 @@ def test_equivalence_rule(second: ArmErrors, margin: float, expected: tuple[str,
     assert outcome(mirrored) == expected and mirrored.p == pytest.approx(v.p)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "margin", "expected"),
+    [
+        (LOW, NEAR, 0.3, ("reproduced", None)),
+        (LOW, HIGH, 0.3, ("reproduced", None)),  # the second may be far worse
+        (HIGH, LOW, 0.3, ("not reproduced", None)),
+        (HIGH, LOW, 1.5, ("inconclusive", "leaning against")),
+        (HIGH, LOW, 1.6, ("inconclusive", "consistent")),
+        (HIGH, LOW, 2.0, ("reproduced", None)),
+        (NEAR, LOW, 0.1, ("inconclusive", "consistent")),
+    ],
+)
+def test_non_inferiority_rule(
+    first: ArmErrors, second: ArmErrors, margin: float, expected: tuple[str, str | None]
+) -> None:
+    v = judge_non_inferiority(first, second, margin=margin)
+    assert outcome(v) == expected
+    theirs = scipy.stats.ttest_ind(second.values, first.values - margin, equal_var=False, alternative="greater")
+    assert v.p == pytest.approx(theirs.pvalue)
+    assert (v.verdict == "reproduced") == (theirs.pvalue < 0.05)
+    assert v.interval == judge_equivalence(first, second, margin=margin).interval
+
+
+def test_non_inferiority_in_words() -> None:
+    assert "above -0.30, non-inferiority p < 0.001" in judge_non_inferiority(LOW, HIGH, margin=0.3).sentence
+    assert judge_non_inferiority(HIGH, LOW, margin=0.3).sentence.count("below -0.30") == 1
+    open_ = judge_non_inferiority(NEAR, LOW, margin=0.1)
+    assert "neither above nor below -0.10" in open_.sentence and "to show true equality above -0.10" in open_.sentence
+
+
 # --- the edges --------------------------------------------------------------------------------------------
 
 Judge = Callable[[ArmErrors], Verdict]
@@ -285,6 +348,7 @@ JUDGES: dict[str, Judge] = {
     "paired": lambda a: judge_difference(LOW, a, margin=0.3, paired=True),
     "order": lambda a: judge_order([LOW, a, HIGH], margin=0.3),
     "equivalence": lambda a: judge_equivalence(LOW, a, margin=0.3),
+    "non-inferiority": lambda a: judge_non_inferiority(LOW, a, margin=0.3),
 }
 
 
@@ -320,7 +384,9 @@ def test_one_arm_stuck_at_chance_is_judged_by_the_other_ones_spread() -> None:
 
 def test_missing_runs_make_it_interim() -> None:
     v = judge_difference(LOW, replace(HIGH, missing=2), margin=0.3)
-    assert v.verdict == "reproduced" and v.sentence.endswith("Interim: high lacks 2 planned runs.")
+    assert v.verdict == "reproduced" and v.sentence.endswith(
+        "Interim: high lacks 2 seeds that another arm of the claim has."
+    )
     assert "Interim" not in judge_difference(LOW, HIGH, margin=0.3).sentence
 
 
@@ -418,6 +484,13 @@ def test_diverged_runs_are_neither_paired_nor_of_a_size() -> None:
 def test_order_with_diverged_runs() -> None:
     v = judge_order([LOW, HIGH, arm("plain", diverged=4)], margin=0.3)
     assert v.verdict == "reproduced" and v.p == pytest.approx(2 / 126)
+
+
+def test_non_inferiority_with_diverged_runs_is_refuted_by_the_firsts_alone() -> None:
+    fine, lost = arm("fine", *[7.0, 7.1, 7.2, 7.3, 7.4]), arm("lost", diverged=5)
+    assert outcome(judge_non_inferiority(fine, lost, margin=0.3)) == ("inconclusive", "consistent")
+    assert outcome(judge_non_inferiority(lost, fine, margin=0.3)) == ("not reproduced", None)
+    assert outcome(judge_equivalence(fine, lost, margin=0.3)) == ("not reproduced", None)
 
 
 def test_equivalence_with_diverged_runs_is_never_reproduced() -> None:
@@ -604,8 +677,9 @@ def test_order_errs_at_most_5_in_100_each_way(n: int, sd: float) -> None:
     for steps in ((3.0, 0.0), (MARGIN, MARGIN)):
         b = draws(9, 7 + steps[0], sd, n)
         c = draws(10, 7 + sum(steps), sd, n)
-        (yes_1, no_1), (yes_2, no_2) = (difference_verdicts(*s, level_against=0.975) for s in ((a, b), (b, c)))
-        verdicts = (yes_1 & yes_2, no_1 | no_2)
+        pairs = ((a, b), (b, c), (a, c))
+        (yes_1, no_1), (yes_2, no_2), (_, no_3) = (difference_verdicts(*s, level_against=1 - 0.05 / 3) for s in pairs)
+        verdicts = (yes_1 & yes_2, no_1 | no_2 | (no_3 & ~(yes_1 & yes_2)))
         yes, no = rates(
             verdicts,
             lambda i, b=b, c=c: judge_order(  # type: ignore[misc]
@@ -621,6 +695,17 @@ def test_equivalence_errs_at_most_5_in_100_at_the_margin(n: int, sd: float) -> N
     yes, no = rates(
         equivalence_verdicts(first, second),
         lambda i: judge_equivalence(arm("a", *first[i]), arm("b", *second[i]), margin=MARGIN),
+    )
+    assert yes <= at_most(0.05) and no <= at_most(0.05)
+
+
+@seeds_and_spread
+def test_non_inferiority_errs_at_most_5_in_100_at_the_margin(n: int, sd: float) -> None:
+    first, second = draws(16, 7, sd, n), draws(17, 7 - MARGIN, sd, n)
+    low, high = welch_interval(first, second, 0.90)
+    yes, no = rates(
+        (low > -MARGIN, high <= -MARGIN),
+        lambda i: judge_non_inferiority(arm("a", *first[i]), arm("b", *second[i]), margin=MARGIN),
     )
     assert yes <= at_most(0.05) and no <= at_most(0.05)
 

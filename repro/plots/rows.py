@@ -36,7 +36,10 @@ def final(material: Material) -> Figure:
             _beside_row(axes, PUBLISHED_COLUMN, row, _published_text(number))
             if number not in beyond:
                 axes.plot([number.test_error], [row + PUBLISHED], **published_mark(number), gid=f"published:{arm.name}")
-    axes.set_xlim(max(0.0, axes.get_xlim()[0]), axes.get_xlim()[1])
+    if (material.counts.status == "done").any():
+        axes.set_xlim(max(0.0, axes.get_xlim()[0]), axes.get_xlim()[1])
+    else:
+        axes.set_xlim(0, 100)  # crosses alone
     for row, arm in enumerate(material.arms):
         if (number := material.published(arm)) and number in beyond:
             left = number.test_error < axes.get_xlim()[0]

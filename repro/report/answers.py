@@ -7,6 +7,7 @@ from repro.report.claims import KINDS, Spoken, closed, spoken
 from repro.report.document import Badge, Break, Inline, Link, Strong, Text
 from repro.report.gather import Report
 from repro.spec import Experiment, Lesson
+from repro.tables.sheets import claim_cells
 
 
 def at_best(report: Report, experiment: str, claims: tuple[str, ...]) -> list[Spoken]:
@@ -47,9 +48,17 @@ def verdict(said: Spoken) -> Badge:
 
 
 def basis(said: Spoken) -> str:
-    """What a verdict rests on: "n = 5, a GPU, bf16"; away from full scale also the scale."""
-    scale = "" if said.part.full else f", {said.part.scale} of the schedule"
-    return f"n = {runs(said)}, {hardware(said)}{scale}"
+    """What a verdict rests on: the difference and its p, n, hardware; away from full scale also the scale."""
+    difference, p = figures(said)
+    told = [difference and f"difference {difference}", p, f"n = {runs(said)}", hardware(said)]
+    told += [] if said.part.full else [f"{said.part.scale} of the schedule"]
+    return ", ".join(filter(None, told))
+
+
+def figures(said: Spoken) -> tuple[str, str]:
+    """Difference with its interval, and p raw and after Holm; "" for what there is none of."""
+    _, _, difference, p, holm = claim_cells(said.row)
+    return difference, p and f"p {p}, after Holm {holm}"
 
 
 def runs(said: Spoken) -> str:

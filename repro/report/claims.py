@@ -63,6 +63,8 @@ def statement(part: Part, claim: Claim) -> str:
         return f"{arms[0]} has a lower test error than {arms[1]}"
     if claim.kind == "order":
         return f"in test error {' < '.join(arms)}"
+    if claim.kind == "non-inferiority":
+        return f"{arms[0]} is worse than {arms[1]} by less than {claim.margin:.2f} points, or not at all"
     return f"{arms[0]} and {arms[1]} differ by less than {claim.margin:.2f} points"
 
 
@@ -82,7 +84,9 @@ def table(part: Part) -> Table:
 def _row(said: Spoken) -> tuple[Cell, ...]:
     part, claim = said.part, said.claim
     _, _, difference, p, holm = claim_cells(said.row)
-    steps: list[Text] = [(_step(step),) for step in said.judged.verdict.steps]
+    verdict = said.judged.verdict
+    steps: list[Text] = [(_step(step),) for step in verdict.steps]
+    steps += [(f"ends {_step(verdict.ends)}",)] if verdict.ends else []
     where: Text = (Break(), claim.where) if claim.where and part.full else ()
     return (
         Cell((said.says, *where)),
@@ -129,7 +133,8 @@ def published(part: Part, claim: Claim) -> list[str]:
 
 def _number(published: Published) -> str:
     sd = "" if published.sd is None else f" ± {published.sd:.2f}"
-    return f"{published.test_error:.2f}{sd}" + ("" if published.runs is None else f" (n = {published.runs})")
+    median = "median of " if published.statistic == "median" else "n = "
+    return f"{published.test_error:.2f}{sd}" + ("" if published.runs is None else f" ({median}{published.runs})")
 
 
 def tested(part: Part) -> Table:

@@ -23,7 +23,7 @@ from repro.report.document import (
 )
 from repro.report.gather import Part, Report
 from repro.tables import run_remarks, unlike_remarks
-from repro.tables.sheets import ARM_COLUMNS, arm_cells
+from repro.tables.sheets import ARM_COLUMNS, arm_cells, arm_columns
 
 TITLE = "Which published claims reproduce"
 READING: tuple[Text, ...] = (
@@ -31,11 +31,12 @@ READING: tuple[Text, ...] = (
         "Test error in % of the test images after the last iteration; ours is the mean ± sd over n seeds. A ",
         Strong("difference"),
         " is in points of test error, with the interval that decides: ours - published (value) and second - first "
-        "(equivalence) with a 90% interval, worse - better (difference) with a 95% one; an order shows each step.",
+        "(equivalence, non-inferiority) with a 90% interval, worse - better (difference) with a 95% one; an order "
+        "shows each step and, last, its ends.",
     ),
     (
         Strong("p"),
-        " is that of the test for equivalence (value, equivalence: small speaks for the claim), two-sided "
+        " is that of the test for equivalence or non-inferiority (and value: small speaks for the claim), two-sided "
         "(difference), or the steps' largest (order). Holm's p allows for all claims of the experiment. Verdicts go by "
         "the intervals.",
     ),
@@ -44,6 +45,11 @@ READING: tuple[Text, ...] = (
         " says which way the estimate points, consistent or leaning against; one seed gives no verdict. ",
         Strong("Different protocol"),
         ": the published number was selected or obtained otherwise than ours. * marks such a number.",
+    ),
+    (
+        Strong("Time"),
+        " is a run's wall time, mean over its seeds. Machines are shared and runs were halted now and then "
+        "(docs/results-log.md): it is no measure of an arm's speed.",
     ),
 )
 
@@ -61,11 +67,12 @@ def blocks(report: Report) -> list[Block]:
 
 
 def _top(report: Report) -> list[Block]:
-    count = sum(len(part.judged) for part in report.full)
+    told = [said for part in report.full for said in claims.spoken(part)]
+    judged = sum(said.outcome != "no verdict" for said in told)
     lead = (
-        f"{_count(count, 'published claim')} about image classifiers in {_count(len(report.full), 'experiment')}, held "
-        "against fresh, seeded runs of the published recipe. Every number of ours is computed from the committed "
-        "records in ",
+        f"{_count(len(told), 'claim')} about image classifiers in {_count(len(report.full), 'experiment')}, held "
+        f"against fresh, seeded runs of the published recipe: {judged or 'none'} of them so far, by runs of the whole "
+        "schedule. Every number of ours is computed from the committed records in ",
         Code("results/"),
         ", and every published one stands in a spec in ",
         Code("experiments/"),
@@ -124,9 +131,9 @@ def _experiment(part: Part) -> list[Block]:
     title = (Strong(part.experiment.title), f". {part.experiment.source}.")
     body: list[Block] = [Heading(2, part.name, part.name), Paragraph(title), *_review(part)]
     if part.experiment.claims:
-        body += [Heading(3, "What the paper claims"), claims.tested(part)]
+        body += [Heading(3, "What is claimed"), claims.tested(part)]
     body += [Heading(3, "Recipe"), recipe.shared(part), recipe.arms(part)]
-    body += [Heading(3, "Deviations from the paper"), *_deviations(part)]
+    body += [Heading(3, "Deviations"), *_deviations(part)]
     body += [Heading(3, "Results"), *_results(part), *_verdicts(part)]
     if told := recipe.cost(part):
         body += [Heading(3, "Cost"), Bullets(tuple(told))]
@@ -159,15 +166,15 @@ def _results(part: Part) -> list[Block]:
 
 def _arms(part: Part) -> Table:
     """The arms beside the published numbers, as `repro table` prints them."""
-    shown = [i for i, column in enumerate(ARM_COLUMNS) if part.full or column != "published"]
+    shown = arm_columns(part.full)
     rows = []
     for row in part.summary.rows:
-        if not (row.n or part.full):
+        if not (row.n or row.diverged or part.full):
             continue
         keys = (None, row.published, row.mean, row.best, row.peek_bias, row.parameters, row.iterations, row.seconds)
         told = arm_cells(row)
         texts: list[Text] = [(text or claims.NONE,) for text in told]
-        if row.n:
+        if row.n or row.diverged:
             texts[0] = (Link(told[0], f"#{claims.runs_anchor(part, row.arm)}"),)
         rows.append(tuple(Cell(texts[i], keys[i]) for i in shown))
     where = "full scale" if part.full else f"{part.scale} of the schedule"

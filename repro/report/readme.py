@@ -44,12 +44,15 @@ def _tally(report: Report) -> Paragraph:
 def _table(title: str, claims: list[Spoken]) -> Table:
     """A claim a row; the scale is a column where it is not the paper's."""
     full = claims[0].part.full
-    columns = ("experiment", title, "verdict" if full else "outcome", "n", "hardware", *(() if full else ("schedule",)))
+    outcome = "verdict" if full else "outcome"
+    schedule = () if full else ("schedule",)
+    columns = ("experiment", title, outcome, "difference in points; p", "n", "hardware", *schedule)
     rows = []
     for said in claims:
         part = said.part
         anchor = part.name if full else f"scale-{part.scale.replace('/', '-')}"
         cells: list[Inline] = [Link(part.name, f"{REPORT}#{anchor}"), said.says, answers.verdict(said)]
-        cells += [answers.runs(said), answers.hardware(said), *([] if full else [part.scale])]
+        cells += ["; ".join(filter(None, answers.figures(said))), answers.runs(said), answers.hardware(said)]
+        cells += [] if full else [part.scale]
         rows.append(tuple(Cell((inline,)) for inline in cells))
     return Table(title, columns, tuple(rows))

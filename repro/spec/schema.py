@@ -5,6 +5,7 @@ Units: learning rates per update, errors in % of images, schedule in iterations 
 """
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -204,6 +205,7 @@ class Published(Frozen):
     test_error: Annotated[float, Field(ge=0, le=100)]
     sd: Annotated[float, Field(ge=0)] | None = None
     runs: Positive | None = None  # None = unstated
+    statistic: Literal["mean", "median"] = "mean"  # of those runs
     selection: Literal["final", "best-test", "best-validation", "unstated"] = "unstated"
     where: str  # table, figure, page
     dataset: str | None = None  # where it is not the experiment's: such a number is shown, never compared
@@ -218,10 +220,11 @@ class Claim(Frozen):
     difference: arms = [better, worse]: the first has the lower test error.
     order: each arm has a lower test error than the next.
     equivalence: two arms differ by less than `margin` points.
+    non-inferiority: the first of two arms is worse by less than `margin` points, or not at all.
     """
 
     id: Name
-    kind: Literal["value", "difference", "order", "equivalence"]
+    kind: Literal["value", "difference", "order", "equivalence", "non-inferiority"]
     arms: _list(str)  # type: ignore[valid-type]
     margin: Annotated[float, Field(gt=0)]  # points of test error
     says: str  # the claim in words
@@ -233,12 +236,21 @@ class Claim(Frozen):
 
     @model_validator(mode="after")
     def _right_number_of_arms(self) -> "Claim":
-        wanted = {"value": (1, 1), "difference": (2, 2), "equivalence": (2, 2), "order": (3, 99)}[self.kind]
+        wanted = {"value": (1, 1), "order": (3, 99)}.get(self.kind, (2, 2))
         if not wanted[0] <= len(self.arms) <= wanted[1]:
             allowed = {"value": "one arm", "order": "three arms or more"}.get(self.kind, "two arms")
             raise ValueError(f"claim {self.id!r}: kind {self.kind!r} takes {allowed}, not {list(self.arms)}")
         if len(set(self.arms)) < len(self.arms):
             raise ValueError(f"claim {self.id!r} names an arm twice: {list(self.arms)}")
+        return self
+
+    @model_validator(mode="after")
+    def _margin_below_size(self) -> "Claim":
+        """A difference as large as the published one must not count as negligible."""
+        if self.size is not None and self.kind != "difference":
+            raise ValueError(f"claim {self.id!r}: size goes with kind 'difference', not {self.kind!r}")
+        if self.size is not None and self.margin >= self.size:
+            raise ValueError(f"claim {self.id!r}: margin = {self.margin:g} must be below size = {self.size:g}")
         return self
 
 
@@ -316,7 +328,20 @@ class Experiment(Frozen):
         for claim in self.claims:
             if claim.kind == "value" and self.arm(claim.arms[0]).published is None:
                 raise ValueError(f"claim {claim.id!r}: arm {claim.arms[0]!r} has no published number")
+            if claim.kind == "order":
+                self._margin_below_steps(claim)
         return self
+
+    def _margin_below_steps(self, claim: Claim) -> None:
+        """Where an order's arms have published numbers that may be compared, each step must exceed the margin."""
+        for better, worse in pairwise(claim.arms):
+            numbers = [self.arm(name).published for name in (better, worse)]
+            known = [n.test_error for n in numbers if n and n.same_protocol and n.dataset is None]
+            if len(known) == 2 and round(known[1] - known[0], 6) <= claim.margin:
+                raise ValueError(
+                    f"claim {claim.id!r}: margin = {claim.margin:g} must be below each published step; from "
+                    f"{better!r} to {worse!r} it is {known[1] - known[0]:.2f}"
+                )
 
 
 def _no_twins(kind: str, names: list[str]) -> None:

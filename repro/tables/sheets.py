@@ -12,9 +12,11 @@ from repro import records, spec
 from repro.data import catalog
 from repro.durations import duration
 from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise, unlike_remarks
+from repro.verdicts.words import percent, points
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
+FULL_ONLY = ("published", "best", "peek bias")  # a reduced run is evaluated too seldom to have a best worth showing
 CURVE_POINTS = 16  # rows at most
 
 
@@ -60,11 +62,16 @@ def arms(root: Path, name: str, scale: str) -> Block:
 
 def _arm_sheet(summary: Summary) -> Sheet:
     """A published number never stands beside a demo or a reduced scale."""
-    shown = [i for i, column in enumerate(ARM_COLUMNS) if summary.compared or column != "published"]
+    shown = arm_columns(summary.compared)
     cells = [tuple(arm_cells(row)[i] for i in shown) for row in summary.rows]
     return Sheet(
         "arms", tuple(ARM_COLUMNS[i] for i in shown), cells, [{"row": "arm"} | asdict(r) for r in summary.rows]
     )
+
+
+def arm_columns(full: bool) -> list[int]:
+    """Which of ARM_COLUMNS are shown."""
+    return [i for i, column in enumerate(ARM_COLUMNS) if full or column not in FULL_ONLY]
 
 
 def arm_cells(row: ArmRow) -> tuple[str, ...]:
@@ -80,7 +87,7 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
         published + (" *" if row.published_note else ""),
         ", ".join(ours) or "no runs",
         "" if row.best is None else f"{row.best:.2f}",
-        "" if row.peek_bias is None else f"{row.peek_bias:+.2f}",
+        "" if row.peek_bias is None else points(row.peek_bias),
         "" if row.parameters is None else _millions(row.parameters),
         f"{row.iterations:,}",
         "" if row.seconds is None else duration(row.seconds),
@@ -90,9 +97,9 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
 def claim_cells(claim: ClaimRow) -> tuple[str, ...]:
     """The cells of CLAIM_COLUMNS."""
     verdict = f"{claim.outcome}, {claim.lean}" if claim.lean else claim.outcome
-    difference = "" if claim.estimate is None else f"{claim.estimate:+.2f}"
+    difference = "" if claim.estimate is None else points(claim.estimate)
     if claim.low is not None and claim.high is not None and claim.level is not None:
-        difference += f" [{claim.low:+.2f}, {claim.high:+.2f}] {100 * claim.level:.3g}%"
+        difference += f" [{points(claim.low)}, {points(claim.high)}] {percent(claim.level)}"
     mark = " (different protocol)" if claim.different_protocol else ""
     return claim.id, verdict + mark, difference, _p(claim.p), _p(claim.p_holm)
 

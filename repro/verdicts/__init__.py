@@ -6,7 +6,8 @@ Units: test errors in % of images; differences, sizes and margins in points of t
 | file | what it holds |
 |---|---|
 | `model.py` | `ArmErrors`, `Verdict`, Holm over an experiment's verdicts |
-| `value.py`, `arms.py` | the rules: an arm against a published number; arms against each other |
+| `value.py` | the rule on an arm against a published number |
+| `arms.py`, `equality.py` | the rules on arms against each other: one is better; none is, or not by enough to matter |
 | `pair.py` | two arms before any rule: their difference, or what bars one |
 | `words.py` | the sentences |
 
@@ -16,8 +17,9 @@ The rules at level alpha = 0.05; another alpha makes 95% into 1 - alpha and 90% 
 |---|---|---|
 | value | 90% interval of ours - published inside ±margin | 90% interval outside ±margin and the published number outside the 95% prediction interval |
 | difference | 95% interval of worse - better above zero and, where the claim names a size, that inside the 95% prediction interval | 95% interval below zero or inside ±margin |
-| order | every adjacent step is a reproduced difference | some step is not reproduced, at alpha / steps |
+| order | every adjacent step is a reproduced difference | some step, or last - first, is not reproduced, at alpha / their number |
 | equivalence | 90% interval of second - first inside ±margin | 90% interval outside ±margin |
+| non-inferiority | 90% interval of second - first above -margin | 90% interval below -margin |
 
 The rest is inconclusive. Each rule errs with probability alpha at most in either direction, a difference with alpha/2
 (the truth at the margin; a true difference of zero; a published number drawn from our own runs). That is exact for
@@ -28,21 +30,26 @@ excludes zero: a true difference within the margin has one too, given seeds enou
 What else had to be decided:
 
 - Significant and negligible. A difference above zero is reproduced even if it is shown to be within the margin, and
-  the sentence says so. If the claim names a size and the runs contradict it, it is then not reproduced.
+  the sentence says so. If the claim names a size and the runs contradict it, it is then not reproduced. A margin
+  as large as the size is refused: a true difference of that size would be called negligible.
+- A published number of five runs scatters less than one of a single run, so the prediction interval that a named size
+  must lie in is that of as many runs; a median counts as the mean of 2/pi as many.
 - No run, or one: no verdict. An order is refuted by a step that is refuted, whatever its other steps lack.
 - No spread (all seeds gave the same error, or all pairs the same difference): no verdict. An interval of zero width
   would decide anything, and unseen noise is more often a seed that reached nothing than a noiseless network.
 - Diverged runs count but have no error that a t-interval could hold, and leaving them out would be a selection.
   A value is then never reproduced; it is not reproduced if, were the mean error at published + margin, so many runs
   would diverge with probability alpha at most (`stats.divergence_p`). A difference goes by exact ranks over all runs,
-  diverged ones last, unpaired, with no word about its size. An equivalence is never reproduced; it is not reproduced
-  if the arms diverge at different rates (Fisher).
-- Missing runs (not run, crashed, stale) hold no verdict up. It is interim, and the sentence says how many are missing.
+  diverged ones last, unpaired, with no word about its size. An equivalence or non-inferiority is never reproduced; it is
+  not reproduced if the arms diverge at different rates, or the first at the higher one (Fisher).
+- Missing runs (seeds that another arm of the claim has) hold no verdict up. It is interim, and the sentence counts them.
 - A paired claim uses the seeds that both arms have, and the sentence counts the others.
-- Seeds needed are for a truth at the margin (difference) or at zero (value, equivalence), never for the one seen.
+- Seeds needed are for a truth at the size or else the margin (difference), at the margin (order) or at zero (the
+  others), never for the one seen.
 """  # noqa: E501 (tables)
 
-from repro.verdicts.arms import judge_difference, judge_equivalence, judge_order
+from repro.verdicts.arms import judge_difference, judge_order
+from repro.verdicts.equality import judge_equivalence, judge_non_inferiority
 from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, adjust, protocol_differs
 from repro.verdicts.value import judge_value
 
@@ -54,6 +61,7 @@ __all__ = [
     "adjust",
     "judge_difference",
     "judge_equivalence",
+    "judge_non_inferiority",
     "judge_order",
     "judge_value",
     "protocol_differs",

@@ -1,4 +1,4 @@
-"""The verdicts on claims about arms: a difference, an order, an equivalence."""
+"""The verdicts on claims that one arm is better than another: a difference, an order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,9 +23,12 @@ def judge_difference(
 ) -> Verdict:
     """Has `better` the lower test error? The estimate is worse - better: positive is the claimed side.
 
-    `size`: the published difference in points where the claim names one, of means over `size_runs` runs.
+    `size`: the published difference in points where the claim names one, of means over `size_runs` runs. The margin
+    must be smaller: a difference as large as the published one is not negligible.
     """
     check(margin, alpha)
+    if size is not None and not margin < size:
+        raise ValueError(f"margin = {margin} must be below the claimed size, {size}")
     pair = meet(better, worse, paired, different_protocol)
     return _difference(pair, margin, alpha, alpha, size, size_runs)
 
@@ -40,66 +43,37 @@ def judge_order(
 ) -> Verdict:
     """Has each arm a lower test error than the next?
 
-    Reproduced: every step is, each at alpha (an intersection-union test). Not reproduced: some step is not,
-    each at alpha / steps (Bonferroni), since any one of them can refute the claim.
+    Reproduced: every step is, each at alpha (an intersection-union test). Not reproduced: some step is not, or the
+    first arm beside the last is not, each at alpha / their number (Bonferroni), since any one can refute the claim.
     """
     check(margin, alpha)
     if len(arms) < 2:
         raise ValueError(f"an order needs two arms or more, not {len(arms)}")
-    each = alpha / (len(arms) - 1)
-    steps = [_difference(meet(a, b, paired, different_protocol), margin, alpha, each) for a, b in pairwise(arms)]
-    needed = [s.seeds_needed for s in steps if s.verdict == "inconclusive"]
-    most = max((n for n in needed if n is not None), default=None) if None not in needed else None
+    pairs = [*pairwise(arms), *([(arms[0], arms[-1])] if len(arms) > 2 else [])]
+    each = alpha / len(pairs)
+    found = [_difference(meet(a, b, paired, different_protocol), margin, alpha, each) for a, b in pairs]
+    steps, ends = found[: len(arms) - 1], found[len(arms) - 1 :]
+    undecided = [step.seeds_needed for step in steps if step.verdict == "inconclusive"]
+    needed = None if None in undecided else max((n for n in undecided if n is not None), default=None)
+    result = _order_outcome(steps, ends)
     base = Verdict(
         "no verdict",
         "",
         different_protocol=different_protocol,
         runs=tuple(a.runs for a in arms),
         p=_order_p(steps),
-        seeds_needed=most,
+        seeds_needed=needed,
         steps=tuple(steps),
+        ends=ends[0] if ends else None,
     )
-    told = [f"{b.name} - {a.name} {words.step(s)}" for (a, b), s in zip(pairwise(arms), steps, strict=True)]
+    told = [f"{b.name} - {a.name} {words.step(v)}" for (a, b), v in zip(pairs, found, strict=True)]
+    told[len(steps) :] = [f"its ends, {text}" for text in told[len(steps) :]]
     text = f"{' < '.join(words.arm(a) for a in arms)}: {'; '.join(told)}"
     notes = words.notes(arms, different_protocol)
-    if most is not None:
+    if result in ("consistent", "leaning against"):
         fewest = min(len(a.errors) for a in arms)
-        notes = [words.seeds(most, fewest, f"to see a true step of {margin:.2f}", "seeds an arm"), *notes]
-    return words.conclude(base, _order_outcome(steps), text, notes)
-
-
-def judge_equivalence(
-    first: ArmErrors,
-    second: ArmErrors,
-    *,
-    margin: float,
-    paired: bool = False,
-    alpha: float = 0.05,
-    different_protocol: bool = False,
-) -> Verdict:
-    """Do the arms differ by less than `margin`, either way? The estimate is second - first.
-
-    For claims such as "X does not help": no difference seen is no evidence, an interval inside ±margin is.
-    """
-    check(margin, alpha)
-    pair = meet(first, second, paired, different_protocol)
-    if pair.obstacle:
-        return words.conclude(pair.base, "no verdict", pair.obstacle, pair.notes)
-    if pair.gap is None:
-        return _equivalence_with_diverged(pair, alpha)
-    interval, p = pair.gap.interval(1 - 2 * alpha), pair.gap.tost(margin).p
-    base = replace(pair.base, estimate=pair.gap.points, interval=interval, p=p)
-    text = f"{pair.shown}: {words.difference(pair.gap, interval)}"
-    if interval.inside(margin):
-        why = f"inside ±{margin:.2f}, equivalence {words.p_value(p)}"
-        return words.conclude(base, "reproduced", f"{text} {why}", pair.notes)
-    if interval.outside(margin):
-        return words.conclude(base, "not reproduced", f"{text} outside ±{margin:.2f}", pair.notes)
-    lean: Lean = "consistent" if abs(pair.gap.points) < margin else "leaning against"
-    needed = stats.seeds_for_equivalence(margin, pair.sds, alpha=alpha)
-    power = words.seeds(needed, pair.seeds, f"to show true equality within ±{margin:.2f}", "seeds an arm")
-    why = f"neither inside nor outside ±{margin:.2f}"
-    return words.conclude(replace(base, seeds_needed=needed), lean, f"{text} {why}", [power, *pair.notes])
+        notes = [words.seeds(needed, fewest, f"to see a true step of {margin:.2f}", "seeds an arm"), *notes]
+    return words.conclude(base, result, text, notes)
 
 
 # --- two arms -----------------------------------------------------------------------------
@@ -113,7 +87,7 @@ def _difference(
     size: float | None = None,
     size_runs: int = 1,
 ) -> Verdict:
-    """`judge_difference` with a second level, for "not reproduced": the steps of an order share alpha."""
+    """`judge_difference` with a second level, for "not reproduced": the pairs of an order share alpha."""
     if pair.obstacle:
         return words.conclude(pair.base, "no verdict", pair.obstacle, pair.notes)
     if pair.gap is None:
@@ -122,9 +96,12 @@ def _difference(
     prediction = None if size is None else pair.prediction(1 - alpha, size_runs)
     size_fits = size is None or prediction is None or prediction.holds(size)
     p = pair.gap.p()
-    base = replace(pair.base, estimate=pair.gap.points, interval=interval, prediction=prediction, p=p)
+    refuting = None if alpha_against == alpha else against
+    base = replace(
+        pair.base, estimate=pair.gap.points, interval=interval, refuting=refuting, prediction=prediction, p=p
+    )
     text = f"{pair.shown}: {words.difference(pair.gap, interval)}"
-    rest = f"{words.size(size, prediction)}; {words.p_value(p)}"
+    rest = f"{words.size(size, prediction)}; {words.p_value(p)}{words.effect(base)}"
 
     if interval.low > 0 and size_fits:
         why = "above zero" + (f", though shown to be within ±{margin:.2f}" if interval.inside(margin) else "")
@@ -137,10 +114,11 @@ def _difference(
 
     why = "not clear of zero"
     if interval.high < 0 or interval.inside(margin):
-        why = f"which as one of several steps would have to hold at {words.percent(1 - alpha_against)}"
+        why = f"which as one of several would have to hold at {words.percent(1 - alpha_against)}"
     lean: Lean = "consistent" if pair.gap.points > 0 and size_fits else "leaning against"
-    needed = stats.seeds_for_difference(margin, pair.sds, alpha=alpha)
-    power = words.seeds(needed, pair.seeds, f"to see a true difference of {margin:.2f}", "seeds an arm")
+    effect = margin if size is None else size
+    needed = stats.seeds_for_difference(effect, pair.sds, alpha=alpha)
+    power = words.seeds(needed, pair.seeds, f"to see a true difference of {effect:.2f}", "seeds an arm")
     return words.conclude(replace(base, seeds_needed=needed), lean, f"{text} {why}{rest}", [power, *pair.notes])
 
 
@@ -164,28 +142,20 @@ def _difference_with_diverged(pair: Pair, alpha: float, alpha_against: float, si
     return words.conclude(base, "consistent" if worse > 0.5 else "leaning against", text, pair.notes)
 
 
-def _equivalence_with_diverged(pair: Pair, alpha: float) -> Verdict:
-    """Never reproduced; refuted by different rates of diverging."""
-    diverged, runs = (pair.first.diverged, pair.second.diverged), (pair.first.runs, pair.second.runs)
-    p = stats.divergence_rates_p(diverged, runs)
-    same_rate = diverged[0] * runs[1] == diverged[1] * runs[0]
-    text = f"{pair.shown}: Fisher's exact test of equal rates of diverging {words.p_value(p)}"
-    outcome: Outcome | Lean = "consistent" if same_rate else "leaning against"
-    return words.conclude(pair.base, "not reproduced" if p <= alpha else outcome, text, pair.notes)
-
-
 # --- the steps of an order ------------------------------------------------------------------------------
 
 
-def _order_outcome(steps: Sequence[Verdict]) -> Outcome | Lean:
+def _order_outcome(steps: Sequence[Verdict], ends: Sequence[Verdict]) -> Outcome | Lean:
+    """`ends`: the first arm beside the last, which can refute the order, never show it."""
     outcomes = [step.verdict for step in steps]
-    if "not reproduced" in outcomes:
+    if "not reproduced" in [*outcomes, *(v.verdict for v in ends)]:
         return "not reproduced"
     if "no verdict" in outcomes:
         return "no verdict"
     if all(outcome == "reproduced" for outcome in outcomes):
         return "reproduced"
-    return "leaning against" if any(step.lean == "leaning against" for step in steps) else "consistent"
+    against = any(v.lean == "leaning against" for v in [*steps, *ends])
+    return "leaning against" if against else "consistent"
 
 
 def _order_p(steps: Sequence[Verdict]) -> float | None:

@@ -56,12 +56,13 @@ class Verdict:
     runs: counted runs of each arm, diverged ones included.
     estimate: ours - published, worse - better, or second - first, in points.
     interval: of the estimate, at the level that the rule asks for.
+    refuting: the wider interval by which one of an order's differences is refuted; None for other claims.
     prediction: where published numbers would fall by our runs: % for a value, points for a named size.
-    p: of TOST (value, equivalence: small speaks for the claim); two-sided, by t or by ranks (difference);
-        the steps' largest (order). p_adjusted: after `adjust`.
+    p: of TOST (value, equivalence), or of its lower test alone (non-inferiority): small speaks for the claim;
+        two-sided, by t or by ranks (difference); the steps' largest (order). p_adjusted: after `adjust`.
     seeds_needed: an arm, for 80% power at the spread seen, where inconclusive; may be no more than there are.
     hedges_g, probability: of the second arm being worse. correlation: over the seeds of a paired claim.
-    steps: an order's adjacent differences.
+    steps: an order's adjacent differences. ends: that of its first and last arm, where there are more than two.
     """
 
     verdict: Outcome
@@ -71,6 +72,7 @@ class Verdict:
     runs: tuple[int, ...] = ()
     estimate: float | None = None
     interval: Interval | None = None
+    refuting: Interval | None = None
     prediction: Interval | None = None
     p: float | None = None
     p_adjusted: float | None = None
@@ -79,6 +81,7 @@ class Verdict:
     probability: float | None = None
     correlation: float | None = None
     steps: tuple["Verdict", ...] = ()
+    ends: "Verdict | None" = None
 
 
 def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -51,6 +51,13 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def effect(verdict: Verdict) -> str:
+    """How large a difference is beside the spread; empty where no spread was seen."""
+    told = [] if verdict.hedges_g is None else [f"Hedges' g {verdict.hedges_g:+.2f}"]
+    told += [] if verdict.probability is None else [f"probability of worse {verdict.probability:.2f}"]
+    return "".join(f", {part}" for part in told)
+
+
 def size(published: float | None, prediction: Interval | None) -> str:
     """How a published size stands to the prediction interval; empty without one."""
     if published is None or prediction is None:
@@ -76,8 +83,8 @@ def seeds(needed: int | None, have: int, aim: str, unit: str = "seeds") -> str:
 
 def notes(arms: Sequence[ArmErrors], different_protocol: bool) -> list[str]:
     """What holds beside any verdict: missing runs, another protocol."""
-    lacking = [(a.name, a.missing, "s" * (a.missing > 1)) for a in arms if a.missing]
-    said = [f"Interim: {name} lacks {count} planned run{s}." for name, count, s in lacking]
+    lacking = [(a.name, f"{a.missing} seed" + "s" * (a.missing > 1)) for a in arms if a.missing]
+    said = [f"Interim: {name} lacks {seeds} that another arm of the claim has." for name, seeds in lacking]
     if different_protocol:
         said.append("Different protocol: the published number was selected or obtained otherwise than ours.")
     return said
@@ -96,4 +103,8 @@ def step(verdict: Verdict) -> str:
         return verdict.verdict + (f" by ranks, {p_value(verdict.p)}" if verdict.p is not None else "")
     paired = "" if verdict.correlation is None else f", paired with correlation {verdict.correlation:+.2f}"
     interval = f"{percent(verdict.interval.level)} interval {span(verdict.interval)}"
-    return f"{points(verdict.estimate)} points, {interval}{paired}, {verdict.verdict}"
+    wider = ""
+    if verdict.refuting is not None and verdict.verdict == "inconclusive" and verdict.interval.high < 0:
+        level = percent(verdict.refuting.level)
+        wider = f", as not below zero at the {level} that would refute it, {span(verdict.refuting)}"
+    return f"{points(verdict.estimate)} points, {interval}{paired}, {verdict.verdict}{wider}"
