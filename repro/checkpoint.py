@@ -28,15 +28,19 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 def load(folder: Path, fingerprint: str, warn: Callable[[str], None]) -> dict[str, Any] | None:
     """The newest sound checkpoint of this fingerprint, on the CPU; None where there is none. Damaged ones are told."""
-    for name in (CURRENT, PREVIOUS):
-        path = folder / name
+    damaged = []
+    for path in (folder / CURRENT, folder / PREVIOUS):
         if not path.exists():
             continue
         state = _read(path)
         if state is None:
-            warn(f"{path} is damaged; falling back to the checkpoint before it")
+            damaged.append(str(path))
         elif state["fingerprint"] == fingerprint:
+            if damaged:
+                warn(f"{damaged[0]} is damaged; falling back to the checkpoint before it")
             return state
+    if damaged:
+        warn(f"{' and '.join(damaged)} damaged, and no sound checkpoint is left: begun anew")
     return None
 
 

@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import filelock
 import numpy as np
 import pandas as pd
 
-from repro import spec
+from repro import recorded, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
@@ -41,10 +42,6 @@ METRICS = (
     "validation_error",
     "images_per_second",  # of training, evaluations not counted
 )
-REQUIRED = (  # keys of run.json, from its first writing on
-    "experiment", "arm", "seed", "scale", "status", "reason", "iteration", "final", "best", "best_on_validation",
-    "wall_seconds", "finished", "parameters", "fingerprint", "recipe_version", "data_checksum", "run", "sessions",
-)  # fmt: skip
 RESULTS = ("metrics.csv", "predictions.npz")
 FINISHED = ("done", "diverged")  # a run that diverged is a result
 
@@ -156,19 +153,35 @@ def read_run(folder: Path) -> dict[str, Any] | None:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    if missing := [key for key in REQUIRED if key not in record]:
-        raise UserError(f"{path} is not a whole record: {', '.join(missing)} missing")
+    recorded.check(record, str(path))
     return record
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "metrics.csv")
+    """A row an evaluation, the columns METRICS. UserError where the file is missing or damaged."""
+    path = folder / "metrics.csv"
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if missing := [name for name in METRICS if name not in rows]:
+        raise UserError(f"{path} cannot be read: no column {', '.join(missing)}")
+    if words := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]:
+        raise UserError(f"{path} cannot be read: {', '.join(words)}: not all numbers")
+    return rows
 
 
 def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(top1, label): uint8 (N,) each, in the order of the test set."""
-    with np.load(folder / "predictions.npz") as arrays:
-        return arrays["top1"], arrays["label"]
+    """(top1, label): uint8 (N,) each, in the order of the test set. UserError as `read_metrics`."""
+    path = folder / "predictions.npz"
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            top1, label = arrays["top1"], arrays["label"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if top1.shape != label.shape or top1.ndim != 1:
+        raise UserError(f"{path} cannot be read: top1 has shape {top1.shape}, label {label.shape}")
+    return top1, label
 
 
 def beside(folder: Path, record: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -199,9 +212,11 @@ class State:
 
 def state(root: Path, run: Run, checksum: str) -> State:
     """Hold the run's folder against today's spec, data and RECIPE_VERSION."""
-    record = read_run(run_folder(root, run))
+    folder = run_folder(root, run)
+    record = read_run(folder)
     if record is None:
         return State("new", "no record")
+    _check_place(folder, record, run.scale)
     if record["fingerprint"] != spec.fingerprint(run, checksum):
         return State("stale", _difference(record, run, checksum), record)
     if record["status"] in FINISHED:
@@ -246,9 +261,19 @@ def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FUL
         experiment = spec.load(name, root)
         for folder in folders:
             if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
+                _check_place(folder, record, scale)
                 rows.append(_row(record, experiment))
     frame = pd.DataFrame(rows, columns=list(_row_types()))
     return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
+
+
+def _check_place(folder: Path, record: dict[str, Any], scale: str) -> None:
+    """UserError for a record in another run's folder: a copy would count as a seed of its own."""
+    of = (record["experiment"], record["arm"], f"seed-{record['seed']}")
+    if folder.parts[-3:] != of or record["scale"] != scale:
+        raise UserError(
+            f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record['scale']}: move it there"
+        )
 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:

@@ -54,7 +54,8 @@ class Ended:
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
-            lines.append(f"Stopped ({self.stop.reason}) with {self._left} runs to go. To go on: {self.command}")
+            runs = f"{self._left} run{'s' * (self._left > 1)}"
+            lines.append(f"Stopped ({self.stop.reason}) with {runs} to go. To go on: {self.command}")
         return "\n".join(lines)
 
     def summary(self) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def stopping_on_signals(stop: Stop, display: Display) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; a second Ctrl-C breaks off at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.reason:
+        if stop.reason and stop.reason != "time limit":
             raise KeyboardInterrupt
         stop.reason = signal.Signals(number).name
         display.say("Stopping at the next iteration, with a checkpoint; once more to break off.")

@@ -23,9 +23,10 @@ import torch
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import launch, records, spec
+from repro import launch, records, session, spec
 from repro.cli import main
 from repro.data import catalog
+from repro.progress import Display
 from repro.train import Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -400,7 +401,7 @@ def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: P
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "Stopping at the next iteration, with a checkpoint" in errors
-    assert f"Stopped (SIGINT) with 1 runs to go. To go on: {shlex.join(['repro', *words])}" in errors
+    assert f"Stopped (SIGINT) with 1 run to go. To go on: {shlex.join(['repro', *words])}" in errors
     record = records.read_run(folder_of(small_root))
     assert record and record["status"] == "interrupted" and 50 <= record["iteration"] < 600
 
@@ -408,6 +409,17 @@ def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: P
     done = records.read_run(folder_of(small_root))
     assert done and (done["status"], done["iteration"]) == ("done", 600)
     assert [session["iteration"] for session in done["sessions"]] == [0, record["iteration"]]
+
+
+def test_the_first_ctrl_c_after_the_time_limit_still_leaves_a_checkpoint() -> None:
+    """A limit that has passed is no first Ctrl-C: only the second one breaks off."""
+    stop = Stop(deadline=0)
+    assert stop.requested() == "time limit"
+    with session.stopping_on_signals(stop, Display(1)):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.reason == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_before_training_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,7 +481,7 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
         (["run", "tiny", "--seeds", "0"], ["--seeds", "0", "x>=1"]),
         (["run", "tiny", "--seeds", "many"], ["--seeds", "'many'", "integer"]),
         (["run", "tiny", "--jobs", "0"], ["--jobs", "'0'", "auto, or a number of 1 or more"]),
-        (["run", "tiny", "--threads", "0"], ["--threads", "0", "x>=1"]),
+        (["run", "tiny", "--threads", "0"], ["--threads", "0", "1<=x<=256"]),
         (["run", "tiny", "--checkpoint-every", "0"], ["--checkpoint-every", "0", "x>=1"]),
         (["show", "tiny", "--arm", "original", "--seed", "-1"], ["--seed", "-1", "x>=0"]),
         (["run", "tiny", "--scale", "2"], ["scale 2", "at most 1", "1/200"]),
@@ -555,6 +567,14 @@ def test_a_damaged_record_is_a_message(record: Record, cli: Cli) -> None:
         result = cli(*words)
         assert result.exit_code == 2
         assert f"{folder / 'run.json'} cannot be read as a record" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "tiny", "--scale", "x"), ("show", "tiny", "--seed", "3"), ("show", "tiny", "--demo")]
+)
+def test_show_takes_what_is_of_one_run_with_an_arm_only(cli: Cli, words: tuple[str, ...]) -> None:
+    result = cli(*words)
+    assert (result.exit_code, "say --arm too" in result.stderr) == (2, True)
 
 
 # --- data sets -------------------------------------------------------------------------------------------------------

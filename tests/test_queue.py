@@ -233,6 +233,7 @@ BAD = {
     "no experiment": ({'experiment = "tiny"\n': ""}, "", ["[[entry]] 1: 'experiment' is missing"]),
     "unknown experiment": ({'"tiny"': '"tiney"'}, "", ["[[entry]] 1: unknown experiment 'tiney'", "mean 'tiny'?"]),
     "unknown arm": ({'"bn-after-add"': '"bn"'}, "", ["[[entry]] 1:", "no arm 'bn'", "arms are: original, bn-after"]),
+    "an arm twice": ({'["bn-after-add"]': '["original", "original"]'}, "", ["[[entry]] 1: arms", "named twice"]),
     "no arms": ({'["bn-after-add"]': "[]"}, "", ["[[entry]] 1: arms = []", "at least 1"]),
     "no seeds": ({"seeds = 1": "seeds = 0"}, "", ["[[entry]] 1: seeds = 0 is not allowed", "greater than 0"]),
     "seeds in words": ({"seeds = 1": 'seeds = "1"'}, "", ["[[entry]] 1: seeds = '1' is not allowed", "integer"]),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,6 +240,73 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
     for read in (lambda: records.load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=rf"{folder}/run\.json cannot be read as a record"):
             read()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sessions": []}, r"sessions = \[\]: list should have at least 1 item"),
+        ({"final": [1]}, r"final = \[1\]: "),
+        ({"final": {}}, r"final\.iteration, final\.test_error, final\.train_error missing"),
+        ({"final": {"iteration": 12, "test_error": "50", "train_error": 1.0}}, r"final\.test_error = 50: "),
+        ({"run": {}}, r"run\.recipe missing"),
+        ({"seed": "0"}, r"seed = 0: "),
+        ({"seed": -1}, r"seed = -1: "),
+        (
+            {"status": "gone"},
+            r"status = gone: input should be 'running', 'interrupted', 'failed', 'done' or 'diverged'",
+        ),
+        ({"sessions": [{}]}, r"sessions\.0\.device, sessions\.0\.hardware"),
+        ({"wall_seconds": None}, r"wall_seconds = None: "),
+    ],
+    ids=str,
+)
+def test_a_record_that_is_wrong_inside_is_told_with_its_key(
+    small_root: Path, record: Record, changes: dict[str, Any], told: str
+) -> None:
+    folder = record("original", 0, errors=[50.0])
+    change(folder, **changes)
+    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+        with pytest.raises(UserError, match=rf"{folder}/run\.json is not a whole record: {told}"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 7}, {"arm": "bn-after-add"}, {"experiment": "x"}, {"scale": "1/2"}], ids=str
+)
+def test_a_record_in_another_runs_folder_is_refused(small_root: Path, record: Record, changes: dict[str, Any]) -> None:
+    """A folder that was copied would count as one more seed."""
+    folder = record("original", 0, errors=[50.0])
+    change(folder, **changes)
+    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+        with pytest.raises(UserError, match=rf"{folder}/run\.json is the record of .*: move it there"):
+            read()
+
+
+DAMAGED = {
+    "metrics.csv": [None, b"", b"\xff\xfe\xff", b"a,b\n1,2\n", "iteration to words"],
+    "predictions.npz": [None, b"", b"garbage", b"PK\x03\x04", "shapes"],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(n, c) for n, every in DAMAGED.items() for c in every], ids=str)
+def test_a_damaged_file_beside_the_record_is_told_with_its_path(
+    small_root: Path, record: Record, name: str, content: bytes | str | None
+) -> None:
+    folder = record("original", 0, errors=[50.0])
+    records.write_predictions(folder, np.zeros(3), np.zeros(3))
+    path = folder / name
+    if content is None:
+        path.unlink()
+    elif content == "shapes":
+        records.write_predictions(folder, np.zeros(3), np.zeros(4))
+    elif isinstance(content, str):
+        path.write_text(path.read_text().replace("\n12,", "\nabc,"))
+        assert "abc" in path.read_text()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{path} cannot be read: "):
+        records.read_metrics(folder) if name == "metrics.csv" else records.read_predictions(folder)
 
 
 def test_no_results_no_rows(small_root: Path) -> None:

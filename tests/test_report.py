@@ -517,6 +517,14 @@ def test_markdown_takes_no_words_for_syntax() -> None:
     assert row == r"""| &lt;script>alert('x')&lt;/script> \| \*a\* \[b](c) \`d\` "e" & f | x |"""
 
 
+@pytest.mark.parametrize("name", ["missing/page.html", ""])
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_drawn(root: Path, cli: Cli, name: str) -> None:
+    result = cli("report", "--html", str(root / name) if name else "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "cannot write" in result.stderr or "is a directory" in result.stderr
+    assert cli("report", "--html", "x.html", "--check").exit_code == 2
+
+
 def test_html_escapes_whatever_a_spec_says(root: Path) -> None:
     path = root / "experiments" / "tiny.toml"
     path.write_text(path.read_text().replace('"Arm A"', f"'''{HOSTILE}'''").replace('"they are bundled"', "'<b>x</b>'"))

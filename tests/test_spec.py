@@ -151,7 +151,7 @@ def test_scale_is_a_fraction_written_one_way(text: str, expected: str) -> None:
     assert spec.parse_scale(text) == expected
 
 
-@pytest.mark.parametrize("text", ["0", "-1/2", "2", "1.5", "x", "1/0", "nan", "inf", ""])
+@pytest.mark.parametrize("text", ["0", "-1/2", "2", "1.5", "x", "1/0", "nan", "inf", "", "1e-999999999"])
 def test_scale_out_of_range_or_not_a_fraction(text: str) -> None:
     with pytest.raises(UserError, match=rf"{text}.*allowed: above 0 and at most 1"):
         spec.parse_scale(text)
@@ -525,6 +525,15 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         'says = "x"\n',
         ["'o'", "margin = 0.3 must be below each published step", "from 'original' to 'bn-after-add' it is 0.30"],
     ),
+    "an absurd batch": ({"batch_size = 16": "batch_size = 10000000000"}, "", ["batch_size", "1000000000"]),
+    "absurd epochs": ({"iterations = 12, drops = [6, 9]": "epochs = 10000000, drops = [6]"}, "", ["from 1 to 1000000"]),
+    "no label": ({'label = "BN after addition"': 'label = ""'}, "", ["label", "at least 1 character"]),
+    "a number for a table": (
+        {'{ test_error = 40.0, where = "Table 1" }': "3"},
+        "",
+        ["[[arm]] 'original' published = 3 is not allowed"],
+    ),
+    "a paper that is no name": ({'paper = "tiny"': 'paper = "a/b c"'}, "", ["paper = 'a/b c' is not allowed"]),
     "value claim without a published number": ({}, VALUE_CLAIM.format(arm="bn-after-add"), ["'c'", "no published"]),
     "deviation of an unknown arm": (
         {},

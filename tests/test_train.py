@@ -175,6 +175,16 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(tmp_path: Path)
     assert_same_bits(tmp_path / "straight", tmp_path / "run")
 
 
+def test_where_no_checkpoint_is_sound_the_run_begins_anew_and_says_so(tmp_path: Path) -> None:
+    run = small_run()
+    finish(run, tmp_path / "run", stop=StopAfter(iterations=25))
+    for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
+        (tmp_path / "run" / name).write_bytes(b"junk")
+    note = finish(run, tmp_path / "run")[0].note
+    assert note.endswith("damaged, and no sound checkpoint is left: begun anew")
+    assert all(name in note for name in (checkpoint.CURRENT, checkpoint.PREVIOUS))
+
+
 def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
     finish(small_run(), tmp_path / "run", stop=StopAfter(iterations=15))
     first = finish(small_run(seed=1), tmp_path / "run", stop=StopAfter(iterations=0))[0]

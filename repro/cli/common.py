@@ -121,6 +121,9 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
         self.fail(f"{value!r} is not allowed; allowed: auto, or a number of 1 or more", param, ctx)
 
 
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 256), help="Processor threads a run.  [default: the cores shared out]"
+)
 precision_option = click.option(
     "--precision",
     default="auto",

@@ -101,5 +101,6 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
         click.echo(json.dumps(ended.summary(), indent=1))
     else:
         click.echo(queues.as_text(chosen, queues.look(root, queues.plan(root, chosen))))
-        click.echo(ended.message(), err=True)
+        if message := ended.message():
+            click.echo(message, err=True)
     ctx.exit(ended.exit_code)

@@ -14,6 +14,7 @@ from repro.cli.common import (
     scale_option,
     terminal_width,
 )
+from repro.errors import UserError
 
 
 @click.command()
@@ -127,13 +128,15 @@ def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     from repro import report as reports
 
     root = root_of(ctx)
+    if check and page:
+        raise UserError("--check and --html: choose one, a page is not checked")
     if check:
         if stale := reports.check(root):
             click.echo(f"The report is stale: {stale}\nWrite it anew: repro report", err=True)
             ctx.exit(CHECK_FAILED)
         click.echo("REPORT.md is what the records give")
     elif page:
-        page.write_text(reports.html(root), encoding="utf-8")
+        reports.write_html(root, page)
         click.echo(page)
     else:
         click.echo("\n".join(map(str, reports.write(root))) or "REPORT.md is up to date")

@@ -19,7 +19,9 @@ from repro.cli.common import (
     scale_option,
     step_option,
     terminal_width,
+    threads_option,
 )
+from repro.errors import UserError
 
 
 @click.command("list")
@@ -68,6 +70,8 @@ def show(
     from repro import describe
 
     root = root_of(ctx)
+    if not arm and (scale != "1" or demo or seed):
+        raise UserError("--scale, --demo and --seed are of one run: say --arm too")
     if arm:
         click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
     else:
@@ -114,7 +118,7 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     metavar="N|auto",
     help="Runs side by side; auto measures for some seconds what is fastest.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Processor threads a run.  [default: the cores shared out]")
+@threads_option
 @precision_option
 @step_option
 @click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
@@ -160,14 +164,15 @@ def run(
         from repro import tables
 
         click.echo(tables.render(root, [experiment], scale_of(scale, demo), "text", width=terminal_width()))
-        click.echo(ended.message(), err=True)
+        if message := ended.message():
+            click.echo(message, err=True)
     ctx.exit(ended.exit_code)
 
 
 @click.command()
 @click.option("--model", "arm", default="resnet20", show_default=True, help="An arm of resnet-depth.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]")
+@threads_option
 @precision_option
 @step_option
 @json_option

@@ -1,6 +1,5 @@
 """What a figure is drawn from: an experiment's runs that count at one scale, and their files. Stays out: drawing."""
 
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,11 +65,7 @@ class Material:
         """The arm's metrics.csv by seed."""
         found = {}
         for seed in self.runs(arm, status).seed:
-            folder = self.folder(arm.name, int(seed))
-            try:
-                found[int(seed)] = records.read_metrics(folder)
-            except (OSError, ValueError) as error:
-                raise UserError(f"{folder / 'metrics.csv'} cannot be read: {error}") from error
+            found[int(seed)] = records.read_metrics(self.folder(arm.name, int(seed)))
         return found
 
     # --- test images -------------------------------------------------------------------------------------------------
@@ -79,6 +74,8 @@ class Material:
     def dataset(self) -> str:
         """The data set of all arms."""
         names = sorted({self.recipes[arm.name].dataset for arm in self.arms})
+        if not names:
+            raise NothingToDraw("no run counts")
         if len(names) > 1:
             raise NothingToDraw(f"the arms are on different data sets: {', '.join(names)}")
         return names[0]
@@ -111,12 +108,9 @@ class Material:
                 path = self.folder(arm.name, int(seed)) / "predictions.npz"
                 if not path.exists():
                     continue
-                try:
-                    top1, label = records.read_predictions(path.parent)
-                except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                    raise UserError(f"{path} cannot be read: {error}") from error
+                top1, label = records.read_predictions(path.parent)
                 labels = label if labels is None else labels
-                if not np.array_equal(label, labels) or top1.shape != label.shape:
+                if not np.array_equal(label, labels):
                     raise UserError(f"{path} is about other test images than the runs before it")
                 classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
                 if max(top1.max(initial=0), label.max(initial=0)) >= classes:

@@ -35,6 +35,13 @@ class Entry(Frozen):
         except UserError as error:
             raise ValueError(str(error)) from error
 
+    @field_validator("arms")
+    @classmethod
+    def _each_once(cls, arms: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if arms and len(set(arms)) < len(arms):
+            raise ValueError(f"an arm is named twice: {', '.join(arms)}")
+        return arms
+
 
 class Queue(Frozen):
     """Entries, run from first to last."""

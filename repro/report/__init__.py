@@ -29,7 +29,7 @@ from repro.report.gather import Report, gather
 from repro.report.page import as_page
 from repro.report.text import as_markdown
 
-__all__ = ["check", "html", "markdown", "write"]
+__all__ = ["check", "html", "markdown", "write", "write_html"]
 
 NAME = "REPORT.md"
 Draw = figures.Draw
@@ -45,18 +45,32 @@ def html(root: Path, draw: Draw = figures.repro_plots) -> str:
     return as_page(content.blocks(gather(root, draw)))
 
 
+def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None:
+    """That page as a file, whole or not at all. UserError where it cannot be written, before anything is drawn."""
+    try:
+        write_atomically(path.with_name(f"{path.name}.new"), b"")
+        path.with_name(f"{path.name}.new").unlink()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+    _write(path, html(root, draw).encode())
+
+
 def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
     """Write REPORT.md, its figures and the marked parts of other files; the files that were not so already."""
     changed = []
     for path, expected in _files(root, gather(root, draw)).items():
         if not path.is_file() or path.read_bytes() != expected:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, expected)
-            except OSError as error:
-                raise UserError(f"cannot write {path}: {error.strerror}") from error
+            _write(path, expected)
             changed.append(path)
     return changed
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def check(root: Path, draw: Draw = figures.repro_plots) -> str:

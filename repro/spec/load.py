@@ -34,6 +34,7 @@ from repro.spec.schema import (
 )
 
 ARM_KEYS = ("name", "label", "published", "demo")
+MOST_EPOCHS = 10**6
 TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "lesson", "deviation", "cost")
 Table = dict[str, Any]
 M = TypeVar("M", bound=Frozen)
@@ -62,7 +63,7 @@ def parse(path: Path) -> Experiment:
 def read_toml(path: Path) -> Table:
     """The file's tables; UserError where it cannot be read or is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -134,9 +135,10 @@ class _Reader:
         """A schedule counted in epochs (`epochs`, `drops`), counted in iterations."""
         epochs, drops = schedule["epochs"], schedule.get("drops", [])
         counts = [epochs, *drops] if isinstance(drops, list) else [epochs, drops]
-        if not isinstance(drops, list) or not all(type(count) is int and count > 0 for count in counts):
+        if not isinstance(drops, list) or not all(type(count) is int and 0 < count <= MOST_EPOCHS for count in counts):
             self._fail(
-                f"schedule: epochs and drops (a list) must be whole numbers above 0, not {epochs!r} and {drops!r}"
+                f"schedule: epochs and drops (a list) must be whole numbers from 1 to {MOST_EPOCHS}, not "
+                f"{str(epochs)[:40]} and {str(drops)[:40]}"
             )
         rest = {key: value for key, value in schedule.items() if key not in ("epochs", "drops")}
         # a stand-in schedule: only the data set, split and batch decide how long an epoch is
@@ -236,14 +238,16 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
-            yield f"{place}: unknown key {key!r} (value {value!r}){_nearest(key, _allowed(model, fault['loc']))}"
+            allowed = tuple(_allowed(model, fault["loc"]))
+            yield f"{unknown_key(place, key, allowed)} (its value: {value!r})"
         elif fault["type"] == "missing":
             yield f"{place}: {key!r} is missing"
         elif fault["type"] == "value_error" and isinstance(value, dict | tuple | Frozen):
             yield f"{place}: {key + ': ' if key else ''}{fault['ctx']['error']}"
         else:
             message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
-            yield f"{place}: {key} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
+            what = f"{place}: {key}" if key else place
+            yield f"{what} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
 
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:

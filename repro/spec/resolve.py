@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from fractions import Fraction
 
 from repro.errors import UserError
@@ -11,11 +12,14 @@ from repro.spec.schema import Experiment, Recipe, Run
 RECIPE_VERSION = 1
 
 FULL, DEMO = "1", "demo"
+SHORT = r"[^eE]{1,20}([eE][+-]?\d{1,2})?"  # of a scale's text
 
 
 def parse_scale(text: str) -> str:
     """ "1/200" -> "1/200", "0.01" -> "1/100": a fraction of the schedule, above 0 and at most 1."""
     try:
+        if not re.fullmatch(SHORT, text):  # 1e-999999999 would be computed
+            raise ValueError(text)
         scale = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise UserError(f"scale {text!r} is not a fraction; allowed: above 0 and at most 1, such as 1/200") from None

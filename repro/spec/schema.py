@@ -24,7 +24,7 @@ def _list(item: Any) -> Any:
     return Annotated[tuple[item, ...], Field(strict=False)]
 
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=10**9)]
 Rate = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 
@@ -37,7 +37,7 @@ class ResNetCifar(Frozen):
     """He et al. 2015, section 4.2: 6n+2 layers of 3x3 convolutions for small images (plain without shortcuts)."""
 
     name: Literal["resnet-cifar"]
-    depth: Annotated[int, Field(ge=8)]
+    depth: Annotated[int, Field(ge=8, le=10_000)]
     block: Literal["original", "bn-after-add", "relu-before-add", "relu-only-preact", "full-preact"] = "original"
     shortcut: Literal["identity", "identity-centred", "none"] = (
         "identity"  # option A; the zeros after, or on both sides
@@ -136,11 +136,13 @@ class Recipe(Frozen):
     """Everything that decides a run's numbers except its seed; every default is explicit once resolved."""
 
     dataset: str
-    train_split: Annotated[str, Field(pattern=r"^train([1-9]\d*k?)?$")] = "train"  # train45k: the rest is validation
+    train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?)?$")] = (
+        "train"  # train45k: the rest is validation
+    )
     image_size: Positive | None = None  # pixels a side; left out = as the data set has it (filled in by `load`)
     normalise: Literal["per-pixel-mean", "mean-std", "half", "none"] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
-    augment: _list(Annotated[str, Field(pattern=r"^(pad-crop-[1-9]\d*|hflip)$")]) = ()  # type: ignore[valid-type]
+    augment: _list(Annotated[str, Field(pattern=r"^(pad-crop-[1-9]\d?|hflip)$")]) = ()  # type: ignore[valid-type]
     batch_size: Positive
     last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: batches run on across the ends of epochs
     bn_batch: Positive | None = None  # images that batch norm sees together; None = the whole batch
@@ -282,7 +284,7 @@ class Arm(Frozen):
     """One condition of an experiment: its resolved recipe, and its published number where there is one."""
 
     name: Name
-    label: str
+    label: Annotated[str, Field(min_length=1)]
     recipe: Recipe
     demo: Recipe | None
     published: Published | None = None
@@ -294,7 +296,7 @@ class Experiment(Frozen):
     name: Name
     title: str
     source: str
-    paper: str  # short name: the W&B project
+    paper: Name  # short: the W&B project
     arms: tuple[Arm, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     lessons: tuple[Lesson, ...] = ()

@@ -55,7 +55,7 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
         lines.append(f"Hedges' g {verdict.hedges_g:+.2f}; P({second} is worse) {verdict.probability:.2f}")
     lines += [
         f"seed {seed}: only {first} right on {m.only_first} images, only {second} on {m.only_second}; "
-        f"McNemar's exact p {m.p:.3g}"
+        f"McNemar's exact {f'p {m.p:.3g}' if m.p else 'p < 1e-300'}"
         for seed, m in exact.items()
     ]
     return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""What a run.json holds: its keys and their types, so that a damaged one is told and not stumbled over.
+
+Checked is what readers rely on; a record may hold more. Stays out: files, tables, what makes a record stale.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from repro.errors import UserError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+
+class _Point(_Part):
+    """An evaluation; errors in % of images."""
+
+    iteration: int
+    test_error: float
+    train_error: float
+
+
+class _Session(_Part):
+    """An unbroken stretch of training, in one process."""
+
+    device: str
+    hardware: str
+    precision: str
+    threads: int | None
+    commit: str | None
+    dirty: str | None
+
+
+class _Schedule(_Part):
+    iterations: int
+
+
+class _Recipe(_Part):
+    schedule: _Schedule
+
+
+class _Run(_Part):
+    recipe: _Recipe
+
+
+class _Record(_Part):
+    experiment: str
+    arm: str
+    seed: Annotated[int, Field(ge=0)]
+    scale: str
+    status: Literal["running", "interrupted", "failed", "done", "diverged"]
+    reason: str
+    iteration: int
+    final: _Point | None
+    best: _Point | None
+    best_on_validation: _Point | None
+    wall_seconds: float
+    finished: str | None
+    parameters: int
+    fingerprint: str
+    recipe_version: int
+    data_checksum: str
+    run: _Run
+    sessions: Annotated[list[_Session], Field(min_length=1)]
+
+
+def check(record: dict[str, Any], name: str) -> None:
+    """UserError that names the file, the key and the value, unless `record` is a whole one."""
+    try:
+        _Record.model_validate(record)
+    except ValidationError as error:
+        faults = error.errors()
+        if missing := [_key(fault["loc"]) for fault in faults if fault["type"] == "missing"]:
+            raise UserError(f"{name} is not a whole record: {', '.join(missing)} missing") from error
+        first = faults[0]
+        told = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        raise UserError(f"{name} is not a whole record: {told}") from error
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))
