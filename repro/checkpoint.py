@@ -40,7 +40,7 @@ def load(folder: Path, fingerprint: str, warn: Callable[[str], None]) -> dict[st
                 warn(f"{damaged[0]} is damaged; falling back to the checkpoint before it")
             return state
     if damaged:
-        warn(f"{' and '.join(damaged)} damaged, and no sound checkpoint is left: begun anew")
+        warn(f"damaged: {', '.join(damaged)}; no sound checkpoint is left: begun anew")
     return None
 
 

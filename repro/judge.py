@@ -72,15 +72,17 @@ def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: b
         second,
         margin=margin,
         size=claim.size if full else None,
-        size_runs=min((_runs(number) for number in published), default=1),
+        size_runs=min(_runs(arm.published) for arm in arms),
         paired=paired,
         alpha=alpha,
         different_protocol=differs,
     )
 
 
-def _runs(number: Published) -> int:
+def _runs(number: Published | None) -> int:
     """Runs whose mean is as sure as the published number; a median is as sure as the mean of 2/pi as many."""
+    if number is None:
+        return 1
     share = 2 / math.pi if number.statistic == "median" else 1.0
     return max(1, int(share * (number.runs or 1)))
 

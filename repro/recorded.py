@@ -5,9 +5,11 @@ Checked is what readers rely on; a record may hold more. Stays out: files, table
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from repro.errors import UserError
+
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class _Part(BaseModel):
@@ -18,8 +20,8 @@ class _Point(_Part):
     """An evaluation; errors in % of images."""
 
     iteration: int
-    test_error: float
-    train_error: float
+    test_error: Percent
+    train_error: Percent
 
 
 class _Session(_Part):
@@ -65,6 +67,12 @@ class _Record(_Part):
     run: _Run
     sessions: Annotated[list[_Session], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _ended(self) -> "_Record":
+        if self.status in ("done", "diverged") and None in (self.final, self.best, self.finished):
+            raise ValueError(f"a run that is {self.status} has final, best and finished")
+        return self
+
 
 def check(record: dict[str, Any], name: str) -> None:
     """UserError that names the file, the key and the value, unless `record` is a whole one."""
@@ -75,7 +83,9 @@ def check(record: dict[str, Any], name: str) -> None:
         if missing := [_key(fault["loc"]) for fault in faults if fault["type"] == "missing"]:
             raise UserError(f"{name} is not a whole record: {', '.join(missing)} missing") from error
         first = faults[0]
-        told = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        told = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        if first["loc"]:
+            told = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {told}"
         raise UserError(f"{name} is not a whole record: {told}") from error
 
 

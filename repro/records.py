@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,7 +148,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
         schema = int(record["schema"])
     except (FileNotFoundError, NotADirectoryError):  # a file in the place of results/ is told by check_writable
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
@@ -166,7 +165,7 @@ def read_metrics(folder: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read: {error}") from error
     if missing := [name for name in METRICS if name not in rows]:
         raise UserError(f"{path} cannot be read: no column {', '.join(missing)}")
-    if words := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]:
+    if len(rows) and (words := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
         raise UserError(f"{path} cannot be read: {', '.join(words)}: not all numbers")
     return rows
 
@@ -177,10 +176,13 @@ def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             top1, label = arrays["top1"], arrays["label"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive fails in many ways: in its directory, an inflation, a header
         raise UserError(f"{path} cannot be read: {error}") from error
-    if top1.shape != label.shape or top1.ndim != 1:
-        raise UserError(f"{path} cannot be read: top1 has shape {top1.shape}, label {label.shape}")
+    if not (top1.dtype == label.dtype == np.uint8 and top1.shape == label.shape and top1.ndim == 1):
+        raise UserError(
+            f"{path} cannot be read: top1 is {top1.dtype} {top1.shape} and label {label.dtype} {label.shape}, "
+            "which must be uint8 (N,) both"
+        )
     return top1, label
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
 from scipy import stats as scipy_stats
 
-from repro import judge, records, spec, tables
+from repro import judge, records, spec, stats, tables
 
 Cli = Callable[..., Result]
 Record = Callable[..., Path]
@@ -55,6 +56,32 @@ def test_a_claimed_difference_is_judged_on_the_runs_that_count(
     assert verdict.interval is not None
     assert (verdict.interval.low, verdict.interval.high) == pytest.approx((low, high))
     assert verdict.p == pytest.approx(welch.pvalue)
+
+
+def test_a_claimed_size_is_held_against_as_many_runs_as_it_was_published_from(
+    two_arms: None, small_root: Path, edit: Edit
+) -> None:
+    """A median of nine is as sure as a mean of five; the fewer of both arms, one where it is not said."""
+    edit({"margin = 0.3": "margin = 0.3\nsize = 2.0"})
+    assert reach(small_root) == reach_of(1)
+    edit({'where = "Table 1"': 'where = "Table 1", runs = 9, statistic = "median"'})
+    assert reach(small_root) == reach_of(1)  # the other arm has no published number
+    other = 'published = { test_error = 42.0, where = "Table 1", runs = 7 }'
+    edit({'label = "BN after addition"': f'label = "BN after addition"\n{other}'})
+    assert reach(small_root) == reach_of(5)
+    edit({"runs = 7": "runs = 3"})
+    assert reach(small_root) == reach_of(3)
+
+
+def reach(root: Path) -> Any:
+    prediction = verdicts(root)["bn-after-add-is-worse"].verdict.prediction
+    assert prediction is not None
+    return pytest.approx((prediction.low, prediction.high))
+
+
+def reach_of(runs: int) -> tuple[float, float]:
+    interval = stats.welch_prediction_interval(stats.summarize(GOOD), stats.summarize(WORSE), 0.95, runs)
+    return interval.low, interval.high
 
 
 def test_holm_counts_every_claim_of_the_experiment(two_arms: None, small_root: Path, edit: Edit) -> None:

@@ -258,6 +258,8 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
         ),
         ({"sessions": [{}]}, r"sessions\.0\.device, sessions\.0\.hardware"),
         ({"wall_seconds": None}, r"wall_seconds = None: "),
+        ({"final": None}, r".*a run that is done has final, best and finished"),
+        ({"final": {"iteration": 12, "test_error": -5.0, "train_error": 1.0}}, r"final\.test_error = -5\.0: "),
     ],
     ids=str,
 )
@@ -285,7 +287,7 @@ def test_a_record_in_another_runs_folder_is_refused(small_root: Path, record: Re
 
 DAMAGED = {
     "metrics.csv": [None, b"", b"\xff\xfe\xff", b"a,b\n1,2\n", "iteration to words"],
-    "predictions.npz": [None, b"", b"garbage", b"PK\x03\x04", "shapes"],
+    "predictions.npz": [None, b"", b"garbage", b"PK\x03\x04", "shapes", "types"],
 }
 
 
@@ -300,6 +302,8 @@ def test_a_damaged_file_beside_the_record_is_told_with_its_path(
         path.unlink()
     elif content == "shapes":
         records.write_predictions(folder, np.zeros(3), np.zeros(4))
+    elif content == "types":
+        np.savez(path, top1=np.array([1.5]), label=np.array(["a"]))
     elif isinstance(content, str):
         path.write_text(path.read_text().replace("\n12,", "\nabc,"))
         assert "abc" in path.read_text()
@@ -307,6 +311,26 @@ def test_a_damaged_file_beside_the_record_is_told_with_its_path(
         path.write_bytes(content)
     with pytest.raises(UserError, match=rf"{path} cannot be read: "):
         records.read_metrics(folder) if name == "metrics.csv" else records.read_predictions(folder)
+
+
+def test_predictions_damaged_anywhere_are_told_or_read(tmp_path: Path) -> None:
+    """A byte changed anywhere: no other error than one that names the file."""
+    records.write_predictions(tmp_path, np.arange(10), np.arange(10))
+    path = tmp_path / "predictions.npz"
+    whole, told = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
+        try:
+            records.read_predictions(tmp_path)
+        except UserError as error:
+            assert str(path) in str(error)
+            told += 1
+    assert told > len(whole) / 2
+
+
+def test_metrics_without_a_row_are_read(tmp_path: Path) -> None:
+    records.write_metrics(tmp_path, [])
+    assert len(records.read_metrics(tmp_path)) == 0
 
 
 def test_no_results_no_rows(small_root: Path) -> None:

@@ -16,6 +16,7 @@ from click.testing import Result
 from matplotlib.figure import Figure
 
 from repro import records, report, spec
+from repro.errors import UserError
 from repro.report import text
 from repro.report.document import Table, cells
 
@@ -523,6 +524,20 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_drawn(root: Pa
     assert (result.exit_code, result.stdout) == (2, "")
     assert "cannot write" in result.stderr or "is a directory" in result.stderr
     assert cli("report", "--html", "x.html", "--check").exit_code == 2
+
+    def drawn(*_: object) -> None:
+        pytest.fail("drawn before the path was tried")
+
+    with pytest.raises(UserError, match="cannot write"):
+        report.write_html(root, root / "missing" / "page.html", drawn)
+
+
+def test_a_page_is_written_to_where_a_link_leads(root: Path, tmp_path: Path) -> None:
+    page, link = tmp_path / "page.html", tmp_path / "link.html"
+    page.write_text("old")
+    link.symlink_to(page)
+    report.write_html(root, link, stand_in)
+    assert link.is_symlink() and page.read_text() == report.html(root, stand_in)
 
 
 def test_html_escapes_whatever_a_spec_says(root: Path) -> None:

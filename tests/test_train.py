@@ -181,7 +181,7 @@ def test_where_no_checkpoint_is_sound_the_run_begins_anew_and_says_so(tmp_path: 
     for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
         (tmp_path / "run" / name).write_bytes(b"junk")
     note = finish(run, tmp_path / "run")[0].note
-    assert note.endswith("damaged, and no sound checkpoint is left: begun anew")
+    assert note.startswith("damaged: ") and note.endswith("; no sound checkpoint is left: begun anew")
     assert all(name in note for name in (checkpoint.CURRENT, checkpoint.PREVIOUS))
 
 

@@ -255,7 +255,7 @@ def test_the_steps_of_an_order_share_alpha_for_not_reproduced() -> None:
     v = judge_order([high, low, HIGH], margin=0.01)
     assert outcome(v) == ("inconclusive", "leaning against")
     assert v.steps[0].refuting is not None and v.steps[0].refuting.level == pytest.approx(1 - 0.05 / 3)
-    assert f"at the 98.3% that would refute it, [{v.steps[0].refuting.low:+.2f}, +" in v.sentence
+    assert f"but not below zero at the 98.3% that refutes, [{v.steps[0].refuting.low:+.2f}, +" in v.sentence
     assert "as one of several would have to hold at 98.3%" in v.steps[0].sentence
 
 
@@ -265,11 +265,32 @@ def test_the_ends_alone_can_refute_an_order() -> None:
     v = judge_order(arms, margin=0.3)
     assert [outcome(s)[0] for s in v.steps] == ["inconclusive"] * 2
     assert v.ends is not None and v.ends.verdict == "not reproduced" and v.verdict == "not reproduced"
-    assert f"c - a {v.ends.estimate:+.2f} points" in v.sentence
+    assert f"c - a {v.ends.estimate:+.2f} points, 98.3% interval [" in v.sentence  # the one that decides
+    assert "below zero, not reproduced" in v.sentence and v.seeds_needed is None and "80% power" not in v.sentence
     assert (
         judge_order([arms[2], arm("one", 7.0), arms[0]], margin=0.3).verdict == "no verdict"
     )  # never shown by its ends
     assert judge_order([LOW, HIGH], margin=0.3).ends is None
+
+
+def test_the_ends_do_not_overturn_steps_that_all_hold() -> None:
+    """Few runs at the ends and a wide margin: their interval reaches zero and lies within the margin."""
+    a, c = arm("a", 10.0, 10.4), arm("c", 12.5, 12.51, 12.49, 12.5)
+    v = judge_order([a, arm("b", 10.15, 10.65, 11.15, 11.55, 11.95, 12.65), c], margin=30)
+    assert [step.verdict for step in v.steps] == ["reproduced"] * 2
+    assert v.ends is not None and v.ends.verdict == "not reproduced" and v.verdict == "reproduced"
+
+
+def test_a_step_of_an_order_shown_to_be_negligible_says_so() -> None:
+    same = arm("same", 6.61, 6.5, 6.75, 6.7, 6.55)
+    v = judge_order([LOW, same, HIGH], margin=0.5)
+    assert v.verdict == "not reproduced" and " inside ±0.50, negligible, not reproduced" in v.sentence
+
+
+def test_a_step_by_ranks_has_no_count_of_seeds() -> None:
+    v = judge_order([arm("a", 5, 5.1, 5.2), arm("b", 6, 6.1, 6.2), arm("c", 6.5, 6.6, diverged=1)], margin=0.3)
+    assert v.verdict == "inconclusive" and "80% power" not in v.sentence
+    assert "c - b by ranks, p = " in v.sentence
 
 
 def test_an_undecided_order_says_so_where_no_number_of_seeds_would_do() -> None:

@@ -35,7 +35,8 @@ class Outlook:
 def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
     """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other.
 
-    A run that will be taken over from its twin (repro.twins), recorded or ahead of it in the queue, takes no time.
+    A run that will be taken over from its twin (repro.twins) takes no time, where the twin is recorded in one of the
+    queue's experiments or ahead of it in the queue.
     """
     timed = _timed(root, sorted({e.entry.experiment for e in entries}))
     trained = timed.groupby("fingerprint").place.agg(set).to_dict()

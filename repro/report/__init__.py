@@ -47,12 +47,19 @@ def html(root: Path, draw: Draw = figures.repro_plots) -> str:
 
 def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None:
     """That page as a file, whole or not at all. UserError where it cannot be written, before anything is drawn."""
+    path = path.resolve()  # of a link the file that it leads to
+    new = not path.exists()
     try:
-        write_atomically(path.with_name(f"{path.name}.new"), b"")
-        path.with_name(f"{path.name}.new").unlink()
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
-    _write(path, html(root, draw).encode())
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    if new:
+        path.unlink()
+    page = html(root, draw).encode()
+    if new or path.is_file():
+        _write(path, page)
+    else:
+        path.write_bytes(page)  # a device, a pipe
 
 
 def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:

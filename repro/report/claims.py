@@ -100,9 +100,9 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
 
 
 def _step(step: Verdict) -> str:
-    if step.estimate is None or step.interval is None:
+    if step.estimate is None or step.deciding is None:
         return NONE
-    return f"{words.points(step.estimate)} {words.span(step.interval)} {words.percent(step.interval.level)}"
+    return f"{words.points(step.estimate)} {words.span(step.deciding)} {words.percent(step.deciding.level)}"
 
 
 def _ours(part: Part, claim: Claim, name: str) -> Text:

@@ -214,6 +214,12 @@ class Published(Frozen):
     same_protocol: bool = True  # False: another schedule, network or selection than this spec's
     quote: str = ""  # the number as printed, where that was an accuracy
 
+    @model_validator(mode="after")
+    def _spread_is_a_means(self) -> "Published":
+        if self.statistic == "median" and self.sd is not None:
+            raise ValueError("sd goes with statistic 'mean', not 'median'")
+        return self
+
 
 class Claim(Frozen):
     """What the paper says, as a test that was fixed before the runs.

@@ -1,8 +1,8 @@
 """Seeds needed for 80% power at the spread seen. Stays out: the tests whose power it is.
 
-The effect planned for is the smallest that matters (the margin), never the one seen: power at the effect seen
-only restates p (Hoenig & Heisey 2001, Am. Stat. 55:19-24). The spread is itself rough: after 3 seeds the true
-sd may be anything from half to six times the one seen (95%, chi-squared). Read an order of magnitude.
+The effect planned for is the one claimed or the smallest that matters (the margin), never the one seen: power at
+the effect seen only restates p (Hoenig & Heisey 2001, Am. Stat. 55:19-24). The spread is itself rough: after 3 seeds
+the true sd may be anything from half to six times the one seen (95%, chi-squared). Read an order of magnitude.
 """
 
 from bisect import bisect_left

@@ -8,7 +8,7 @@ from repro.describe import heading
 from repro.errors import UserError
 from repro.judge import arm_errors
 
-MARGIN = 0.3  # points; only the seeds needed depend on it
+MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
 
 
 def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_json: bool) -> str:
@@ -51,8 +51,6 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
     if same:
         seeds = ", ".join(map(str, same))
         lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
-    if verdict.hedges_g is not None and verdict.probability is not None:
-        lines.append(f"Hedges' g {verdict.hedges_g:+.2f}; P({second} is worse) {verdict.probability:.2f}")
     lines += [
         f"seed {seed}: only {first} right on {m.only_first} images, only {second} on {m.only_second}; "
         f"McNemar's exact {f'p {m.p:.3g}' if m.p else 'p < 1e-300'}"

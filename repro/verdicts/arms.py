@@ -9,6 +9,8 @@ from repro.verdicts import words
 from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, check
 from repro.verdicts.pair import Pair, meet
 
+LEANS = ("consistent", "leaning against")
+
 
 def judge_difference(
     better: ArmErrors,
@@ -53,9 +55,10 @@ def judge_order(
     each = alpha / len(pairs)
     found = [_difference(meet(a, b, paired, different_protocol), margin, alpha, each) for a, b in pairs]
     steps, ends = found[: len(arms) - 1], found[len(arms) - 1 :]
-    undecided = [step.seeds_needed for step in steps if step.verdict == "inconclusive"]
-    needed = None if None in undecided else max((n for n in undecided if n is not None), default=None)
     result = _order_outcome(steps, ends)
+    undecided = [step for step in steps if step.verdict == "inconclusive"] if result in LEANS else []
+    counts = [step.seeds_needed for step in undecided]
+    needed = None if None in counts else max((n for n in counts if n is not None), default=None)
     base = Verdict(
         "no verdict",
         "",
@@ -66,11 +69,11 @@ def judge_order(
         steps=tuple(steps),
         ends=ends[0] if ends else None,
     )
-    told = [f"{b.name} - {a.name} {words.step(v)}" for (a, b), v in zip(pairs, found, strict=True)]
+    told = [f"{b.name} - {a.name} {words.step(v, margin)}" for (a, b), v in zip(pairs, found, strict=True)]
     told[len(steps) :] = [f"its ends, {text}" for text in told[len(steps) :]]
     text = f"{' < '.join(words.arm(a) for a in arms)}: {'; '.join(told)}"
     notes = words.notes(arms, different_protocol)
-    if result in ("consistent", "leaning against"):
+    if undecided and all(step.estimate is not None for step in undecided):  # by ranks none was worked out
         fewest = min(len(a.errors) for a in arms)
         notes = [words.seeds(needed, fewest, f"to see a true step of {margin:.2f}", "seeds an arm"), *notes]
     return words.conclude(base, result, text, notes)
@@ -146,14 +149,14 @@ def _difference_with_diverged(pair: Pair, alpha: float, alpha_against: float, si
 
 
 def _order_outcome(steps: Sequence[Verdict], ends: Sequence[Verdict]) -> Outcome | Lean:
-    """`ends`: the first arm beside the last, which can refute the order, never show it."""
+    """`ends`: the first arm beside the last, which can refute an order that its steps leave open, never show it."""
     outcomes = [step.verdict for step in steps]
+    if all(outcome == "reproduced" for outcome in outcomes):
+        return "reproduced"
     if "not reproduced" in [*outcomes, *(v.verdict for v in ends)]:
         return "not reproduced"
     if "no verdict" in outcomes:
         return "no verdict"
-    if all(outcome == "reproduced" for outcome in outcomes):
-        return "reproduced"
     against = any(v.lean == "leaning against" for v in [*steps, *ends])
     return "leaning against" if against else "consistent"
 

@@ -23,7 +23,7 @@ class ArmErrors:
 
     errors: seed -> test error in %, of the runs that reached their last iteration.
     diverged: how many runs diverged: they are results, but not among `errors`.
-    missing: how many planned seeds have no result (not run, crashed, stale).
+    missing: how many seeds that another arm of the claim has have no result here (not run, crashed, stale).
     """
 
     name: str
@@ -82,6 +82,11 @@ class Verdict:
     correlation: float | None = None
     steps: tuple["Verdict", ...] = ()
     ends: "Verdict | None" = None
+
+    @property
+    def deciding(self) -> Interval | None:
+        """The interval by which the verdict was come to."""
+        return self.refuting if self.verdict == "not reproduced" and self.refuting else self.interval
 
 
 def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -22,7 +22,8 @@ def judge_value(
     """Is our mean test error the published one (%), within `margin`?
 
     A published sd over two runs or more makes it Welch's comparison of two summaries, and the prediction
-    interval that of the mean of so many runs. Otherwise the published number is one run, its spread unknown.
+    interval that of the mean of so many runs. Otherwise the published number is taken as one run, its spread unknown:
+    on the safe side where it is a mean or median of several, since one run may fall farther off.
     `diverged_error`: what a diverged run counts as, in % (chance).
     """
     check(margin, alpha)

@@ -97,14 +97,15 @@ def pairing(seeds: int, alone: int, correlation: float | None) -> str:
     return f"Paired over {seeds} seeds, {of}{left_out}."
 
 
-def step(verdict: Verdict) -> str:
-    """A step of an order, short."""
-    if verdict.estimate is None or verdict.interval is None:
-        return verdict.verdict + (f" by ranks, {p_value(verdict.p)}" if verdict.p is not None else "")
+def step(verdict: Verdict, margin: float) -> str:
+    """One of an order's differences, short."""
+    if verdict.estimate is None or verdict.deciding is None:
+        return (f"by ranks, {p_value(verdict.p)}, " if verdict.p is not None else "") + verdict.verdict
     paired = "" if verdict.correlation is None else f", paired with correlation {verdict.correlation:+.2f}"
-    interval = f"{percent(verdict.interval.level)} interval {span(verdict.interval)}"
-    wider = ""
-    if verdict.refuting is not None and verdict.verdict == "inconclusive" and verdict.interval.high < 0:
-        level = percent(verdict.refuting.level)
-        wider = f", as not below zero at the {level} that would refute it, {span(verdict.refuting)}"
-    return f"{points(verdict.estimate)} points, {interval}{paired}, {verdict.verdict}{wider}"
+    interval = f"{percent(verdict.deciding.level)} interval {span(verdict.deciding)}"
+    why = ""
+    if verdict.verdict == "not reproduced":
+        why = " below zero" if verdict.deciding.high < 0 else f" inside ±{margin:.2f}, negligible"
+    elif verdict.verdict == "inconclusive" and verdict.deciding.high < 0 and verdict.refuting is not None:
+        why = f", but not below zero at the {percent(verdict.refuting.level)} that refutes, {span(verdict.refuting)}"
+    return f"{points(verdict.estimate)} points, {interval}{why}{paired}, {verdict.verdict}"
