@@ -144,6 +144,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     for note in notes:
         yield progress(note=note)
     diverged, test, told = False, None, time.monotonic()
+    since, begun = learner.iteration, time.perf_counter()  # the last evaluation, or where this session began
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
             note = save()
@@ -160,7 +161,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             diverged = checking and learner.diverged()  # looked at where the recipe says, not where the clock does
             loss, _ = learner.meters.read()
             clock.lap(training=True)
-            speed = learner.meters.images / recipe.batch_size / clock.window
+            speed = (learner.iteration - since) / (time.perf_counter() - begun)
             yield progress(loss=loss, iterations_per_second=speed)
             told = time.monotonic()
         if evaluating or diverged:
@@ -170,6 +171,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             learner.meters.reset()
             clock.lap(training=False)
             clock.window = 0.0
+            since, begun = learner.iteration, time.perf_counter()
             yield progress()
         if learner.iteration % settings.checkpoint_every == 0 or learner.iteration == end:
             note = save()

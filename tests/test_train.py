@@ -175,6 +175,18 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(tmp_path: Path)
     assert_same_bits(tmp_path / "straight", tmp_path / "run")
 
 
+def test_a_resumed_runs_speed_is_of_its_own_session(tmp_path: Path) -> None:
+    """The stretch before the stop took an hour by the checkpoint: that says nothing about how fast it goes on."""
+    run, folder = small_run(evaluate_every=40), tmp_path / "run"
+    finish(run, folder, stop=StopAfter(iterations=5))
+    state = checkpoint.load(folder, records.read_run(folder)["fingerprint"], print)  # type: ignore[index]
+    assert state is not None
+    checkpoint.save(folder, state | {"window_seconds": 3600.0})
+    begun = time.perf_counter()
+    speeds = [p.iterations_per_second for p in finish(run, folder) if p.iteration == 40 and p.iterations_per_second > 0]
+    assert speeds and speeds[0] > 35 / (time.perf_counter() - begun)
+
+
 def test_where_no_checkpoint_is_sound_the_run_begins_anew_and_says_so(tmp_path: Path) -> None:
     run = small_run()
     finish(run, tmp_path / "run", stop=StopAfter(iterations=25))
