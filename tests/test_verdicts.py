@@ -143,7 +143,7 @@ def test_difference_is_worse_minus_better_with_all_its_figures() -> None:
     assert v.hedges_g is not None and v.hedges_g > 5
     assert v.sentence == (
         "Reproduced: high 8.17 ± 0.12 % (n = 5) against low 6.62 ± 0.10 % (n = 5): +1.55 points of test "
-        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001, Hedges' g +12.45, probability of worse 1.00."
+        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001, Hedges' g +12.45, worse with probability 1.00."
     )
 
 

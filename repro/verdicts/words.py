@@ -54,7 +54,7 @@ def p_value(p: float) -> str:
 def effect(verdict: Verdict) -> str:
     """How large a difference is beside the spread; empty where no spread was seen."""
     told = [] if verdict.hedges_g is None else [f"Hedges' g {verdict.hedges_g:+.2f}"]
-    told += [] if verdict.probability is None else [f"probability of worse {verdict.probability:.2f}"]
+    told += [] if verdict.probability is None else [f"worse with probability {verdict.probability:.2f}"]
     return "".join(f", {part}" for part in told)
 
 
