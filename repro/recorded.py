@@ -83,7 +83,8 @@ def check(record: dict[str, Any], name: str) -> None:
         if missing := [_key(fault["loc"]) for fault in faults if fault["type"] == "missing"]:
             raise UserError(f"{name} is not a whole record: {', '.join(missing)} missing") from error
         first = faults[0]
-        told = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        told = first["msg"].removeprefix("Value error, ")
+        told = f"{told[0].lower()}{told[1:]}"
         if first["loc"]:
             told = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {told}"
         raise UserError(f"{name} is not a whole record: {told}") from error

@@ -211,7 +211,7 @@ def test_sync_online_sends_what_is_lacking(
     record: Callable[..., Path], cli: Callable[..., Result], server: FakeWandb, small_root: Path
 ) -> None:
     """W&B's client only ever adds to a history: sent twice, a run would have every row twice."""
-    path = record("original", 0, errors=[50, 45, 40], status="interrupted", iteration=8, final=None, best=None)
+    path = record("original", 0, errors=[50, 45, 40], status="interrupted", iteration=8)
     first = cli("wandb", "sync")
     assert first.exit_code == 0 and "2 rows sent" in first.output, first.output
     kept = records.read_run(path)
