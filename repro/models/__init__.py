@@ -40,7 +40,7 @@ def build(
     masks: torch.Generator | None = None,
     **args: Any,
 ) -> nn.Module:
-    """The network `name` with the arguments its spec takes (repro.spec.schema), on the CPU, weights drawn from `seed`.
+    """The network `name` with the arguments its spec takes (repro.spec.recipe), on the CPU, weights drawn from `seed`.
 
     Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout, on the device
     that will train it (default: a CPU stream of the seed). ValueError names an argument that is not allowed.

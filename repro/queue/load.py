@@ -12,7 +12,7 @@ from repro import spec
 from repro.errors import UserError
 from repro.plan import Planned
 from repro.spec.load import explain, read_toml, unknown_key
-from repro.spec.schema import Frozen, Name, Positive
+from repro.spec.recipe import Frozen, Name, Positive
 
 M = TypeVar("M", bound=Frozen)
 

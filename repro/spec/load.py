@@ -15,23 +15,8 @@ from pydantic import ValidationError
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec.schema import (
-    Adam,
-    Arm,
-    Claim,
-    Cost,
-    Deviation,
-    Experiment,
-    Frozen,
-    Lesson,
-    Published,
-    Recipe,
-    ResNetCifar,
-    Schedule,
-    Sgd,
-    Vgg,
-    Warmup,
-)
+from repro.spec.recipe import Adam, Frozen, Recipe, ResNetCifar, Schedule, Sgd, Vgg, Warmup
+from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published
 
 ARM_KEYS = ("name", "label", "published", "demo")
 MOST_EPOCHS = 10**6

@@ -6,7 +6,8 @@ import re
 from fractions import Fraction
 
 from repro.errors import UserError
-from repro.spec.schema import Experiment, Recipe, Run
+from repro.spec.recipe import Recipe
+from repro.spec.schema import Experiment, Run
 
 # Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
 RECIPE_VERSION = 1
