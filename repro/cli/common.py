@@ -122,7 +122,9 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
 
 
 threads_option = click.option(
-    "--threads", type=click.IntRange(1, 256), help="Processor threads a run.  [default: the cores shared out]"
+    "--threads",
+    type=click.IntRange(1, 256),
+    help="Processor threads a run.  [default: all cores, shared among the runs]",
 )
 precision_option = click.option(
     "--precision",

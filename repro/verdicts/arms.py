@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 from repro import stats
 from repro.verdicts import words
 from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, check
 from repro.verdicts.pair import Pair, meet
-
-LEANS = ("consistent", "leaning against")
 
 
 def judge_difference(
@@ -56,7 +55,7 @@ def judge_order(
     found = [_difference(meet(a, b, paired, different_protocol), margin, alpha, each) for a, b in pairs]
     steps, ends = found[: len(arms) - 1], found[len(arms) - 1 :]
     result = _order_outcome(steps, ends)
-    undecided = [step for step in steps if step.verdict == "inconclusive"] if result in LEANS else []
+    undecided = [step for step in steps if step.verdict == "inconclusive"] if result in get_args(Lean) else []
     counts = [step.seeds_needed for step in undecided]
     needed = None if None in counts else max((n for n in counts if n is not None), default=None)
     base = Verdict(
