@@ -48,8 +48,8 @@ READING: tuple[Text, ...] = (
     ),
     (
         Strong("Time"),
-        " is a run's wall time, mean over its seeds. Machines are shared and runs were halted now and then "
-        "(docs/results-log.md): it is no measure of an arm's speed.",
+        " is a run's wall time, mean over its seeds, whatever else the machine did meanwhile: no measure of an arm's "
+        "speed.",
     ),
 )
 
