@@ -1,7 +1,7 @@
 """How a run's numbers are computed: its precision, and the step that computes them. Both stand in its record.
 
-A run keeps the method it began with. Results of two methods differ by rounding alone; docs/performance.md has what
-that is worth. Which batches, which updates: none of it depends on the method.
+A run keeps the precision it began with. Results of two methods differ by rounding alone; docs/performance.md has
+what that is worth. Which batches, which updates: none of it depends on the method.
 """
 
 from dataclasses import dataclass
@@ -84,5 +84,5 @@ def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
 def _bf16_units(kind: str, step: str) -> bool:
     """Whether the device has them, and whoever computes the step can use them."""
     if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return kernels.matrix_units() if step == "kernels" else bool(torch.cpu.get_capabilities().get("amx_bf16"))

@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,18 @@ def hardware(device: torch.device) -> str:
         return platform.processor() or platform.machine()
 
 
+@cache
 def _code() -> dict[str, Any]:
-    """The commit of this package, and a hash of what differs from it; None outside a checkout."""
+    """The commit of this package, and a hash of what differs from it; None outside a checkout.
+
+    Looked at once a process: that is the code in its memory, whatever is committed while it trains.
+    """
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", "__init__.py") is None:
         return {"commit": None, "dirty": None}
     changes = _git("diff", "HEAD", "--", ".") or ""
-    new = _git("ls-files", "--others", "--exclude-standard", "--", ".") or ""
-    contents = b"".join((CODE / name).read_bytes() for name in new.splitlines())
+    new = _git("ls-files", "-z", "--others", "--exclude-standard", "--", ".") or ""
+    contents = b"".join((CODE / name).read_bytes() for name in new.split("\0") if name)
     dirty = hashlib.sha256(changes.encode() + contents).hexdigest()[:16] if changes or new else None
     return {"commit": commit, "dirty": dirty}
 

@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,9 +80,8 @@ def check_writable(folder: Path) -> None:
     """Raise a UserError unless files can be made in `folder`, before hours are spent on them."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        write_atomically(probe, b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UserError(f"cannot write results to {folder}: {error.strerror}; nothing was trained") from error
 
@@ -330,7 +330,7 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         # a run that was gone on with elsewhere says so
         **{key: " then ".join(dict.fromkeys(s[key] for s in sessions)) for key in ("hardware", "precision")},
         # a run is clean only where every session of it was, on one commit or several
-        "commit": session["commit"],
+        "commit": " then ".join(dict.fromkeys(s["commit"] for s in sessions if s["commit"])) or None,
         "dirty": any(s["dirty"] for s in sessions),
         "sessions": len(sessions),
         "trained_as": record.get("trained_as", ""),  # the run that this one is a copy of

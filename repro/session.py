@@ -39,8 +39,11 @@ class Ended:
     def exit_code(self) -> int:
         if self.stop.reason and self.stop.reason != "time limit":
             return 130
-        if any(outcome.status in ("failed", "busy") for outcome in self.outcomes.values()):
+        ends = {outcome.status for outcome in self.outcomes.values()}
+        if ends & {"failed", "busy"}:
             return 1
+        if "refused" in ends:
+            return 2
         return 4 if self.stop.reason and self._left else 0
 
     @property
@@ -50,7 +53,7 @@ class Ended:
     def message(self) -> str:
         lines = []
         for name, outcome in self.outcomes.items():
-            if outcome.status in ("failed", "busy"):
+            if outcome.status in ("failed", "busy", "refused"):
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
@@ -98,13 +101,20 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         stopping_on_signals(stop, display),
     ):
         tasks = [_prepare(p, display) for p in todo]
-        jobs, settings = share_out(todo, options["jobs"], settings, display)
+        jobs, settings = share_out(planned, todo, options["jobs"], settings, display)
+        trained, refusal = False, ""
         for task, event in launched(tasks, settings, stop, jobs):
             if isinstance(event, Outcome):
+                if event.status == "refused" and not trained:  # wrong from the beginning: nothing else is begun
+                    refusal, stop.reason = event.message, stop.reason or "refused"
+                    continue
                 ended.outcomes[task.run.name] = event
                 display.end(task.run, event.status, event.message)
             else:
+                trained = trained or event.iteration > 0
                 display.show(task.run, event)
+    if refusal:
+        raise UserError(refusal)
     ended.not_begun = len(planned) - len(ended.outcomes)
     return ended
 
@@ -152,19 +162,27 @@ def device_of(name: str) -> str:
     raise UserError(f"--device {name} is not available; allowed: auto, {there}")
 
 
-def share_out(todo: list[Planned], jobs: int | str, settings: Settings, display: Display) -> tuple[int, Settings]:
-    """How many runs at a time, and the settings with the threads of each. "auto" is measured, where it can pay."""
-    told = ""
-    if jobs != "auto":
-        jobs = min(int(jobs), len(todo))
-    elif sum(p.run.recipe.schedule.iterations for p in todo) < WORTH_MEASURING or todo[0].run.scale == spec.DEMO:
-        jobs = min(cores(), len(todo)) if settings.device == "cpu" else 1
-    else:
-        jobs, threads, told = launch.tune.best(todo[0].run, settings, settings.threads or cores(), len(todo))
-        settings = replace(settings, threads=settings.threads or threads)
-    if told:
-        display.say(told)
-    return jobs, replace(settings, threads=settings.threads or threads_for(todo[0].run.scale, jobs))
+def share_out(
+    planned: list[Planned], todo: list[Planned], jobs: int | str, settings: Settings, display: Display
+) -> tuple[int, Settings]:
+    """How many runs at a time, and the settings with each one's share of the threads. "auto" is measured where it pays.
+
+    The share does not depend on what of `planned` is done already: the same command trains to the same bits.
+    """
+    if jobs == "auto" and worth_measuring(todo):
+        jobs, share, told = launch.tune.best(todo[0].run, settings, cores(), len(todo))
+        if told:
+            display.say(told)
+        return jobs, replace(settings, share=share)
+    if jobs == "auto":
+        jobs = cores() if settings.device == "cpu" else 1
+    share = threads_for(todo[0].run.scale, min(int(jobs), len(planned)))
+    return min(int(jobs), len(todo)), replace(settings, share=share)
+
+
+def worth_measuring(todo: list[Planned]) -> bool:
+    enough = sum(p.run.recipe.schedule.iterations for p in todo) >= WORTH_MEASURING
+    return enough and todo[0].run.scale != spec.DEMO
 
 
 def launched(tasks: list[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class Settings:
     """How and where to train; no result depends on these beyond rounding."""
 
     device: str = "cpu"
-    threads: int | None = None  # of the processor; None = torch's default
+    threads: int | None = None  # of the processor; None = as the run was begun, and a new one with `share`
+    share: int | None = None  # None = torch's default
     data_dir: Path | None = None
     checkpoint_every: int = 1000  # iterations
     precision: str = "auto"  # see repro.method
@@ -87,13 +88,17 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     done, diverged or interrupted. The result depends on the run, the device type and the threads alone.
     """
     recipe, end = run.recipe, run.recipe.schedule.iterations
-    device = prepare(settings)
     identity = spec.fingerprint(run, catalog.describe(recipe.dataset, settings.data_dir).checksum)
+    before = records.read_run(folder)
+    if before and before["fingerprint"] == identity and before["status"] in records.FINISHED:
+        yield Progress(end, end, before["status"], note="another process has finished it meanwhile")
+        return
     rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
     state = checkpoint.load(folder, identity, notes.append)
-    precision = going_on(run, settings, state)
-    learner, clock = Learner(run, device, settings.data_dir, precision, settings.step), Clock()
+    settings = going_on(run, settings, state)
+    device = prepare(settings)
+    learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     record = new_record(run, identity, models.parameters(learner.model), settings)
     if learner.note:
         notes.append(learner.note)
@@ -101,6 +106,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         learner.restore(state["learner"])
         rows, record["sessions"] = state["rows"], state["sessions"]
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
+    diverged = bool(state and state.get("diverged"))
     record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
 
     if not state and (taken := twins.take_over(folder, record)):
@@ -130,6 +136,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             "sessions": record["sessions"],
             "wall_seconds": clock.wall,
             "window_seconds": clock.window,
+            "diverged": diverged,
         }
         try:
             checkpoint.save(folder, state)
@@ -143,7 +150,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     write()
     for note in notes:
         yield progress(note=note)
-    diverged, test, told = False, None, time.monotonic()
+    test, told = None, time.monotonic()
     since, begun = learner.iteration, time.perf_counter()  # the last evaluation, or where this session began
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
@@ -189,8 +196,8 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
 def prepare(settings: Settings) -> torch.device:
     """Set threads and determinism; the device."""
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    if threads := settings.threads or settings.share:
+        torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic cuBLAS asks for
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -201,14 +208,21 @@ def prepare(settings: Settings) -> torch.device:
     return device
 
 
-def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> str:
-    """The precision to ask for: the recipe's, or the one that the run was begun in. UserError for another one."""
+def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> Settings:
+    """The settings with the recipe's precision or, for a run to go on with, the precision and threads it has had.
+
+    UserError for another precision; other threads may be asked for.
+    """
     begun = state.get("precision", "fp32") if state else None
     fixed = run.recipe.precision or begun
+    why = "its recipe says" if run.recipe.precision else "it was begun in"
+    if fixed == "tf32" and settings.device == "cpu":
+        raise UserError(f"--device cpu: {run.name}: {why} tf32, which the CPU does not have; allowed: cuda")
     if fixed and settings.precision not in ("auto", fixed):
-        why = "its recipe says" if run.recipe.precision else "it was begun in"
         raise UserError(f"--precision {settings.precision}: {run.name}: {why} {fixed}; allowed: auto, {fixed}")
-    return fixed or settings.precision
+    last = state["sessions"][-1] if state else {}
+    threads = last.get("threads") if last.get("device") == settings.device == "cpu" else None
+    return replace(settings, precision=fixed or settings.precision, threads=settings.threads or threads)
 
 
 def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) -> dict[str, Any]:

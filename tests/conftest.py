@@ -57,7 +57,7 @@ says = "batch norm after the addition is worse"
 """
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _one_thread() -> None:
     """Small networks are slower on several threads, and results depend on their number."""
     torch.set_num_threads(1)

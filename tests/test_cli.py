@@ -306,7 +306,8 @@ def test_one_failure_leaves_the_others_running_side_by_side_too(
         assert "Traceback" not in result.output, name
         assert "Traceback" in log.read_text(), name
         record = records.read_run(folder_of(root))
-        assert record and record["status"] == "failed" and "IsADirectoryError" in record["reason"], name
+        assert record and record["status"] == "failed", name
+        assert record["reason"] == "IsADirectoryError: Is a directory", "a record is published: no paths"
     for arm, seed in (("bn-after-add", 0), ("original", 1), ("bn-after-add", 1)):
         numbers = trained(folder_of(alone, arm, seed))
         assert numbers["status"] == "done"
@@ -314,6 +315,22 @@ def test_one_failure_leaves_the_others_running_side_by_side_too(
     obstacle.rmdir()
     assert cli(*RUN, "--seeds", "2").exit_code == 0
     assert trained(folder_of(small_root))["status"] == "done"
+
+
+def test_what_cannot_be_trained_as_asked_does_not_stop_what_can(small_root: Path, cli: Cli, edit: Edit) -> None:
+    edit({'label = "BN after addition"': 'label = "BN after addition"\nprecision = "bf16"'})
+    result = cli(*RUN, "--precision", "fp32")
+    assert result.exit_code == 2
+    assert "tiny/bn-after-add/seed-0 refused: --precision fp32: " in result.stderr
+    assert "its recipe says bf16; allowed: auto, bf16" in result.stderr
+    assert trained(folder_of(small_root))["status"] == "done"
+
+
+def test_where_the_first_run_is_refused_nothing_is_trained(small_root: Path, cli: Cli, edit: Edit) -> None:
+    edit({'label = "Original"': 'label = "Original"\nprecision = "bf16"'})
+    result = cli(*RUN, "--precision", "fp32")
+    assert result.exit_code == 2 and "its recipe says bf16; allowed: auto, bf16" in result.stderr
+    assert not folder_of(small_root, "bn-after-add").exists()
 
 
 def test_a_run_that_another_process_trains_is_left_alone(small_root: Path, cli: Cli) -> None:

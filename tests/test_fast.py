@@ -159,7 +159,6 @@ def test_bits_do_not_depend_on_the_threads(precision: str) -> None:
         step.gradients(images, labels)
         convolutions = [p.grad for p in net.parameters() if p.dim() == 4]
         found.append(torch.cat([g.flatten() for g in convolutions if g is not None]))
-    torch.set_num_threads(1)
     assert torch.equal(*found)
 
 
@@ -216,6 +215,22 @@ def test_compiling_is_told_once_and_the_library_kept(
             cached.cache_clear()
     assert "to compile, once for this machine" in told[0] and told[1] == ""
     assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
+
+
+@needs_compiler
+def test_where_the_kernels_cannot_be_kept_a_run_is_plain(
+    resnet20: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / "file")
+    for cached in (build.library, build._target):
+        cached.cache_clear()
+    try:
+        chosen, note = method.choose(resnet20, CIFAR, CPU)
+    finally:
+        for cached in (build.library, build._target):
+            cached.cache_clear()
+    assert chosen == method.Method("fp32", "plain") and "cannot be kept or loaded" in note
 
 
 def test_without_a_compiler_a_run_is_plain(resnet20: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """A change that should not move numbers must leave the losses identical.
 
-The first 20 losses of ResNet-20 (resnet-depth, seed 0) on the real CIFAR-10, in fp32. Where a change moves them,
-raise RECIPE_VERSION and write them anew: `python tests/test_golden.py`.
+The first losses of ResNet-20 (resnet-depth, seed 0) on the real CIFAR-10 and of every arm's demo, so of every family,
+block and optimizer, by the plain step in fp32. Where a change moves them, raise RECIPE_VERSION and write them anew:
+`python tests/test_golden.py`.
 """
 
 import json
@@ -13,28 +14,49 @@ import torch
 from repro import spec
 from repro.data import catalog
 from repro.learner import Learner
+from repro.spec import DEMO, FULL
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).with_name("golden_losses.json")
+COUNT = 4  # more would differ from processor to processor: docs/performance.md, "Equal to the plain step"
 
 
-def losses(data_dir: Path, count: int = 20) -> list[float]:
-    run = spec.resolve(spec.load("resnet-depth", ROOT), [0], arms=["resnet20"])[0]
-    learner = Learner(run, torch.device("cpu"), data_dir)
-    found = []
-    for _ in range(count):
-        learner.iterate()
-        found.append(learner.meters.read()[0])
-        learner.meters.reset()
+def losses(experiment: str, scale: str, data_dir: Path | None = None, arm: str = "") -> dict[str, list[float]]:
+    """The first losses of each arm's seed 0, or of the one arm, by the run's name."""
+    found = {}
+    for run in spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm] if arm else [], scale=scale):
+        learner = Learner(run, torch.device("cpu"), data_dir)
+        mine = []
+        for _ in range(COUNT):
+            learner.iterate()
+            mine.append(learner.meters.read()[0])
+            learner.meters.reset()
+        found[f"{run.name} {scale}"] = mine
     return found
 
 
+def golden(experiment: str, scale: str) -> dict[str, object]:
+    content = json.loads(GOLDEN.read_text())
+    assert content["recipe_version"] == spec.RECIPE_VERSION, "write the losses anew: python tests/test_golden.py"
+    return {
+        name: pytest.approx(mine, rel=1e-4)
+        for name, mine in content["losses"].items()
+        if name.startswith(f"{experiment}/") and name.endswith(f" {scale}")
+    }
+
+
 def test_first_losses_of_resnet20_are_those_of_this_recipe_version(cifar10: Path) -> None:
-    golden = json.loads(GOLDEN.read_text())
-    assert golden["recipe_version"] == spec.RECIPE_VERSION, "write the losses anew: python tests/test_golden.py"
-    assert losses(cifar10) == pytest.approx(golden["losses"], rel=1e-4)
+    assert losses("resnet-depth", FULL, cifar10, "resnet20") == golden("resnet-depth", FULL)
+
+
+@pytest.mark.parametrize("experiment", spec.names(ROOT))
+def test_first_losses_of_the_demos_are_those_of_this_recipe_version(experiment: str) -> None:
+    assert losses(experiment, DEMO) == golden(experiment, DEMO)
 
 
 if __name__ == "__main__":
-    content = {"recipe_version": spec.RECIPE_VERSION, "losses": losses(catalog.data_dir())}
-    GOLDEN.write_text(json.dumps(content, indent=1) + "\n")
+    torch.set_num_threads(1)
+    found = losses("resnet-depth", FULL, catalog.data_dir(), "resnet20")
+    for name in spec.names(ROOT):
+        found |= losses(name, DEMO)
+    GOLDEN.write_text(json.dumps({"recipe_version": spec.RECIPE_VERSION, "losses": found}, indent=1) + "\n")

@@ -1,14 +1,15 @@
 """Runs side by side end as each would alone; the cores are shared out; `--jobs auto` takes what measures best."""
 
+import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train import assert_same_bits, finish, small_run
+from test_train import StopAfter, assert_same_bits, finish, small_run
 
-from repro import launch, progress, session, spec
-from repro.launch import tune
+from repro import launch, plan, progress, records, session, spec
+from repro.launch import local, tune
 from repro.launch.local import share_cores
 from repro.train import Progress, Settings, Stop
 
@@ -56,17 +57,43 @@ def test_nothing_is_pinned_where_the_cores_do_not_suffice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "cores", "runs", "ways"),
+    ("device", "cores", "runs", "threads", "ways"),
     [
-        ("cpu", 2, 10, [(1, 2), (2, 1)]),
-        ("cpu", 16, 10, [(1, 16), (2, 8), (4, 4)]),
-        ("cpu", 16, 20, [(1, 16), (2, 8), (4, 4), (16, 1)]),
-        ("cpu", 2, 1, [(1, 2)]),
-        ("cuda", 16, 5, [(1, 1), (2, 1), (4, 1)]),
+        ("cpu", 2, 10, None, [(1, 2), (2, 1)]),
+        ("cpu", 16, 10, None, [(1, 16), (2, 8), (4, 4)]),
+        ("cpu", 16, 20, None, [(1, 16), (2, 8), (4, 4), (16, 1)]),
+        ("cpu", 2, 1, None, [(1, 2)]),
+        ("cpu", 16, 20, 1, [(1, 1), (2, 1), (4, 1), (16, 1)]),
+        ("cpu", 4, 20, 4, [(1, 4)]),
+        ("cpu", 2, 20, 4, [(1, 4)]),
+        ("cuda", 16, 5, None, [(1, 1), (2, 1), (4, 1)]),
     ],
 )
-def test_ways_that_auto_measures(device: str, cores: int, runs: int, ways: list[tuple[int, int]]) -> None:
-    assert tune.candidates(device, cores, runs) == ways
+def test_ways_that_auto_measures(
+    device: str, cores: int, runs: int, threads: int | None, ways: list[tuple[int, int]]
+) -> None:
+    assert tune.candidates(device, cores, runs, threads) == ways
+
+
+def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measuring process that is killed closes its pipe."""
+    monkeypatch.setattr(tune, "_iterate", _dies)
+    assert tune.best(small_run(), Settings(), cores=2, runs=6) == (1, 2, "")
+
+
+def _dies(*args: object) -> None:
+    os._exit(9)
+
+
+def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) -> None:
+    parents, workers = multiprocessing.Pipe()
+    stop = local._RemoteStop()
+    stop.pipe = workers
+    assert not stop.requested()
+    parents.close()
+    assert finish(small_run(), tmp_path / "run", stop=stop)[-1].status == "interrupted"
+    record = records.read_run(tmp_path / "run")
+    assert record and record["reason"] == "the process that began it is gone"
 
 
 def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +125,23 @@ def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
 def test_threads_follow_the_jobs() -> None:
     assert session.threads_for("1", jobs=1) == session.cores()
     assert session.threads_for(spec.DEMO, jobs=1) == 1
+
+
+@pytest.mark.parametrize("jobs", [2, "auto"])
+def test_threads_do_not_depend_on_what_is_done_already(
+    small_root: Path, monkeypatch: pytest.MonkeyPatch, jobs: int | str
+) -> None:
+    monkeypatch.setattr(session, "cores", lambda: 2)
+    planned = plan.plan(small_root, "tiny", [], 2, "1")
+    with progress.Display(1) as display:
+        shares = [session.share_out(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
+    assert shares == [(2, Settings(share=1)), (1, Settings(share=1))]
+
+
+def test_a_run_goes_on_with_the_threads_it_was_begun_with(tmp_path: Path) -> None:
+    """Another number would round differently; it may be asked for."""
+    finish(small_run(), tmp_path / "run", Settings(threads=2), StopAfter(iterations=3))
+    finish(small_run(), tmp_path / "run", Settings(share=1), StopAfter(iterations=3))
+    finish(small_run(), tmp_path / "run", Settings(threads=1))
+    record = records.read_run(tmp_path / "run")
+    assert record is not None and [session["threads"] for session in record["sessions"]] == [2, 2, 1]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -153,6 +154,23 @@ def test_a_diverged_run_is_recorded_with_its_error(tmp_path: Path) -> None:
     assert record["final"]["test_error"] > 0 and (tmp_path / "run" / "predictions.npz").exists()
 
 
+def test_a_run_that_diverged_at_its_end_stays_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is broken off between its last checkpoint and its record's last word."""
+    run = small_run(iterations=16, diverge_above=0.5)
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(records, "write_predictions", Mock(side_effect=OSError("full")))
+        finish(run, tmp_path / "run")
+    assert finish(run, tmp_path / "run")[-1].status == "diverged"
+
+
+def test_what_another_process_has_finished_is_not_opened_again(tmp_path: Path) -> None:
+    finish(small_run(), tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    steps = finish(small_run(), tmp_path / "run")
+    assert [(step.status, step.note) for step in steps] == [("done", "another process has finished it meanwhile")]
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
 def test_nan_is_divergence(tmp_path: Path) -> None:
     run = small_run(optimizer={"name": "sgd", "lr": 1e30})
     finish(run, tmp_path / "run")
@@ -240,19 +258,39 @@ def test_learning_rate_by_iteration() -> None:
         assert optim.learning_rate(schedule, 0.1, iteration) == pytest.approx(rate)
 
 
-def test_updates_are_the_papers() -> None:
-    """Two updates of the learner against SGD with momentum and weight decay written out by hand."""
-    run = small_run(optimizer={"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01})
+def sgd(gradient: torch.Tensor, state: torch.Tensor, nesterov: bool) -> torch.Tensor:
+    """Momentum 0.9 as PyTorch writes it; `state` is the velocity."""
+    state.mul_(0.9).add_(gradient)
+    return gradient + 0.9 * state if nesterov else state
+
+
+def adam(gradient: torch.Tensor, state: torch.Tensor, update: int) -> torch.Tensor:
+    """Kingma & Ba's Algorithm 1 with its defaults; `state` holds both moments."""
+    state[0].mul_(0.9).add_(0.1 * gradient)
+    state[1].mul_(0.999).add_(0.001 * gradient**2)
+    return state[0] / (1 - 0.9**update) / ((state[1] / (1 - 0.999**update)).sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam"])
+def test_updates_are_the_papers(name: str, fused: bool) -> None:
+    """Those of the learner against the rules written out by hand, over a warm-up and two drops of the rate."""
+    moving = {"momentum": 0.9, "nesterov": name == "nesterov"} if name != "adam" else {}
+    optimizer = {"name": name if name == "adam" else "sgd", "lr": 0.05, "weight_decay": 0.01, **moving}
+    schedule = {"iterations": 5, "drops": [2, 4], "warmup": {"lr": 0.01, "iterations": 1}}
+    run = small_run(optimizer=optimizer, schedule=schedule)
     learner = Learner(run, torch.device("cpu"))
+    learner.optimizer = optim.build(run.recipe, learner.model, fused)
     parameters = list(learner.model.parameters())
-    velocity = [torch.zeros_like(p) for p in parameters]
-    for _ in range(2):
+    states = [torch.zeros(2, *p.shape) if name == "adam" else torch.zeros_like(p) for p in parameters]
+    for update, rate in enumerate([0.01, 0.05, 0.005, 0.005, 0.0005], start=1):
         before = [p.detach().clone() for p in parameters]
         learner.iterate()
-        for p, old, v in zip(parameters, before, velocity, strict=True):
+        for p, old, state in zip(parameters, before, states, strict=True):
             assert p.grad is not None
-            v.mul_(0.9).add_(p.grad + 0.01 * old)
-            torch.testing.assert_close(p.detach(), old - 0.05 * v)
+            gradient = p.grad + 0.01 * old
+            step = adam(gradient, state, update) if name == "adam" else sgd(gradient, state, name == "nesterov")
+            torch.testing.assert_close(p.detach() - old, -rate * step, rtol=1e-3, atol=1e-6 * rate + 1e-7)
 
 
 def test_weight_decay_can_spare_norms_and_biases() -> None:

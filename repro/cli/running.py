@@ -191,7 +191,11 @@ def bench(
     from repro.train import Settings
 
     settings = Settings(
-        session.device_of(device), threads or session.cores(), catalog.data_dir(), precision=precision, step=step
+        session.device_of(device),
+        threads or session.cores(),
+        data_dir=catalog.data_dir(),
+        precision=precision,
+        step=step,
     )
     found = bench.bench(root_of(ctx), arm, settings)
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())

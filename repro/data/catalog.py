@@ -14,6 +14,7 @@ import platformdirs
 from repro.errors import UserError
 
 FOLDER_PREFIX = "folder:"  # dataset = "folder:cats-vs-dogs" is DATA_DIR/cats-vs-dogs/{train,test}/<class>/<image>
+MOST_CLASSES = 256  # a prediction is a byte in predictions.npz
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 
 
@@ -158,6 +159,10 @@ def _image_folder(name: str, directory: Path) -> DataSet:
         if not found:
             raise UserError(f"data set {name!r}: {root / part} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     classes = tuple(sorted(path.name for path in (root / "train").iterdir() if path.is_dir()))
+    if len(classes) > MOST_CLASSES:
+        raise UserError(
+            f"data set {name!r}: {root / 'train'} has {len(classes)} classes; allowed: up to {MOST_CLASSES}"
+        )
     every = files["train"] | files["test"]
     return DataSet(
         name=name,

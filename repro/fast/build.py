@@ -42,17 +42,21 @@ def compiler() -> str | None:
 
 @cache
 def library() -> ctypes.CDLL:
-    """The kernels, loaded. The first call on a machine compiles them, some seconds. Unavailable without a compiler.
+    """The kernels, loaded. The first call on a machine compiles them, some seconds.
 
-    torch must be imported before: its OpenMP is the one to share.
+    Unavailable without a compiler, or where what it makes cannot be kept or loaded. torch must be imported
+    before: its OpenMP is the one to share.
     """
     found = compiler()
     if found is None:
         raise Unavailable("there is no C++ compiler on the path (set CXX, or install g++)")
     target = _target(found)
-    if not target.exists():
-        _compile(found, target)
-    return ctypes.CDLL(str(target))
+    try:
+        if not target.exists():
+            _compile(found, target)
+        return ctypes.CDLL(str(target))
+    except OSError as error:
+        raise Unavailable(f"the compiled kernels cannot be kept or loaded: {error}") from error
 
 
 def just_compiled() -> float:

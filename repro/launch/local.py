@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from repro.errors import UserError
 from repro.launch.task import Event, Outcome, Task, carry_out
 from repro.train import Settings, Stop
 
@@ -40,7 +39,7 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
     waiting = deque(tasks)
     workers: list[_Worker] = []
-    shares = share_cores(jobs, settings.threads or 1)
+    shares = share_cores(jobs, settings.threads or settings.share or 1)
 
     def hire() -> None:
         ours, theirs = context.Pipe()
@@ -67,8 +66,6 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                     message = f"its process died with exit code {worker.process.exitcode}"
                     yield worker.task, Outcome("failed", message, worker.task.folder / "run.log")
                     continue
-                if isinstance(event, UserError):
-                    raise event
                 yield worker.task, event
                 if isinstance(event, Outcome):
                     if waiting and not stop.requested():
@@ -109,8 +106,11 @@ class _RemoteStop(Stop):
     pipe: Connection
 
     def requested(self) -> str:
-        if not self.reason and self.pipe.poll():
-            self.reason = self.pipe.recv() or "stopped"
+        try:
+            if not self.reason and self.pipe.poll():
+                self.reason = self.pipe.recv() or "stopped"
+        except (EOFError, OSError):
+            self.reason = "the process that began it is gone"
         return super().requested()
 
 
@@ -119,12 +119,10 @@ def _work(pipe: Connection, settings: Settings, deadline: float, cores: list[int
         os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    while (task := pipe.recv()) is not None and isinstance(task, Task):
-        stop = _RemoteStop(deadline)
-        stop.pipe = pipe
-        try:
+    with suppress(EOFError, BrokenPipeError):  # nobody waits for it any more
+        while (task := pipe.recv()) is not None and isinstance(task, Task):
+            stop = _RemoteStop(deadline)
+            stop.pipe = pipe
             for _, event in carry_out(task, settings, stop):
-                pipe.send(event)
-        except UserError as error:
-            pipe.send(error)
-            return
+                with suppress(BrokenPipeError):
+                    pipe.send(event)

@@ -19,7 +19,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: done, diverged, interrupted, failed (then `message`, and a traceback in `log`) or busy."""
+    """How a run ended: done, diverged, interrupted, failed (then `message`, and a traceback in `log`), busy or refused.
+
+    Refused is what cannot be trained as it was asked for; `message` says what is allowed.
+    """
 
     status: str
     message: str = ""
@@ -41,19 +44,20 @@ def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
             yield task, Outcome(status, stop.reason if status == "interrupted" else "")
     except records.Busy as error:
         yield task, Outcome("busy", str(error))
-    except UserError:
-        raise  # a missing data set, say: the same for every run
+    except UserError as error:
+        yield task, Outcome("refused", str(error))
     except Exception as error:  # whatever it is, it is told, kept in the log, and the other runs go on
-        message = f"{type(error).__name__}: {error}"
-        _note_failure(task.folder, log, message, traceback.format_exc())
-        yield task, Outcome("failed", message, log)
+        _note_failure(task.folder, log, error)
+        yield task, Outcome("failed", f"{type(error).__name__}: {error}", log)
 
 
-def _note_failure(folder: Path, log: Path, message: str, trace: str) -> None:
+def _note_failure(folder: Path, log: Path, error: Exception) -> None:
+    """The traceback into the log, and the reason into the record, which is published: without a file's path."""
+    told = error.strerror if isinstance(error, OSError) and error.strerror else error
     try:
         with log.open("a", encoding="utf-8") as file:
-            file.write(trace)
+            file.write("".join(traceback.format_exception(error)))
         if record := records.read_run(folder):
-            records.write_run(folder, record | {"status": "failed", "reason": message})
+            records.write_run(folder, record | {"status": "failed", "reason": f"{type(error).__name__}: {told}"})
     except (OSError, UserError):  # UserError: run.json itself cannot be read
         pass  # a full disk is most likely what the message is about already

@@ -1,7 +1,9 @@
 """`--jobs auto`: how many runs side by side give the most iterations in all, measured for some seconds on the spot."""
 
+import gc
 import multiprocessing
 import os
+import signal
 import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -23,17 +25,21 @@ TURN = 20  # iterations a turn on a GPU
 GPU_JOBS = (1, 2, 4, 8)
 
 
-def candidates(device: str, cores: int, runs: int) -> list[tuple[int, int]]:
-    """Ways (jobs, threads a run) worth measuring for `runs` runs; on the CPU those that divide the cores."""
+def candidates(device: str, cores: int, runs: int, threads: int | None = None) -> list[tuple[int, int]]:
+    """Ways (jobs, threads a run) worth measuring for `runs` runs; on the CPU those that share out all cores.
+
+    `threads`: what each run has been told to have; then those that need no more than all cores.
+    """
     if device.startswith("cuda"):
-        return [(jobs, 1) for jobs in GPU_JOBS if jobs <= runs] or [(1, 1)]
-    ways = [jobs for jobs in (1, 2, 4, cores) if jobs <= min(cores, runs) and cores % jobs == 0]
-    return [(jobs, cores // jobs) for jobs in dict.fromkeys(ways)]
+        return [(jobs, threads or 1) for jobs in GPU_JOBS if jobs <= runs]
+    most = max(1, cores // (threads or 1))
+    ways = [jobs for jobs in (1, 2, 4, most) if jobs <= min(most, runs) and (threads or cores % jobs == 0)]
+    return [(jobs, threads or cores // jobs) for jobs in dict.fromkeys(ways)]
 
 
 def best(run: Run, settings: Settings, cores: int, runs: int) -> tuple[int, int, str]:
     """The fastest way (jobs, threads a run) for runs like `run`; and what was measured, in words."""
-    ways = candidates(settings.device, cores, runs)
+    ways = candidates(settings.device, cores, runs, settings.threads)
     if len(ways) == 1:
         return *ways[0], ""
     measure = rate_interleaved if settings.device.startswith("cuda") else rate
@@ -41,10 +47,12 @@ def best(run: Run, settings: Settings, cores: int, runs: int) -> tuple[int, int,
     for way in ways:
         try:
             rates[way] = measure(run, settings, *way)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, EOFError):  # EOFError: a process ended, for lack of memory most likely
             if not rates:
-                raise
+                return *way, ""
             break  # more at a time would need more
+        finally:
+            _let_go()
     jobs, threads = max(rates, key=lambda way: rates[way])
     told = ", ".join(f"{j} at a time {r:.1f} it/s in all" for (j, _), r in rates.items())
     return jobs, threads, f"--jobs auto takes {jobs}: {told}"
@@ -102,6 +110,7 @@ def _answer(pipe: Connection) -> float:
 
 
 def _iterate(pipe: Connection, run: Run, settings: Settings, threads: int, cores: list[int]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     if cores:
         os.sched_setaffinity(0, cores)
     try:
@@ -124,6 +133,13 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, threads: int, cores
 
 def _learner(run: Run, device: torch.device, settings: Settings) -> Learner:
     return Learner(run, device, settings.data_dir, run.recipe.precision or settings.precision, settings.step)
+
+
+def _let_go() -> None:
+    """A measured learner and its graph refer to each other: without this they would stay in the GPU's memory."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _wait(turns: list[tuple[AbstractContextManager[Any], Learner]]) -> None:
