@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repro import records, spec, verdicts
+from repro import protocol, records, spec, verdicts
 from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
@@ -47,7 +47,7 @@ def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: b
     seeds = set(counts.seed[counts.arm.isin(claim.arms)])
     errors = [arm_errors(arm, counts, seeds, claim.metric) for arm in arms]
     published = [arm.published for arm in arms if arm.published]
-    differs = full and any(_differs(number, claim.metric) for number in published)
+    differs = full and any(protocol.differences(number, claim.metric) for number in published)
     if claim.kind == "value":
         number = published[0]
         return verdicts.judge_value(
@@ -85,8 +85,3 @@ def _runs(number: Published | None) -> int:
         return 1
     share = 2 / math.pi if number.statistic == "median" else 1.0
     return max(1, int(share * (number.runs or 1)))
-
-
-def _differs(number: Published, metric: str) -> bool:
-    """Another selection, schedule, network or data set than ours."""
-    return verdicts.protocol_differs(number.selection, metric) or not number.same_protocol or number.dataset is not None

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 from click.testing import Result
 from fake_wandb import FakeWandb
@@ -254,6 +255,23 @@ def test_two_mirrors_of_one_run_leave_one_segment(record: Callable[..., Path], s
     job = mirror.job("follow", small_root, "offline", runs=runs)
     workers = [Worker(job, heard.append) for _ in range(2)]
     assert [worker.end(30) for worker in workers] == [0, 0] and not heard
+    assert_mirrors(segments(small_root)["tiny/original-s0"], path)
+
+
+def test_sync_leaves_a_run_alone_that_is_being_sent(
+    record: Callable[..., Path], small_root: Path, cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where `repro run` is done with a run and its mirror is not."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    path = record("original", 0, errors=[50, 40])
+    kept = records.read_run(path)
+    assert kept is not None
+    (small_root / "wandb").mkdir()
+    with filelock.FileLock(small_root / "wandb" / f".{content.run_id(kept)}.lock"):
+        result = cli("wandb", "sync")
+    assert result.exit_code == 0 and "passed over, another process is sending it" in result.output
+    assert not segments(small_root)
+    assert cli("wandb", "sync").exit_code == 0
     assert_mirrors(segments(small_root)["tiny/original-s0"], path)
 
 

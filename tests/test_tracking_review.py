@@ -3,10 +3,13 @@
 import itertools
 import json
 import re
+import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 from fake_wandb import FakeWandb
@@ -141,12 +144,29 @@ def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object)
 
 
 def test_images_of_ones_own_do_not_leave_the_machine(
-    edit: Callable[..., Path], small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Callable[..., Result],
+    edit: Callable[..., Path],
+    record: Callable[..., Path],
+    small_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Nor do the names of their files, of the machine and of its folders."""
     assert not content.images_are_private(spec.load("tiny", small_root), "1")
     for split, kind in itertools.product(("train", "test"), ("cat", "dog")):
         (tmp_path / "pets" / split / kind).mkdir(parents=True)
-        Image.new("RGB", (32, 32)).save(tmp_path / "pets" / split / kind / "one.png")
+        Image.new("RGB", (32, 32)).save(tmp_path / "pets" / split / kind / "holiday.png")
     monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path))
     edit({'dataset = "digits"': 'dataset = "folder:pets"\nimage_size = 32'})
     assert content.images_are_private(spec.load("tiny", small_root), "1")
+    records.write_predictions(record("original", 0, errors=[50.0]), np.array([1, 1]), np.array([0, 1]))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    result = cli("wandb", "review", "tiny", "--save-json", str(small_root / "review.json"))
+    assert result.exit_code == 0, result.output
+    (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
+    (shown,) = offline.read(path).history
+    keys = {key.split(".")[0] for key in shown}
+    assert "figures/final" in keys and not {"hardest", "figures/hardest"} & keys
+    sent = b"".join(file.read_bytes() for file in path.parent.rglob("*") if file.is_file() and file.suffix != ".log")
+    for text in ("holiday.png", str(tmp_path), socket.gethostname(), sys.executable):
+        assert len(text) < 4 or text.encode() not in sent, f"{text} was sent"

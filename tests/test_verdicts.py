@@ -20,7 +20,6 @@ from repro.verdicts import (
     judge_non_inferiority,
     judge_order,
     judge_value,
-    protocol_differs,
 )
 
 Floats = NDArray[np.float64]
@@ -438,16 +437,6 @@ def test_another_protocol_stands_beside_the_verdict() -> None:
     ):
         assert v.different_protocol and "Different protocol" in v.sentence
     assert not judge_value(LOW, 6.61, margin=0.3).different_protocol
-
-
-def test_which_selection_is_another_protocol() -> None:
-    assert [protocol_differs(s) for s in ("final", "unstated", "best-test", "best-validation")] == [
-        False,
-        False,
-        True,
-        True,
-    ]
-    assert protocol_differs("final", "best") and not protocol_differs("best-test", "best")
 
 
 def test_holm_over_verdicts_keeps_raw_p_and_counts_claims_without_one() -> None:

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.plots.look import FAINT, INK, arm_look, bare, beside, legend_width, sheet
-from repro.plots.material import Material, NothingToDraw, differs, family
+from repro.plots.material import Material, NothingToDraw, family
 from repro.plots.rows import published_mark
+from repro.protocol import differences
 from repro.spec import Arm, Published, Recipe
 from repro.stats import estimate
 
@@ -38,7 +39,7 @@ def depth(material: Material) -> Figure:
         "Large marks and bars: mean and 95% t-interval over seeds (none for one seed). Small marks beside them: seeds. "
         "Kinds of network stand side by side at each depth, so that no interval hides another."
     ]
-    if any(differs(number) for number in shown):
+    if any(differences(number) for number in shown):
         notes.append(
             "Hollow: a published number from another protocol, selection or data set; not comparable as it stands."
         )
@@ -109,7 +110,7 @@ def depth(material: Material) -> Figure:
         for at, number, arm in theirs:
             axes.plot([at + aside], [number.test_error], **published_mark(number), gid=f"published:{arm.name}")
     for hollow in (False, True):
-        if number := next((n for n in shown if differs(n) == hollow), None):
+        if number := next((n for n in shown if bool(differences(n)) == hollow), None):
             label = "published" + ",\nother protocol or data" * hollow
             handles.append(Line2D([], [], label=label, **published_mark(number) | {"linestyle": ":"}))
     axes.set_xticks(depths)

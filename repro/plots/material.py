@@ -12,7 +12,6 @@ from repro import plan, records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec import Arm, Experiment, Published, Recipe, Run
-from repro.verdicts import protocol_differs
 
 
 class NothingToDraw(Exception):
@@ -167,11 +166,6 @@ def gather(
         recipes={run.arm: run.recipe for run in spec.resolve(experiment, [0], scale=scale)},
         data_dir=data_dir or catalog.data_dir(),
     )
-
-
-def differs(published: Published) -> bool:
-    """Another selection, schedule, network or data set than ours: drawn hollow."""
-    return published.dataset is not None or not published.same_protocol or protocol_differs(published.selection)
 
 
 def family(recipe: Recipe) -> str:

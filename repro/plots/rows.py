@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.plots.look import FAINT, INK, arm_look, bare, sheet
-from repro.plots.material import Material, differs
+from repro.plots.material import Material
+from repro.protocol import differences
 from repro.spec import Arm, Published
 from repro.stats import Estimate, estimate
 
@@ -24,7 +25,7 @@ def final(material: Material) -> Figure:
     notes = [NOTE]
     shown = [number for arm in material.arms if (number := material.published(arm))]
     beyond = _beyond(material, shown)
-    if any(differs(number) for number in shown):
+    if any(differences(number) for number in shown):
         notes.append(
             "Hollow: a published number from another protocol, selection or data set; not comparable as it stands."
         )
@@ -107,7 +108,7 @@ def _beyond(material: Material, published: list[Published]) -> list[Published]:
         return []
     reach = max(ours.max() - ours.min(), 0.25 * ours.mean())
     low, high = ours.min() - reach, ours.max() + reach
-    return [number for number in published if differs(number) and not low <= number.test_error <= high]
+    return [number for number in published if differences(number) and not low <= number.test_error <= high]
 
 
 def _seeds(axes: Axes, values: pd.Series, row: int, **style: str) -> None:
@@ -197,7 +198,7 @@ def published_mark(number: Published) -> dict[str, Any]:
         "marker": "D",
         "linestyle": "none",
         "color": "black",
-        "markerfacecolor": "white" if differs(number) else "black",
+        "markerfacecolor": "white" if differences(number) else "black",
         "markersize": 6,
         "zorder": 5,
     }
@@ -210,7 +211,7 @@ def _legend(axes: Axes, published: list[Published]) -> None:
         _Mark("mean, 95% interval", {"marker": "|", "color": INK, "markersize": 10, "markeredgewidth": 2}),
     ]
     for hollow in (False, True):
-        if number := next((n for n in published if differs(n) == hollow), None):
+        if number := next((n for n in published if bool(differences(n)) == hollow), None):
             marks.append(_Mark("published" + ", other protocol or data" * hollow, published_mark(number)))
     handles = [Line2D([], [], label=mark.label, **mark.style) for mark in marks]
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, columnspacing=1.5)

@@ -3,7 +3,7 @@
 A reduced scale's outcome is about the arms, never about a paper, and whoever shows one says so.
 """
 
-from repro.report.claims import KINDS, Spoken, closed, spoken
+from repro.report.claims import KINDS, Spoken, closed, deciding, spoken
 from repro.report.document import Badge, Break, Inline, Link, Strong, Text
 from repro.report.gather import Report
 from repro.spec import Experiment, Lesson
@@ -57,8 +57,8 @@ def basis(said: Spoken) -> str:
 
 def figures(said: Spoken) -> tuple[str, str]:
     """Difference with its interval, and p raw and after Holm; "" for what there is none of."""
-    _, _, difference, p, holm = claim_cells(said.row)
-    return difference, p and f"p {p}, after Holm {holm}"
+    _, _, _, p, holm = claim_cells(said.row)
+    return deciding(said), p and f"p {p}, after Holm {holm}"
 
 
 def runs(said: Spoken) -> str:

@@ -99,6 +99,16 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
     )
 
 
+def deciding(said: Spoken) -> str:
+    """The difference of a claim with its interval; of an order that of a refuted pair, or else of its ends."""
+    verdict = said.judged.verdict
+    if not verdict.steps:
+        return claim_cells(said.row)[2]
+    shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
+    step = next((step for step in shown if step.verdict == "not reproduced"), shown[0])
+    return f"{_step(step)} ({'ends' if step is verdict.ends else 'a step'})"
+
+
 def _step(step: Verdict) -> str:
     if step.estimate is None or step.deciding is None:
         return NONE
@@ -138,7 +148,7 @@ def _number(published: Published) -> str:
 
 
 def tested(part: Part) -> Table:
-    """What each claim says and how it is tested, fixed before the runs."""
+    """What each claim says and how it is tested, fixed before any full-scale result."""
     rows = [
         cells(
             claim.says,

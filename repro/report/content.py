@@ -14,6 +14,7 @@ from repro.report.document import (
     Code,
     Folded,
     Heading,
+    Inline,
     Link,
     Paragraph,
     Strong,
@@ -222,7 +223,7 @@ def _runs(part: Part) -> list[Block]:
                 Cell((_number(run["test_error"]),), _key(run["test_error"])),
                 Cell((_number(run["best_test_error"]),), _key(run["best_test_error"])),
                 Cell((duration(run["wall_seconds"]),), run["wall_seconds"]),
-                Cell((Code(run["commit"][:10]) if run["commit"] else claims.NONE,)),
+                Cell((_commits(run["commit"]),)),
                 Cell((run["hardware"],)),
                 Cell((run["precision"],)),
             )
@@ -232,6 +233,11 @@ def _runs(part: Part) -> list[Block]:
         anchor = claims.runs_anchor(part, arm)
         body.append(Folded(f"{title} ({len(rows)})", (Table(title, columns, rows, "runs", anchor),)))
     return body
+
+
+def _commits(named: str | None) -> Inline:
+    """The sessions' commits, each shortened."""
+    return Code(" then ".join(commit[:10] for commit in named.split(" then "))) if named else claims.NONE
 
 
 def _elsewhere(twin: str) -> str:

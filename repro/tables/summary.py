@@ -10,7 +10,8 @@ import pandas as pd
 from repro import records, spec
 from repro.describe import heading
 from repro.judge import Judged, judge
-from repro.spec import Arm, Experiment, Published
+from repro.protocol import differences
+from repro.spec import Arm, Experiment
 
 AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
 
@@ -118,7 +119,7 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
         label=arm.label,
         published=published.test_error if published else None,
         published_sd=published.sd if published else None,
-        published_note=_published_note(published) if published else "",
+        published_note=", ".join(differences(published)) if published else "",
         n=len(done),
         mean=_mean(done.test_error),
         sd=float(done.test_error.std(ddof=1)) if len(done) > 1 else None,
@@ -171,17 +172,6 @@ def _claim_row(judged: Judged, full: bool) -> ClaimRow:
 
 def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if len(values) else None
-
-
-def _published_note(published: Published) -> str:
-    notes = []
-    if published.dataset:
-        notes.append(f"on {published.dataset}, not comparable")
-    if not published.same_protocol:
-        notes.append("different protocol")
-    if published.selection in ("best-test", "best-validation"):
-        notes.append(f"selected: {published.selection}")
-    return ", ".join(notes)
 
 
 def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: str) -> list[str]:

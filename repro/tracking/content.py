@@ -10,6 +10,7 @@ from typing import Any
 
 from repro import records, spec
 from repro.data import catalog
+from repro.protocol import differences
 from repro.spec import Experiment, Published
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags
@@ -82,9 +83,9 @@ def config(record: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
 
 
 def published(record: dict[str, Any], experiment: Experiment) -> Published | None:
-    """The paper's number where it may stand beside this run: at full scale, on the same data set."""
+    """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
     arm = next((arm for arm in experiment.arms if arm.name == record["arm"]), None)
-    if arm is None or arm.published is None or arm.published.dataset or record["scale"] != spec.FULL:
+    if arm is None or arm.published is None or differences(arm.published) or record["scale"] != spec.FULL:
         return None
     return arm.published
 

@@ -51,10 +51,10 @@ def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) ->
     lean = f", {claim.lean}" if claim.lean else ""
     where = f" ({claim.where})" if claim.where else ""
     labels = " and ".join(experiment.arm(name).label for name in claim.arms)
-    words = f"The paper says: {claim.says}{where}" if full else f"Arm against arm: {labels}"
+    words = f"Claimed: {claim.says}{where}" if full else f"Arm against arm: {labels}"
     blocks: list[Any] = [
         wr.H2(f"{claim.id}: {claim.outcome}{lean}"),
-        wr.P(f"{words}. Margin, fixed before the runs: {claim.margin:g} points."),
+        wr.P(f"{words}. Margin, fixed before any full-scale result: {claim.margin:g} points."),
         wr.P(claim.sentence),
     ]
     runs = run_ids(root, experiment.name, scale, claim.arms)

@@ -79,12 +79,14 @@ def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) ->
     def hear(message: Message) -> None:
         done.append(message)
         if sent := message.get("sent"):
-            tell(f"{sending[sent['folder']].name:{width}}  {outcome(sent)}  {sent['where']}")
+            tell(f"{sending[sent['folder']].name:{width}}  {outcome(sent)}")
 
     if not sending:
         tell("no other record" if runs else "no records to send: repro status says what there is")
         return True
-    return work(job, hear, done, tell) and not any(m["sent"]["had"] > m["sent"]["of"] for m in done if "sent" in m)
+    whole = work(job, hear, done, tell)
+    sent = [message["sent"] for message in done if "had" in message.get("sent", {})]
+    return whole and not any(run["had"] > run["of"] for run in sent)
 
 
 def work(job: dict[str, Any], hear: Callable[[Message], None], heard: list[Message], tell: Tell) -> bool:
@@ -100,12 +102,16 @@ def work(job: dict[str, Any], hear: Callable[[Message], None], heard: list[Messa
 
 
 def outcome(sent: dict[str, Any]) -> str:
-    """What was sent of a run, in words."""
+    """What was sent of a run and where to, in words; or why it was not."""
+    if "why_not" in sent:
+        return f"passed over, {sent['why_not']}"
     if sent["had"] > sent["of"]:
-        return f"W&B has {_rows(sent['had'])}, the record {sent['of']}: delete the run there and sync again"
-    if not sent["rows"]:
-        return f"nothing new: {_rows(sent['of'])} there"
-    return f"{_rows(sent['rows'])} sent" + (f", {sent['had']} were there" if sent["had"] else "")
+        told = f"W&B has {_rows(sent['had'])}, the record {sent['of']}: delete the run there and sync again"
+    elif not sent["rows"]:
+        told = f"nothing new: {_rows(sent['of'])} there"
+    else:
+        told = f"{_rows(sent['rows'])} sent" + (f", {sent['had']} were there" if sent["had"] else "")
+    return f"{told}  {sent['where']}"
 
 
 def _rows(count: int) -> str:

@@ -178,17 +178,21 @@ def follow(runs: list[Followed], over: threading.Event) -> None:
 
 
 def send(folder: Path, root: Path, place: "Place") -> dict[str, Any]:
-    """What W&B lacks of a record; how many rows that was, of how many, and where they went."""
+    """What W&B lacks of a record; how many rows that was, of how many, and where they went; or why none did."""
     from repro.tracking import client
 
     record = records.read_run(folder)
     assert record, f"no record in {folder}"
     experiment = spec.load(record["experiment"], root)
+    claim = client.claim(content.run_id(record), place)
+    if claim is None:
+        return {"folder": str(folder), "why_not": "another process is sending it"}
     run = client.begin_run(content.telling(record, experiment), place)
     had, url = run.starting_step, run.url
     rows = content.history(folder, record, experiment)
     client.log(run, rows[had:])
     _finish(run, record, rows, experiment, place)
+    claim.release()
     where = url or str(next(client.segments(place, content.run_id(record))))
     return {"folder": str(folder), "rows": max(0, len(rows) - had), "had": had, "of": len(rows), "where": where}
 

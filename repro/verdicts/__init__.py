@@ -50,7 +50,7 @@ What else had to be decided:
 
 from repro.verdicts.arms import judge_difference, judge_order
 from repro.verdicts.equality import judge_equivalence, judge_non_inferiority
-from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, adjust, protocol_differs
+from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, adjust
 from repro.verdicts.value import judge_value
 
 __all__ = [
@@ -64,5 +64,4 @@ __all__ = [
     "judge_non_inferiority",
     "judge_order",
     "judge_value",
-    "protocol_differs",
 ]

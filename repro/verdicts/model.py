@@ -99,14 +99,6 @@ def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     return tuple(replace(v, p_adjusted=None if v.p is None else p) for v, p in both)
 
 
-def protocol_differs(selection: str, metric: str = "final") -> bool:
-    """Whether a published number was selected otherwise than the judged `metric` ("final" or "best").
-
-    An unstated selection is not known to differ: False.
-    """
-    return selection not in ("unstated", {"best": "best-test"}.get(metric, metric))
-
-
 def check(margin: float, alpha: float) -> None:
     """ValueError unless both can decide something."""
     if not (margin > 0 and 0 < alpha < 0.5):

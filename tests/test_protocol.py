@@ -1,0 +1,25 @@
+"""Which published numbers may be compared with ours."""
+
+from typing import Any
+
+import pytest
+
+from repro.protocol import differences
+from repro.spec import Published
+
+
+@pytest.mark.parametrize(
+    ("number", "metric", "found"),
+    [
+        ({}, "final", []),
+        ({"selection": "final"}, "final", []),
+        ({"selection": "best-test"}, "final", ["selected: best-test"]),
+        ({"selection": "best-validation"}, "final", ["selected: best-validation"]),
+        ({"selection": "best-test"}, "best", []),
+        ({"selection": "final"}, "best", ["selected: final"]),
+        ({"same_protocol": False}, "final", ["different protocol"]),
+        ({"dataset": "imagenet"}, "final", ["on imagenet, not comparable"]),
+    ],
+)
+def test_what_keeps_a_number_from_being_compared(number: dict[str, Any], metric: str, found: list[str]) -> None:
+    assert differences(Published(test_error=6.6, where="Table 1", **number), metric) == found
