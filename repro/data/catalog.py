@@ -7,6 +7,7 @@ Downloading is in `fetch`, tensors in `load`.
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -184,10 +185,17 @@ def _md5(path: Path) -> str:
 
 
 def md5_of(path: Path) -> str:
+    """Read once a process, as long as size and time of change stay: every run of an experiment asks."""
     try:
-        return _md5(path)
+        now = path.stat()
+        return _md5_as_of(path, now.st_size, now.st_mtime_ns)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+@cache
+def _md5_as_of(path: Path, size: int, changed: int) -> str:
+    return _md5(path)
 
 
 def problems(dataset: DataSet, directory: Path) -> list[str]:
