@@ -186,6 +186,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
     [
         ("vgg-depth", "a", "1", (3, 224, 224), "made for ResNets of width 16"),
         ("resnet-depth", "resnet20", "1", (1, 28, 28), "multiples of 32 pixels, not 28x28"),
+        ("resnet-depth", "resnet20", "1", (8, 32, 32), "up to 4 channels, not 8"),
         ("resnet-depth", "resnet20", "1/1000", CIFAR, "shorter than 100 iterations"),
     ],
 )
@@ -206,12 +207,12 @@ def test_compiling_is_told_once_and_the_library_kept(
     source.write_text('extern "C" int amx_allowed() { return 0; }\n')
     monkeypatch.setattr(build, "SOURCES", (str(source),))
     monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / name)
-    for cached in (build.library, build._target):
+    for cached in (build._library, build._target):
         cached.cache_clear()
     try:
         told = [method.choose(resnet20, CIFAR, CPU)[1] for _ in range(2)]
     finally:
-        for cached in (build.library, build._target):
+        for cached in (build._library, build._target):
             cached.cache_clear()
     assert "to compile, once for this machine" in told[0] and told[1] == ""
     assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
@@ -223,24 +224,31 @@ def test_where_the_kernels_cannot_be_kept_a_run_is_plain(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / "file")
-    for cached in (build.library, build._target):
+    for cached in (build._library, build._target):
         cached.cache_clear()
     try:
         chosen, note = method.choose(resnet20, CIFAR, CPU)
     finally:
-        for cached in (build.library, build._target):
+        for cached in (build._library, build._target):
             cached.cache_clear()
     assert chosen == method.Method("fp32", "plain") and "cannot be kept or loaded" in note
 
 
-def test_without_a_compiler_a_run_is_plain(resnet20: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "compiler", lambda: None)
-    build.library.cache_clear()
+@pytest.mark.parametrize(
+    ("lacking", "value", "why"),
+    [("compiler", None, "no C++ compiler"), ("_processor", "flags : avx avx2 fma", "no AVX-512")],
+)
+def test_where_the_kernels_cannot_be_made_a_run_is_plain(
+    resnet20: Run, monkeypatch: pytest.MonkeyPatch, lacking: str, value: str | None, why: str
+) -> None:
+    monkeypatch.setattr(build, "_processor", lambda: "flags : avx512f")
+    monkeypatch.setattr(build, lacking, lambda: value)
+    build._library.cache_clear()
     try:
         chosen, note = method.choose(resnet20, CIFAR, CPU)
     finally:
-        build.library.cache_clear()
-    assert chosen == method.Method("fp32", "plain") and "no C++ compiler" in note
+        build._library.cache_clear()
+    assert chosen == method.Method("fp32", "plain") and why in note
 
 
 def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None:

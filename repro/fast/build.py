@@ -27,7 +27,6 @@ HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 
-
 _took: list[float] = []
 
 
@@ -40,23 +39,35 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
 
 
-@cache
 def library() -> ctypes.CDLL:
     """The kernels, loaded. The first call on a machine compiles them, some seconds.
 
-    Unavailable without a compiler, or where what it makes cannot be kept or loaded. torch must be imported
-    before: its OpenMP is the one to share.
+    Unavailable on a processor that they are not made for, without a compiler, or where what it makes cannot be kept
+    or loaded. torch must be imported before: its OpenMP is the one to share.
     """
+    found = _library()
+    if isinstance(found, str):
+        raise Unavailable(found)
+    return found
+
+
+@cache
+def _library() -> ctypes.CDLL | str:
+    """The library, or why there is none: asked once a process, since a compiler may take long to fail."""
+    if "avx512f" not in _processor().split():
+        return "the processor has no AVX-512, which the kernels are made for"
     found = compiler()
     if found is None:
-        raise Unavailable("there is no C++ compiler on the path (set CXX, or install g++)")
-    target = _target(found)
+        return "there is no C++ compiler on the path (set CXX, or install g++)"
     try:
+        target = _target(found)
         if not target.exists():
             _compile(found, target)
         return ctypes.CDLL(str(target))
+    except Unavailable as error:
+        return str(error)
     except OSError as error:
-        raise Unavailable(f"the compiled kernels cannot be kept or loaded: {error}") from error
+        return f"the compiled kernels cannot be kept or loaded: {error}"
 
 
 def just_compiled() -> float:

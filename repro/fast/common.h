@@ -24,13 +24,8 @@ inline floats load(const float* p) {
 }
 inline void store(float* p, floats v) { memcpy(p, &v, 64); }
 inline floats load(const bf16* p) {
-#ifdef __AVX512F__  // in one instruction; the compiler makes two halves of it
+    // in one instruction; of generic vectors the compiler makes two halves
     return (floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16);
-#else
-    halves h;
-    memcpy(&h, p, 32);
-    return (floats)(__builtin_convertvector(h, ints) << 16);
-#endif
 }
 inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
 #ifdef __AVX512BF16__

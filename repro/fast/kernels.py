@@ -77,11 +77,12 @@ class Norm:
         assert layer.running_mean is not None and layer.running_var is not None
         scale = layer.weight * (layer.running_var + layer.eps).rsqrt()
         shift = layer.bias - layer.running_mean * scale
-        images, channels, positions, _ = self._sizes(x)
-        call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, positions, channels, relu)
+        images, channels, height, width = x.shape
+        call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, height * width, channels, relu)
 
     def _sizes(self, x: torch.Tensor) -> tuple[int, int, int, int]:
         images, channels, height, width = x.shape
+        assert images % (self.group or images) == 0
         return images, channels, height * width, images // (self.group or images)
 
 

@@ -23,7 +23,9 @@ def refusal(model: Any, image: tuple[int, int, int]) -> str:
     if model.name != "resnet-cifar" or model.width != CHANNELS[0]:
         return f"the kernels are made for ResNets of width {CHANNELS[0]}"
     channels, height, width = image
-    if channels > CHANNELS[0] or height % 32 or width % 32:
+    if channels > LEAST[torch.float32]:
+        return f"the kernels are made for images of up to {LEAST[torch.float32]} channels, not {channels}"
+    if height % 32 or width % 32:
         return f"the kernels are made for images whose sides are multiples of 32 pixels, not {height}x{width}"
     return ""
 

@@ -51,6 +51,13 @@ void apply(const T* x, const T* add, T* y, int positions, const float* scale, co
         }
 }
 
+// `apply` as it is compiled for whether something is added, and whether a ReLU follows.
+template <class T, int B>
+auto kind(bool add, bool relu) {
+    if (add) return relu ? apply<T, B, true, true> : apply<T, B, true, false>;
+    return relu ? apply<T, B, false, true> : apply<T, B, false, false>;
+}
+
 template <class T, int B>
 void forward(const T* x, const T* add, T* y, const float* gamma, const float* beta, float* running_mean,
              float* running_var, float momentum, float eps, float* mean, float* invstd, float* partial, int n,
@@ -93,14 +100,7 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
         const T* from = x + i * image;
         const T* plus = add ? add + i * image : nullptr;
         T* to = y + i * image;
-        if (add && relu)
-            apply<T, B, true, true>(from, plus, to, positions, scale, shift);
-        else if (add)
-            apply<T, B, true, false>(from, plus, to, positions, scale, shift);
-        else if (relu)
-            apply<T, B, false, true>(from, plus, to, positions, scale, shift);
-        else
-            apply<T, B, false, false>(from, plus, to, positions, scale, shift);
+        kind<T, B>(add, relu)(from, plus, to, positions, scale, shift);
     }
 }
 
@@ -111,14 +111,7 @@ void affine(const T* x, const T* add, T* y, const float* scale, const float* shi
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
         const size_t at = i * image;
-        if (add && relu)
-            apply<T, B, true, true>(x + at, add + at, y + at, positions, scale, shift);
-        else if (add)
-            apply<T, B, true, false>(x + at, add + at, y + at, positions, scale, shift);
-        else if (relu)
-            apply<T, B, false, true>(x + at, add, y + at, positions, scale, shift);
-        else
-            apply<T, B, false, false>(x + at, add, y + at, positions, scale, shift);
+        kind<T, B>(add, relu)(x + at, add ? add + at : nullptr, y + at, positions, scale, shift);
     }
 }
 
