@@ -19,6 +19,7 @@ from repro.bench.limits import floor, wait
 from repro.bench.reference import WORKERS, as_torch_starts, reference_loop
 from repro.errors import UserError
 from repro.learner import Learner
+from repro.spec import Run
 from repro.train import Settings, prepare
 
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
@@ -73,7 +74,7 @@ class Memory:
 class Bench:
     """`rows`: the step a run takes, the same in fp32, and on a GPU the compiled one."""
 
-    arm: str
+    model: str
     hardware: str
     threads: int
     reference: Speed
@@ -92,7 +93,7 @@ class Bench:
 
     def text(self) -> str:
         lines = [
-            f"{self.arm} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} turns (min to max)",
+            f"{self.model} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} turns (min to max)",
             f"  {'reference':14} {self.reference.text()}, DataLoader with {self.reference_workers} workers",
             *(row.text() for row in self.rows),
             f"  outside the iterations {self.outside.share:.1f} % of a run: evaluation "
@@ -111,12 +112,9 @@ class Bench:
         return "\n".join(lines)
 
 
-def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Bench:
-    """Time an arm of resnet-depth on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm."""
-    experiment = spec.load("resnet-depth", root)
-    if arm not in (names := [a.name for a in experiment.arms]):
-        raise UserError(f"--model {arm} is not known; allowed: {', '.join(names)}")
-    run = spec.resolve(experiment, [0], arms=[arm])[0]
+def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> Bench:
+    """Time an arm on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm, or another data set's."""
+    run = run_of(root, model)
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
@@ -145,7 +143,7 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
     size = run.recipe.batch_size
     rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
     return Bench(
-        arm=arm,
+        model=model,
         hardware=provenance.hardware(device),
         threads=torch.get_num_threads(),
         reference=speed(reference, size),
@@ -157,6 +155,18 @@ def bench(root: Path, arm: str, settings: Settings, seconds: float = 8.0) -> Ben
         side_by_side=side_by_side(run, settings, settings.threads or 1),
         left_out=left_out,
     )
+
+
+def run_of(root: Path, model: str) -> Run:
+    """The first seed at full scale of an arm of resnet-depth, or of EXPERIMENT/ARM."""
+    name, _, arm = model.rpartition("/")
+    experiment = spec.load(name or "resnet-depth", root)
+    if arm not in (names := [a.name for a in experiment.arms]):
+        raise UserError(f"--model {model} is not known; allowed: {', '.join(names)} of {experiment.name}")
+    run = spec.resolve(experiment, [0], arms=[arm])[0]
+    if run.recipe.dataset != "cifar10":
+        raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
+    return run
 
 
 def row(learner: Learner, rates: list[float], reference: list[float]) -> Row:

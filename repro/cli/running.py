@@ -170,7 +170,7 @@ def run(
 
 
 @click.command()
-@click.option("--model", "arm", default="resnet20", show_default=True, help="An arm of resnet-depth.")
+@click.option("--model", default="resnet20", show_default=True, help="An arm of resnet-depth, or EXPERIMENT/ARM.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @threads_option
 @precision_option
@@ -178,13 +178,14 @@ def run(
 @json_option
 @click.pass_context
 def bench(
-    ctx: click.Context, arm: str, device: str, threads: int | None, precision: str, step: str, as_json: bool
+    ctx: click.Context, model: str, device: str, threads: int | None, precision: str, step: str, as_json: bool
 ) -> None:
     """Time training on CIFAR-10 beside the loop that public repositories run, in turns; takes a few minutes.
 
     \b
     repro bench
     repro bench --model resnet56 --json
+    repro bench --model vgg-depth/a --threads 1
     """
     from repro import bench, session
     from repro.data import catalog
@@ -197,7 +198,7 @@ def bench(
         precision=precision,
         step=step,
     )
-    found = bench.bench(root_of(ctx), arm, settings)
+    found = bench.bench(root_of(ctx), model, settings)
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
 
 
