@@ -309,7 +309,6 @@ def _row_types() -> tuple[str, ...]:
 def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
     final, best, validated = (record[key] or {} for key in ("final", "best", "best_on_validation"))
     sessions = record["sessions"]
-    session = sessions[-1]
     peek = best["test_error"] - final["test_error"] if final and best else None
     return {
         key: record[key] for key in ("experiment", "arm", "seed", "scale", "status", "fingerprint", "iteration")
@@ -326,12 +325,16 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         "wall_seconds": record["wall_seconds"],
         "started": sessions[0].get("started", ""),
         "finished": record["finished"] or "",
-        **{key: session[key] for key in ("device", "threads")},
+        "device": sessions[-1]["device"],
         # a run that was gone on with elsewhere says so
-        **{key: " then ".join(dict.fromkeys(s[key] for s in sessions)) for key in ("hardware", "precision")},
-        # a run is clean only where every session of it was, on one commit or several
-        "commit": " then ".join(dict.fromkeys(s["commit"] for s in sessions if s["commit"])) or None,
+        **{key: _in_turn(sessions, key) for key in ("hardware", "precision", "threads", "commit")},
+        # and is clean only where every session of it was
         "dirty": any(s["dirty"] for s in sessions),
         "sessions": len(sessions),
         "trained_as": record.get("trained_as", ""),  # the run that this one is a copy of
     }
+
+
+def _in_turn(sessions: list[dict[str, Any]], key: str) -> str | None:
+    """What the sessions say, one after another: "1 then 2"; None where none says anything."""
+    return " then ".join(dict.fromkeys(str(s[key]) for s in sessions if s[key] is not None)) or None

@@ -363,7 +363,7 @@ def test_columns_have_the_types_that_sums_need(small_root: Path, record: Record)
     record("original", 0, errors=[60.0, 50.0])
     record("original", 1, errors=[60.0], status="running", final=None, best=None)
     types = records.load(small_root).dtypes
-    for column in ("seed", "iteration", "iterations", "parameters", "threads", "sessions"):
+    for column in ("seed", "iteration", "iterations", "parameters", "sessions"):
         assert types[column].kind == "i", column
     for column in ("test_error", "best_test_error", "peek_bias", "train_error", "wall_seconds"):
         assert types[column].kind == "f", column
@@ -380,12 +380,13 @@ def test_a_run_is_dirty_where_any_of_its_sessions_was(small_root: Path, record: 
 
 
 def test_a_run_that_was_gone_on_with_elsewhere_names_both_places(small_root: Path, record: Record) -> None:
-    session = {"commit": "abc", "dirty": None, "device": "cpu", "threads": 1, "precision": "fp32"}
-    places = [("a GPU", "fp32"), ("a GPU", "fp32"), ("a processor", "fp32")]
-    sessions = [session | {"hardware": hardware, "precision": precision} for hardware, precision in places]
+    session = {"commit": "abc", "dirty": None, "device": "cpu", "precision": "fp32"}
+    places = [("a GPU", 1), ("a GPU", 1), ("a processor", 2)]
+    sessions = [session | {"hardware": hardware, "threads": threads} for hardware, threads in places]
     record("original", 0, errors=[50.0], sessions=sessions)
     (row,) = records.load(small_root).to_dict("records")
-    assert (row["hardware"], row["precision"]) == ("a GPU then a processor", "fp32")
+    assert (row["hardware"], row["threads"], row["precision"]) == ("a GPU then a processor", "1 then 2", "fp32")
+    assert row["commit"] == "abc"
 
 
 def test_an_unfinished_run_has_no_errors_yet(small_root: Path, record: Record) -> None:
