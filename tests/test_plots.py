@@ -103,7 +103,7 @@ def test_the_range_shows_the_end_and_not_the_start() -> None:
 
     falling = pd.Series([60.0, 20.0, 16.0, 8.0, 7.0], index=[1, 2, 5, 6, 10])
     frame = pd.DataFrame({"low": falling - 6.5, "mean": falling, "high": falling})
-    assert curves.y_range([frame], end=10) == (0, 15)  # 1.5 x 8, the highest in the second half, up to the next 5
+    assert curves.y_range([frame], end=10) == (0, 20)  # 16, the highest after the first quarter, up to the next 5
     high = pd.DataFrame({"low": [84.0, 73.0], "mean": [84.5, 73.5], "high": [85.0, 74.0]}, index=[5, 10])
     assert curves.y_range([high], end=10) == (70, 90)  # never low: shown whole
     assert curves.y_range([], end=10) == (0, 100)

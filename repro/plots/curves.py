@@ -109,16 +109,16 @@ def error(rows: pd.DataFrame, kind: str) -> pd.Series:
 
 
 def y_range(curves: list[pd.DataFrame], end: int) -> tuple[float, float]:
-    """(low, high) in % that shows the second half of training well, and the first as far as it then fits.
+    """(low, high) in % that shows all but the first quarter of training, and that as far as it then fits.
 
     The papers cut at 20 %, which is what their networks give here; curves that never get low are shown whole.
     """
     if not curves:
         return 0, 100
-    late = max(float(curve["high"][curve.index > end / 2].max()) for curve in curves)
+    late = max(float(curve["high"][curve.index > end / 4].max()) for curve in curves)
     lowest = min(float(curve["low"].min()) for curve in curves)
     highest = max(float(curve["high"].max()) for curve in curves)
-    top = highest if highest <= 1.6 * late else late * 1.5
+    top = highest if highest <= 1.6 * late else late
     step = 5 if top <= 50 else 10
     bottom = 0 if lowest < 0.5 * top else step * floor((lowest - 1) / step)
     return bottom, min(100, step * ceil(top / step))

@@ -44,7 +44,7 @@ def hardest(material: Material) -> Figure:
     notes = [
         f"Ordered by the number of runs, of {runs} over all arms, that get the image wrong. In colour: the commonest "
         "wrong answer."
-        + f" {as_hard:,} images are wrong in {least} runs or more; among equals the first are shown."
+        + f" {as_hard:,} images are wrong in {least} run{'s' * (least > 1)} or more; among equals the first are shown."
         * more,
         material.sizes_of_answers(),
     ]

@@ -16,6 +16,7 @@ from repro.spec import Arm, Published
 from repro.stats import Estimate, estimate
 
 SEEDS, MEAN, PUBLISHED = -0.22, 0.05, 0.31  # rows apart from the arm's own line, so that no mark hides another
+LEAST_WIDTH = 0.5  # points: less would make a difference look large that is none
 OURS_COLUMN, PUBLISHED_COLUMN = 10, 125  # points to the right of the axes
 NOTE = "Small marks: seeds, in order from top to bottom. Bar: mean and 95% t-interval over seeds (none for one seed)."
 
@@ -38,7 +39,9 @@ def final(material: Material) -> Figure:
             if number not in beyond:
                 axes.plot([number.test_error], [row + PUBLISHED], **published_mark(number), gid=f"published:{arm.name}")
     if (material.counts.status == "done").any():
-        axes.set_xlim(max(0.0, axes.get_xlim()[0]), axes.get_xlim()[1])
+        low, high = axes.get_xlim()
+        lacking = max(0.0, LEAST_WIDTH - (high - low)) / 2
+        axes.set_xlim(max(0.0, low - lacking), high + lacking)
     else:
         axes.set_xlim(0, 100)  # crosses alone
     for row, arm in enumerate(material.arms):
