@@ -52,7 +52,7 @@ def test_side_by_side_measures_one_run_and_one_a_core(cifar10: Path, monkeypatch
 def test_a_model_is_an_arm_of_any_experiment_on_cifar10(small_root: Path) -> None:
     assert bench.run_of(REPO, "resnet56").name == "resnet-depth/resnet56/seed-0"
     assert bench.run_of(REPO, "vgg-depth/a").name == "vgg-depth/a/seed-0"
-    with pytest.raises(UserError, match="--model resnet19 is not known; allowed: resnet20, .* of resnet-depth"):
+    with pytest.raises(UserError, match="'resnet-depth' has no arm 'resnet19'; .* Its arms are: resnet20, "):
         bench.run_of(REPO, "resnet19")
     with pytest.raises(UserError, match="unknown experiment 'vgg-dept'"):
         bench.run_of(REPO, "vgg-dept/a")

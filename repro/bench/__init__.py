@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from repro import provenance, spec
+from repro import plan, provenance, spec
 from repro.bench.around import Outside, SideBySide, megabytes, outside, side_by_side, start_up
 from repro.bench.limits import floor, wait
 from repro.bench.reference import WORKERS, as_torch_starts, reference_loop
 from repro.errors import UserError
 from repro.learner import Learner
 from repro.spec import Run
-from repro.train import Settings, prepare
+from repro.train import Settings, going_on, prepare
 
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
 LEAST = 5  # iterations a turn, however slow
@@ -115,6 +115,7 @@ class Bench:
 def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> Bench:
     """Time an arm on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm, or another data set's."""
     run = run_of(root, model)
+    settings = going_on(run, settings, None)  # in the recipe's precision, where it has one
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
@@ -161,8 +162,7 @@ def run_of(root: Path, model: str) -> Run:
     """The first seed at full scale of an arm of resnet-depth, or of EXPERIMENT/ARM."""
     name, _, arm = model.rpartition("/")
     experiment = spec.load(name or "resnet-depth", root)
-    if arm not in (names := [a.name for a in experiment.arms]):
-        raise UserError(f"--model {model} is not known; allowed: {', '.join(names)} of {experiment.name}")
+    plan.check_arms(experiment, [arm])
     run = spec.resolve(experiment, [0], arms=[arm])[0]
     if run.recipe.dataset != "cifar10":
         raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")

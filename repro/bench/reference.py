@@ -26,7 +26,8 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
     """One update an item, as public CIFAR repositories write it; a network of its own."""
     device, recipe = learner.device, run.recipe
     mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-    steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
+    steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)] * bool(recipe.crop_padding)
+    steps += [transforms.RandomHorizontalFlip()] * recipe.hflip
     transform = transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(mean, std)])
     dataset = _InMemory(learner, transform)
     loader: DataLoader[Any] = DataLoader(

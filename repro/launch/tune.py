@@ -17,7 +17,7 @@ from repro.launch.interleaved import stream_of
 from repro.launch.local import share_cores
 from repro.learner import Learner
 from repro.spec import Run
-from repro.train import Settings, prepare
+from repro.train import Settings, going_on, prepare
 
 SECONDS = 4.0  # of each way
 WARM_UP = 3  # iterations
@@ -132,7 +132,8 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, threads: int, cores
 
 
 def _learner(run: Run, device: torch.device, settings: Settings) -> Learner:
-    return Learner(run, device, settings.data_dir, run.recipe.precision or settings.precision, settings.step)
+    settings = going_on(run, settings, None)
+    return Learner(run, device, settings.data_dir, settings.precision, settings.step)
 
 
 def _let_go() -> None:
