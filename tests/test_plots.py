@@ -144,6 +144,13 @@ def test_final_is_seeds_mean_interval_and_the_published_number(small_root: Path,
     assert "n = 1 to 3 seeds an arm; 4 runs of 12 iterations on a processor, fp32." in words(figure)
 
 
+def test_a_small_difference_does_not_fill_the_axis(small_root: Path, record: Record, edit: Edit) -> None:
+    edit({"test_error = 40.0": "test_error = 8.75"})
+    record("original", 0, errors=[8.68])
+    low, high = drawn(small_root, "final").axes[0].get_xlim()
+    assert high - low == pytest.approx(0.5) and low < 8.68 < 8.75 < high
+
+
 @pytest.mark.parametrize(
     "change",
     ["same_protocol = false, ", 'selection = "best-test", ', 'dataset = "imagenet", '],

@@ -1,7 +1,10 @@
 """What of the report is short: questions answered by verdicts, README's table of claims, the log's hours."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import Result
@@ -10,6 +13,8 @@ from matplotlib.figure import Figure
 from repro import report, spec
 from repro.errors import UserError
 from repro.report import inserts
+from repro.report.claims import Spoken, deciding
+from repro.verdicts import ArmErrors, judge_order
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -233,3 +238,18 @@ def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> 
         "| tiny | full | a processor, fp32 | 1 diverged, 1 done, 1 stale | 2 h 03 min | 2025-12-31 | 2026-01-03 |",
         "| tiny | 1/2 | a processor, fp32 | 1 interrupted, 1 stale, 1 taken over | 2 min | 2025-12-31 | 2026-01-01 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("means", "shown"),
+    [
+        ((10, 15, 20), r"\+10.00 .* \(ends\)"),
+        ((20, 15, 10), r"-10.00 .* \(ends\)"),
+        ((15, 10, 20), r"-5.00 .* \(a step\)"),
+    ],
+    ids=["holds", "turned round", "first two turned round"],
+)
+def test_an_order_is_told_by_what_decided_it(means: tuple[float, ...], shown: str) -> None:
+    arms = [ArmErrors(f"arm {i}", {0: mean - 0.1, 1: mean, 2: mean + 0.1}) for i, mean in enumerate(means)]
+    said = SimpleNamespace(judged=SimpleNamespace(verdict=judge_order(arms, margin=0.3)))
+    assert re.fullmatch(shown, deciding(cast(Spoken, said)))
