@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     new.replace(folder / CURRENT)
 
 
-def load(folder: Path, fingerprint: str, warn: Callable[[str], None]) -> dict[str, Any] | None:
-    """The newest sound checkpoint of this fingerprint, on the CPU; None where there is none. Damaged ones are told."""
+def load(folder: Path, fingerprints: Container[str], warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest sound checkpoint of one of them, on the CPU; None where there is none. Damaged ones are reported."""
     damaged = []
     for path in (folder / CURRENT, folder / PREVIOUS):
         if not path.exists():
@@ -35,7 +35,7 @@ def load(folder: Path, fingerprint: str, warn: Callable[[str], None]) -> dict[st
         state = _read(path)
         if state is None:
             damaged.append(str(path))
-        elif state["fingerprint"] == fingerprint:
+        elif state["fingerprint"] in fingerprints:
             if damaged:
                 warn(f"{damaged[0]} is damaged; falling back to the checkpoint before it")
             return state

@@ -41,8 +41,9 @@ def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -
     e = spec.load(name, root)
     plan.check_arms(e, [arm])
     resolved = spec.resolve(e, [seed], arms=[arm], scale=scale)[0]
-    identity = spec.fingerprint(resolved, catalog.describe(resolved.recipe.dataset).checksum)
-    content = resolved.model_dump(mode="json") | {"fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
+    checksum = catalog.describe(resolved.recipe.dataset).checksum
+    identities = {precision: hash for hash, precision in spec.fingerprints(resolved, checksum).items()}
+    content = resolved.model_dump(mode="json") | {"fingerprint": identities, "recipe_version": spec.RECIPE_VERSION}
     if as_json:
         return json.dumps(content, indent=1)
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())

@@ -1,53 +1,94 @@
 """An experiment's claims held against its records: a verdict a claim. The rules are in `verdicts`."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
 
-from repro import protocol, records, spec, verdicts
+from repro import freeze, protocol, records, spec, verdicts
+from repro.freeze import RULES_VERSION, Registry
 from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
-COLUMN = {"final": "test_error", "best": "best_test_error"}  # of records.load, by a claim's metric
+COLUMN = {"final": "test_error", "best": "best_test_error", "train_error": "train_error"}  # of records.load, by metric
 NO_DIFFERENCE = {"equivalence": verdicts.judge_equivalence, "non-inferiority": verdicts.judge_non_inferiority}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its verdict."""
+    """A claim with its verdict, the runs that it rests on, and why it is post hoc ("" where it is not)."""
 
     claim: Claim
     verdict: Verdict
+    runs: pd.DataFrame
+    post_hoc: str = ""
 
 
-def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -> list[Judged]:
+def judge(
+    experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL, registry: Registry | None = None
+) -> list[Judged]:
     """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them.
 
     `frame`: the experiment's runs as `records.load` gives them. Away from full scale arms are held against each other
-    only: claims about a value are left out, and a claimed size is not looked at.
+    only: claims about a number are left out, and a claimed size is not looked at.
     """
     full = scale == spec.FULL
-    claims = [claim for claim in experiment.claims if full or claim.kind != "value"]
-    counts = records.counted(frame)
-    results = [_verdict(claim, experiment, counts, full) for claim in claims]
-    return [Judged(claim, verdict) for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)]
+    claims = [claim for claim in experiment.claims if full or claim.kind not in ("value", "bound")]
+    usable = records.usable(frame)
+    bases = [runs_of(claim, experiment, usable) for claim in claims]
+    results = [_verdict(claim, experiment, runs, full) for claim, runs in zip(claims, bases, strict=True)]
+    return [
+        Judged(claim, verdict, runs, _post_hoc(claim, experiment, runs, registry))
+        for claim, verdict, runs in zip(claims, verdicts.adjust(results), bases, strict=True)
+    ]
+
+
+def runs_of(claim: Claim, experiment: Experiment, usable: pd.DataFrame) -> pd.DataFrame:
+    """The runs that a claim rests on: all of one precision, but for arms whose recipe sets theirs."""
+    fixed = {name: experiment.arm(name).recipe.precision for name in claim.arms}
+    free = [name for name, precision in fixed.items() if precision is None]
+    precision = records.leading_precision(usable, *free) if free else None
+    wanted = {name: own or precision for name, own in fixed.items()}
+    return usable[usable.arm.isin(claim.arms) & (usable.precision == usable.arm.map(wanted))]
+
+
+def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry | None) -> str:
+    """Which of the runs began under another claim, or before any was frozen; "" where none did."""
+    if registry is None:
+        return ""
+    now = freeze.tested(experiment, claim)
+    begun = Counter(runs.frozen)
+    none = begun.pop("", 0)
+    entries = {hash: registry.entry(hash) for hash in begun}
+    other = sum(
+        count
+        for hash, count in begun.items()
+        if not (entry := entries[hash]) or entry.claims.get(claim.id) != now or entry.rules != RULES_VERSION
+    )
+    told = [f"{none} of its {len(runs)} runs began before it was frozen"] if none else []
+    told += [f"{other} of its {len(runs)} runs began under another version of it"] if other else []
+    return ", ".join(told)
 
 
 def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
-    """An arm's test errors by seed; a seed that another arm has and this one lacks is missing."""
+    """An arm's errors by seed; a seed that another arm has and this one lacks is missing."""
     runs = counts[counts.arm == arm.name]
+    label = f"{arm.label} in training" if metric == "train_error" else arm.label
     done = runs[runs.status == "done"]
     errors = {int(seed): float(error) for seed, error in zip(done.seed, done[COLUMN[metric]], strict=True)}
-    return ArmErrors(arm.label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
+    return ArmErrors(label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
 
 
-def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: bool) -> Verdict:
+def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame, full: bool) -> Verdict:
     arms = [experiment.arm(name) for name in claim.arms]
-    seeds = set(counts.seed[counts.arm.isin(claim.arms)])
-    errors = [arm_errors(arm, counts, seeds, claim.metric) for arm in arms]
-    published = [arm.published for arm in arms if arm.published]
+    seeds = set(runs.seed)
+    errors = [arm_errors(arm, runs, seeds, claim.metric) for arm in arms]
+    published = [arm.published for arm in arms if arm.published and claim.metric != "train_error"]
     differs = full and any(protocol.differences(number, claim.metric) for number in published)
+    if claim.above is not None:
+        return verdicts.judge_bound(errors[0], claim.above, alpha=claim.alpha, different_protocol=differs)
+    assert claim.margin is not None  # every other kind has one
     if claim.kind == "value":
         number = published[0]
         return verdicts.judge_value(

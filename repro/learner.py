@@ -120,6 +120,10 @@ class Learner:
     def test(self) -> Evaluation:
         return evaluate(self.model, self.step, self.splits.test, self.pixels)
 
+    def test_in_fp32(self) -> Evaluation:
+        """The network as it is, whatever it was trained in."""
+        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.pixels)
+
     def validate(self) -> Evaluation | None:
         return evaluate(self.model, self.step, self.splits.validation, self.pixels) if self.splits.validation else None
 

@@ -5,13 +5,14 @@ what that is worth. Which batches, which updates: none of it depends on the meth
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
 from repro import compiled, matrices
 from repro.errors import UserError
 from repro.fast import build, kernels, network
-from repro.spec import Run
+from repro.spec import Precision, Run
 
 STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones, in the order "auto" tries
 UNMEASURED = ("compiled",)  # "auto" leaves them out
@@ -22,7 +23,7 @@ SHORT = 100  # iterations: what a shorter run could win is less than compiling t
 class Method:
     """`precision`: fp32, tf32 or bf16; `step`: plain (repro.step) or fast (STEPS: each has its module)."""
 
-    precision: str = "fp32"
+    precision: Precision = "fp32"
     step: str = "plain"
 
 
@@ -51,9 +52,11 @@ def choose(
         raise UserError(f"--step {step}: {refusal}; allowed for {run.name}: {', '.join(['auto', 'plain', *others])}")
     if precision == "auto":
         precision = "bf16" if step != "plain" and _bf16_units(kind, step) else "fp32"
+        if precision == "bf16":
+            notes.append("--precision auto takes bf16")
     if seconds := build.just_compiled():
         notes.append(f"the kernels took {seconds:.0f} s to compile, once for this machine")
-    return Method(precision, step), "; ".join(notes)
+    return Method(cast(Precision, precision), step), "; ".join(notes)
 
 
 def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:

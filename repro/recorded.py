@@ -22,6 +22,7 @@ class _Point(_Part):
     iteration: int
     test_error: Percent
     train_error: Percent
+    test_error_fp32: Percent | None = None  # of the final network alone
 
 
 class _Session(_Part):
@@ -41,6 +42,7 @@ class _Schedule(_Part):
 
 class _Recipe(_Part):
     schedule: _Schedule
+    precision: Literal["fp32", "tf32", "bf16"] | None = None  # None in schema 1 alone, where it was open
 
 
 class _Run(_Part):
@@ -64,6 +66,7 @@ class _Record(_Part):
     fingerprint: str
     recipe_version: int
     data_checksum: str
+    frozen: str | None = None
     run: _Run
     sessions: Annotated[list[_Session], Field(min_length=1)]
 

@@ -24,13 +24,13 @@ import filelock
 import numpy as np
 import pandas as pd
 
-from repro import recorded, spec
+from repro import migrate, recorded, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.spec import RECIPE_VERSION, Run
 
-SCHEMA = 1
+SCHEMA = 2  # 1: see repro.migrate
 METRICS = (
     "iteration",
     "lr",
@@ -153,7 +153,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
     recorded.check(record, str(path))
-    return record
+    return migrate.upgraded(record) if schema < SCHEMA else record
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -184,6 +184,18 @@ def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
             "which must be uint8 (N,) both"
         )
     return top1, label
+
+
+def migrate_all(root: Path) -> list[Path]:
+    """Write every record of an older schema as today's; the folders of those. Busy where one is being trained."""
+    written = []
+    for folder in sorted(path.parent for path in (root / "results").rglob("run.json")):
+        with locked(folder):
+            record = read_run(folder)
+            if record and json.loads((folder / "run.json").read_bytes())["schema"] < SCHEMA:
+                write_run(folder, record)
+                written.append(folder)
+    return written
 
 
 def beside(folder: Path, record: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -219,16 +231,22 @@ def state(root: Path, run: Run, checksum: str) -> State:
     if record is None:
         return State("new", "no record")
     _check_place(folder, record, run.scale)
-    if record["fingerprint"] != spec.fingerprint(run, checksum):
+    if record["fingerprint"] not in spec.fingerprints(run, checksum):
         return State("stale", _difference(record, run, checksum), record)
     if record["status"] in FINISHED:
-        return State(record["status"], f"finished {record['finished']}", record)
+        return State(record["status"], f"finished {record['finished']} in {precision_of(record)}", record)
     end = run.recipe.schedule.iterations
     return State("resume", f"{record['status']} at iteration {record['iteration']} of {end}", record)
 
 
+def precision_of(record: Mapping[str, Any]) -> spec.Precision:
+    precision: spec.Precision = record["run"]["recipe"]["precision"]
+    return precision
+
+
 def _difference(record: dict[str, Any], run: Run, checksum: str) -> str:
     """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
+    run = spec.in_precision(run, precision_of(record))
     if record["recipe_version"] != RECIPE_VERSION:
         return f"recipe version {record['recipe_version']}, today {RECIPE_VERSION}"
     then, now = flat(record["run"]["recipe"]), flat(run.recipe.model_dump(mode="json"))
@@ -278,9 +296,32 @@ def _check_place(folder: Path, record: dict[str, Any], scale: str) -> None:
         )
 
 
-def counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs of `load` that count: finished, diverged ones included, on today's recipe."""
+def usable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of `load` that are results: finished, diverged ones included, on today's recipe."""
     return frame[frame.status.isin(FINISHED) & (frame.stale == "")]
+
+
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The usable runs that an arm's numbers rest on: those of one precision, the one with most seeds.
+
+    Runs of different precision are never pooled.
+    """
+    runs = usable(frame)
+    leading = {arm: leading_precision(runs, arm) for arm in runs.arm.unique()}
+    return runs[runs.precision == runs.arm.map(leading)]
+
+
+def leading_precision(runs: pd.DataFrame, *arms: str) -> str | None:
+    """The precision in which the arm with fewest seeds has most; among equals, most runs; then fp32.
+
+    None where no run of the arms is usable.
+    """
+    mine = runs[runs.arm.isin(arms)]
+    if not len(mine):
+        return None
+    counts = mine.groupby(["precision", "arm"]).size().unstack(fill_value=0).reindex(columns=list(arms), fill_value=0)
+    ranked = [(row.min(), row.sum(), name == "fp32", str(name)) for name, row in counts.iterrows()]
+    return max(ranked)[-1]
 
 
 def seconds_trained(frame: pd.DataFrame) -> float:
@@ -294,7 +335,7 @@ def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
     run = spec.resolve(experiment, [record["seed"]], arms=[record["arm"]], scale=record["scale"])[0]
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record["data_checksum"]  # a folder of images may not be here
-    return "" if spec.fingerprint(run, checksum) == record["fingerprint"] else _difference(record, run, checksum)
+    return "" if record["fingerprint"] in spec.fingerprints(run, checksum) else _difference(record, run, checksum)
 
 
 def _row_types() -> tuple[str, ...]:
@@ -302,7 +343,7 @@ def _row_types() -> tuple[str, ...]:
         "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
         "test_error", "train_error", "best_test_error", "best_iteration", "peek_bias", "validated_test_error",
         "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads", "commit", "dirty",
-        "sessions", "trained_as",
+        "sessions", "trained_as", "frozen", "test_error_fp32", "numerics",
     )  # fmt: skip
 
 
@@ -317,6 +358,7 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         "iterations": record["run"]["recipe"]["schedule"]["iterations"],
         "parameters": record["parameters"],
         "test_error": final.get("test_error"),
+        "test_error_fp32": final.get("test_error_fp32"),
         "train_error": final.get("train_error"),
         "best_test_error": best.get("test_error"),
         "best_iteration": best.get("iteration"),
@@ -327,14 +369,16 @@ def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
         "finished": record["finished"] or "",
         "device": sessions[-1]["device"],
         # a run that was gone on with elsewhere says so
-        **{key: _in_turn(sessions, key) for key in ("hardware", "precision", "threads", "commit")},
+        **{key: _in_turn(sessions, key) for key in ("hardware", "threads", "commit", "numerics")},
+        "precision": precision_of(record),
         # and is clean only where every session of it was
         "dirty": any(s["dirty"] for s in sessions),
         "sessions": len(sessions),
         "trained_as": record.get("trained_as", ""),  # the run that this one is a copy of
+        "frozen": record.get("frozen") or "",  # the claims in force when it began, "" before any
     }
 
 
 def _in_turn(sessions: list[dict[str, Any]], key: str) -> str | None:
     """What the sessions say, one after another: "1 then 2"; None where none says anything."""
-    return " then ".join(dict.fromkeys(str(s[key]) for s in sessions if s[key] is not None)) or None
+    return " then ".join(dict.fromkeys(str(s[key]) for s in sessions if s.get(key) is not None)) or None

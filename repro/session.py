@@ -53,7 +53,7 @@ class Ended:
     def message(self) -> str:
         lines = []
         for name, outcome in self.outcomes.items():
-            if outcome.status in ("failed", "busy", "refused"):
+            if outcome.status in ("failed", "busy", "refused") or outcome.message:
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
@@ -79,7 +79,7 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     todo = [p for p in planned if p.state.kind not in records.FINISHED]
     for p in planned:
         if p.state.kind in records.FINISHED:
-            ended.outcomes[p.run.name] = Outcome(p.state.kind)
+            ended.outcomes[p.run.name] = Outcome(p.state.kind, _other_precision(p, options["precision"]))
     if not todo:
         return ended
     device = device_of(options["device"])
@@ -94,6 +94,7 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         checkpoint_every=options["checkpoint_every"],
         precision=options["precision"],
         step=options["step"],
+        root=root,
     )
     with (
         Display(len(todo)) as display,
@@ -117,6 +118,15 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         raise UserError(refusal)
     ended.not_begun = len(planned) - len(ended.outcomes)
     return ended
+
+
+def _other_precision(planned: Planned, asked: str) -> str:
+    """What a user who asked for another precision than a finished run's should know; "" for all others."""
+    assert planned.state.record  # it is finished
+    precision = records.precision_of(planned.state.record)
+    if asked in ("auto", precision):
+        return ""
+    return f"in {precision}, so nothing was trained in {asked}: a seed has one record"
 
 
 def _prepare(planned: Planned, display: Display) -> Task:

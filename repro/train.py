@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils import deterministic
 
-from repro import checkpoint, models, provenance, records, spec, twins
+from repro import checkpoint, freeze, models, provenance, records, spec, twins
 from repro.data import catalog
 from repro.errors import UserError
 from repro.learner import Learner
@@ -36,6 +36,7 @@ class Settings:
     checkpoint_every: int = 1000  # iterations
     precision: str = "auto"  # see repro.method
     step: str = "auto"
+    root: Path | None = None  # where the registry of frozen claims lies; None = nowhere
 
 
 @dataclass
@@ -88,28 +89,31 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     done, diverged or interrupted. The result depends on the run, the device type and the threads alone.
     """
     recipe, end = run.recipe, run.recipe.schedule.iterations
-    identity = spec.fingerprint(run, catalog.describe(recipe.dataset, settings.data_dir).checksum)
+    checksum = catalog.describe(recipe.dataset, settings.data_dir).checksum
+    identities = spec.fingerprints(run, checksum)
     before = records.read_run(folder)
-    if before and before["fingerprint"] == identity and before["status"] in records.FINISHED:
+    if before and before["fingerprint"] in identities and before["status"] in records.FINISHED:
         yield Progress(end, end, before["status"], note="another process has finished it meanwhile")
         return
     rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
-    state = checkpoint.load(folder, identity, notes.append)
+    state = checkpoint.load(folder, identities, notes.append)
     settings = going_on(run, settings, state)
     device = prepare(settings)
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
+    run = spec.in_precision(run, learner.method.precision)
+    identity = spec.fingerprint(run, checksum)
     record = new_record(run, identity, models.parameters(learner.model), settings)
     if learner.note:
         notes.append(learner.note)
     if state:
         learner.restore(state["learner"])
-        rows, record["sessions"] = state["rows"], state["sessions"]
+        rows, record["sessions"], record["frozen"] = state["rows"], state["sessions"], state["frozen"]
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
     diverged = bool(state and state.get("diverged"))
     record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
 
-    if not state and (taken := twins.take_over(folder, record)):
+    if not state and (taken := twins.take_over(folder, record, settings.root)):
         for note in notes:
             yield Progress(0, end, note=note)
         yield Progress(
@@ -134,6 +138,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             "learner": learner.state(),
             "rows": rows,
             "sessions": record["sessions"],
+            "frozen": record["frozen"],
             "wall_seconds": clock.wall,
             "window_seconds": clock.window,
             "diverged": diverged,
@@ -190,7 +195,8 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     records.write_predictions(folder, test.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
     checkpoint.drop_previous(folder)
     status = "diverged" if diverged else "done"
-    write(status, finished=provenance.now(), **outcome(rows))
+    fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
+    write(status, finished=provenance.now(), **outcome(rows, fp32.error))
     yield progress(status=status)
 
 
@@ -213,7 +219,7 @@ def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> Sett
 
     UserError for another precision; other threads may be asked for.
     """
-    begun = state.get("precision", "fp32") if state else None
+    begun = state["precision"] if state else None
     fixed = run.recipe.precision or begun
     why = "its recipe says" if run.recipe.precision else "it was begun in"
     if fixed == "tf32" and settings.device == "cpu":
@@ -244,6 +250,7 @@ def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) 
         "fingerprint": fingerprint,
         "recipe_version": spec.RECIPE_VERSION,
         "data_checksum": catalog.describe(run.recipe.dataset, settings.data_dir).checksum,
+        "frozen": freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None,
         "run": run.model_dump(mode="json"),
         "sessions": [],
     }
@@ -269,8 +276,11 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def outcome(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """`final`, `best` (lowest test error, the first of equals) and, with a validation split, best on that."""
+def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Any]:
+    """`final`, `best` (lowest test error, the first of equals) and, with a validation split, best on that.
+
+    `fp32_error`: the final network's test error in %, evaluated in fp32.
+    """
 
     def point(chosen: dict[str, Any]) -> dict[str, Any]:
         keys = ("iteration", "test_error", "test_loss", "validation_error")
@@ -278,7 +288,7 @@ def outcome(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
     validated = [r for r in rows if r["validation_error"] is not None]
     return {
-        "final": point(rows[-1]),
+        "final": point(rows[-1]) | {"test_error_fp32": fp32_error},
         "best": point(min(rows, key=lambda r: r["test_error"])),
         "best_on_validation": point(min(validated, key=lambda r: r["validation_error"])) if validated else None,
     }

@@ -4,23 +4,26 @@ A run's fingerprint leaves names out, so a record with the same one is this run 
 computed it on the same hardware. It is copied under this run's names, and says in `trained_as` where it comes from.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from repro import records
+from repro import freeze, records
 
 METHOD = ("device", "hardware", "precision", "step", "threads")  # of every session
 OWN = ("experiment", "arm", "run")  # what a record says of its names
 
 
-def take_over(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
+def take_over(folder: Path, record: dict[str, Any], root: Path | None) -> dict[str, Any] | None:
     """The record of a finished twin of the run about to begin in `folder`, copied there; None where there is none.
 
-    Both must come from committed code.
+    Both must come from committed code. The claims in force are those of this run's experiment when the twin began.
     """
     for source, twin in records.beside(folder, record):
         if _same(twin, record) and records.is_whole(source):
             taken = twin | {key: record[key] for key in OWN}
+            begun = datetime.fromisoformat(twin["sessions"][0]["started"])
+            taken["frozen"] = freeze.Registry(root).in_force(record["experiment"], begun) if root else None
             taken["trained_as"] = twin.get("trained_as") or "/".join(source.parts[-3:])
             records.copy_results(source, folder)
             records.write_run(folder, taken)

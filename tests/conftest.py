@@ -26,6 +26,11 @@ title = "Two tiny networks"
 source = "no paper, Table 1"
 paper = "tiny"
 
+[[reference]]
+id = "nobody"
+author = "Nobody"
+title = "No paper"
+
 [base]
 dataset = "digits"
 batch_size = 16
@@ -37,7 +42,7 @@ evaluate_every = 6
 [[arm]]
 name = "original"
 label = "Original"
-published = { test_error = 40.0, where = "Table 1" }
+published = { test_error = 40.0, reference = "nobody", where = "Table 1" }
 
 [[arm]]
 name = "bn-after-add"
@@ -53,7 +58,10 @@ id = "bn-after-add-is-worse"
 kind = "difference"
 arms = ["original", "bn-after-add"]
 margin = 0.3
+why_margin = "less would not matter"
 says = "batch norm after the addition is worse"
+origin = "own"
+primary = true
 """
 
 
@@ -128,6 +136,7 @@ def record(small_root: Path) -> Callable[..., Path]:
         **changes: Any,
     ) -> Path:
         run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=scale)[0]
+        run = spec.in_precision(run, (session or {}).get("precision", "fp32"))
         checksum = catalog.describe(run.recipe.dataset).checksum
         identity = spec.fingerprint(run, checksum)
         end = run.recipe.schedule.iterations
@@ -147,7 +156,8 @@ def record(small_root: Path) -> Callable[..., Path]:
         content |= {"status": "done", "reason": "", "iteration": end, "wall_seconds": 90.0}
         content |= {"final": final, "best": best, "best_on_validation": None, "finished": "2026-01-01T00:00:00+00:00"}
         content |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
-        content |= {"data_checksum": checksum, "run": run.model_dump(mode="json")}
+        final["test_error_fp32"] = final["test_error"]
+        content |= {"frozen": None, "data_checksum": checksum, "run": run.model_dump(mode="json")}
         content["sessions"] = [
             {"iteration": 0, "started": "2025-12-31T23:59:00+00:00", "commit": "abc", "dirty": None, "device": "cpu"}
             | {"hardware": "a processor", "precision": "fp32", "threads": 1}

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from repro import __version__
+from repro.cli.claims import COMMANDS as CLAIMS
 from repro.cli.common import Commands
 from repro.cli.data import data
 from repro.cli.queue import queue
@@ -38,5 +39,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, *RESULTS, data, wandb):
+for command in (*RUNNING, queue, *RESULTS, *CLAIMS, data, wandb):
     main.add_command(command)

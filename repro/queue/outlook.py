@@ -46,18 +46,21 @@ def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
         left = [p for p in each.planned if p.state.kind not in records.FINISHED]
         expected: dict[str, Expected] = defaultdict(Expected)
         for planned in left:
-            identity, begun = _fingerprint(planned), planned.state.kind == "resume"
-            for place, rate in _rates(timed, planned).items():
+            identities, begun = _identities(planned), planned.state.kind == "resume"
+            for place, (rate, precision) in _rates(timed, planned).items():
+                identity = identities.get(precision, "")
                 taken_over = not begun and (identity in ahead or place in trained.get(identity, ()))
                 expected[place].runs += 1
                 expected[place].seconds += 0.0 if taken_over else rate * _iterations_left(planned)
-            ahead.add(identity)
+            ahead.update(identities.values())
         found.append(Outlook(each.entry, len(each.planned) - len(left), len(left), dict(sorted(expected.items()))))
     return found
 
 
-def _fingerprint(planned: Planned) -> str:
-    return spec.fingerprint(planned.run, catalog.describe(planned.run.recipe.dataset).checksum)
+def _identities(planned: Planned) -> dict[str, str]:
+    """Precision -> the run's fingerprint in it."""
+    checksum = catalog.describe(planned.run.recipe.dataset).checksum
+    return {precision: found for found, precision in spec.fingerprints(planned.run, checksum).items()}
 
 
 def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
@@ -68,14 +71,14 @@ def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
     return runs.assign(place=runs.hardware + ", " + runs.precision, rate=runs.wall_seconds / runs.iteration)
 
 
-def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, float]:
-    """Place -> the median seconds an iteration of the arm there."""
+def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, tuple[float, str]]:
+    """Place -> the median seconds an iteration of the arm there, and its precision."""
     run = planned.run
     arm = timed[(timed.experiment == run.experiment) & (timed.arm == run.arm)]
     rates = {}
     for place, runs in arm.groupby("place"):
         same = runs[runs.scale == run.scale]
-        rates[str(place)] = float((same if len(same) else runs).rate.median())
+        rates[str(place)] = float((same if len(same) else runs).rate.median()), str(runs.precision.iloc[0])
     return rates
 
 

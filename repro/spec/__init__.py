@@ -1,14 +1,25 @@
 """What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. No torch."""
 
-from repro.spec.load import in_iterations, load, names, parse, train_images
-from repro.spec.recipe import Model, Optimizer, Recipe, Schedule
-from repro.spec.resolve import DEMO, FULL, RECIPE_VERSION, fingerprint, parse_scale, resolve
-from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Run
+from repro.spec.load import REGISTRY, in_iterations, load, names, parse, train_images
+from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule
+from repro.spec.resolve import (
+    DEMO,
+    FULL,
+    RECIPE_VERSION,
+    fingerprint,
+    fingerprints,
+    identity,
+    in_precision,
+    parse_scale,
+    resolve,
+)
+from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
 
 __all__ = [
     "DEMO",
     "FULL",
     "RECIPE_VERSION",
+    "REGISTRY",
     "Arm",
     "Claim",
     "Deviation",
@@ -16,12 +27,17 @@ __all__ = [
     "Lesson",
     "Model",
     "Optimizer",
+    "Precision",
     "Published",
     "Recipe",
+    "Reference",
     "Run",
     "Schedule",
     "fingerprint",
+    "fingerprints",
+    "identity",
     "in_iterations",
+    "in_precision",
     "load",
     "names",
     "parse",

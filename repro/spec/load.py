@@ -16,18 +16,33 @@ from pydantic import ValidationError
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec.recipe import Adam, Frozen, Recipe, ResNetCifar, Schedule, Sgd, Vgg, Warmup
-from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published
+from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
+REGISTRY = "frozen.toml"  # what `repro freeze` writes beside the specs
 ARM_KEYS = ("name", "label", "published", "demo")
 MOST_EPOCHS = 10**6
-TOP_KEYS = ("name", "title", "source", "paper", "base", "arm", "demo", "claim", "lesson", "deviation", "cost")
+TOP_KEYS = (
+    "name",
+    "title",
+    "source",
+    "paper",
+    "reference",
+    "base",
+    "arm",
+    "demo",
+    "claim",
+    "lesson",
+    "deviation",
+    "cost",
+)
 Table = dict[str, Any]
 M = TypeVar("M", bound=Frozen)
 
 
 def names(root: Path) -> list[str]:
     """The experiments below root/experiments, without reading them."""
-    return sorted(path.stem for path in (root / "experiments").glob("*.toml"))
+    paths = (root / "experiments").glob("*.toml")
+    return sorted(path.stem for path in paths if path.name != REGISTRY)
 
 
 def load(name: str, root: Path) -> Experiment:
@@ -70,6 +85,7 @@ class _Reader:
             self._fail("[demo] must be a table")
         fields = {
             "name": self.path.stem,
+            "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
             "arms": tuple(self._arm(entry, base, demo) for entry in self._list("arm")),
             "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
             "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),

@@ -26,6 +26,7 @@ Positive = Annotated[int, Field(gt=0, le=10**9)]
 Rate = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 
+Precision = Literal["fp32", "tf32", "bf16"]
 Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1"]
 
 
@@ -147,7 +148,7 @@ class Recipe(Frozen):
     schedule: Schedule
     evaluate_every: Positive = 1000  # iterations
     diverge_above: Annotated[float, Field(gt=0)] = 1e4  # training loss (nats) that ends the run as diverged
-    precision: Literal["fp32", "tf32", "bf16"] | None = None  # None = whoever runs it chooses; the record says which
+    precision: Precision | None = None  # None = settled when it is trained; the record's recipe says which
 
     @field_validator("dataset")
     @classmethod

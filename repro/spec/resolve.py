@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 from fractions import Fraction
+from typing import Any
 
 from repro.errors import UserError
-from repro.spec.recipe import Recipe
+from repro.spec.recipe import Precision, Recipe
 from repro.spec.schema import Experiment, Run
 
 # Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
@@ -68,18 +69,31 @@ def resolve(
     ]
 
 
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
+
+
+def in_precision(run: Run, precision: Precision) -> Run:
+    """The run with its precision settled; one whose recipe sets it keeps that."""
+    settled = run.recipe.precision or precision
+    return run.model_copy(update={"recipe": run.recipe.model_copy(update={"precision": settled})})
+
+
 def fingerprint(run: Run, data_checksum: str) -> str:
     """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION.
 
-    Names, device, paths, logging and launcher are no part of it; the precision is where the recipe sets it.
+    The precision is part of the recipe, and must be settled (see `in_precision`). Names, device, paths, logging and
+    launcher are no part of it.
     """
-    recipe = run.recipe.model_dump(mode="json")
-    if recipe["precision"] is None:
-        del recipe["precision"]
-    identity = {
-        "recipe": recipe,
-        "seed": run.seed,
-        "data": data_checksum,
-        "recipe_version": RECIPE_VERSION,
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    assert run.recipe.precision, f"{run.name}: its precision is not settled"
+    return identity(run.recipe.model_dump(mode="json"), run.seed, data_checksum, RECIPE_VERSION)
+
+
+def identity(recipe: dict[str, Any], seed: int, data_checksum: str, recipe_version: int) -> str:
+    content = {"recipe": recipe, "seed": seed, "data": data_checksum, "recipe_version": recipe_version}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprints(run: Run, data_checksum: str) -> dict[str, Precision]:
+    """Fingerprint -> precision, of each precision that the run may be trained in."""
+    settled = [run.recipe.precision] if run.recipe.precision else PRECISIONS
+    return {fingerprint(in_precision(run, precision), data_checksum): precision for precision in settled}

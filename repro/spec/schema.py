@@ -11,11 +11,24 @@ from pydantic import Field, model_validator
 
 from repro.spec.recipe import Frozen, Name, Positive, Recipe, array
 
+Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
+
+
+class Reference(Frozen):
+    """Who published a number or made a claim, so that it can be cited."""
+
+    id: Name
+    author: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1)]
+    year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = it gives no year
+    link: str = ""  # "" = no address is known
+
 
 class Published(Frozen):
     """A published number: test error in %, and how it came about."""
 
     test_error: Annotated[float, Field(ge=0, le=100)]
+    reference: Name  # the id of a [[reference]]
     sd: Annotated[float, Field(ge=0)] | None = None
     runs: Positive | None = None  # None = unstated
     statistic: Literal["mean", "median"] = "mean"  # of those runs
@@ -33,34 +46,52 @@ class Published(Frozen):
 
 
 class Claim(Frozen):
-    """What the paper says, as a test that was fixed before the runs.
+    """What the source says, as a test that is fixed before the runs (docs/statistics.md).
 
-    value: the arm's test error equals the published one within `margin` points.
-    difference: arms = [better, worse]: the first has the lower test error.
-    order: each arm has a lower test error than the next.
+    value: the arm's error equals the published one within `margin` points.
+    difference: arms = [better, worse]: the first has the lower error.
+    order: each arm has a lower error than the next.
     equivalence: two arms differ by less than `margin` points.
     non-inferiority: the first of two arms is worse by less than `margin` points, or not at all.
+    bound: the arm's error is above `above` %.
     """
 
     id: Name
-    kind: Literal["value", "difference", "order", "equivalence", "non-inferiority"]
+    kind: Literal["value", "difference", "order", "equivalence", "non-inferiority", "bound"]
     arms: array(str)  # type: ignore[valid-type]
-    margin: Annotated[float, Field(gt=0)]  # points of test error
     says: str  # the claim in words
+    origin: Literal["paper", "note", "own"]  # "note": of a reproduction; "own": a question of this project
+    reference: Name | None = None  # the id of a [[reference]]; None for an own claim
     where: str = ""  # table, figure, page
+    primary: bool = False  # whether the experiment is about it: the primary claims share alpha (Holm)
+    same_as: str = ""  # EXPERIMENT/CLAIM that holds the same arm against the same number, and is counted instead
+    margin: Annotated[float, Field(gt=0)] | None = None  # points of error: the smallest difference that matters
+    why_margin: str = ""
+    above: Annotated[float, Field(ge=0, lt=100)] | None = None  # % of images
     size: float | None = None  # the published difference in points, where the claim names one
-    metric: Literal["final", "best"] = "final"
+    metric: Literal["final", "best", "train_error"] = "final"  # of the test error, or the training error at the end
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    looks: Looks = ()  # numbers of seeds per arm at which a verdict is given; empty = at any
     paired: bool = False  # over shared seeds
 
     @model_validator(mode="after")
     def _right_number_of_arms(self) -> "Claim":
-        wanted = {"value": (1, 1), "order": (3, 99)}.get(self.kind, (2, 2))
+        wanted = {"value": (1, 1), "bound": (1, 1), "order": (3, 99)}.get(self.kind, (2, 2))
         if not wanted[0] <= len(self.arms) <= wanted[1]:
-            allowed = {"value": "one arm", "order": "three arms or more"}.get(self.kind, "two arms")
+            allowed = {(1, 1): "one arm", (3, 99): "three arms or more"}.get(wanted, "two arms")
             raise ValueError(f"claim {self.id!r}: kind {self.kind!r} takes {allowed}, not {list(self.arms)}")
         if len(set(self.arms)) < len(self.arms):
             raise ValueError(f"claim {self.id!r} names an arm twice: {list(self.arms)}")
+        return self
+
+    @model_validator(mode="after")
+    def _margin_with_a_reason(self) -> "Claim":
+        if (self.kind == "bound") != (self.above is not None):
+            raise ValueError(f"claim {self.id!r}: above (a bound in %) goes with kind 'bound', and only with it")
+        if (self.kind == "bound") == (self.margin is not None):
+            raise ValueError(f"claim {self.id!r}: every kind but 'bound' takes a margin, and 'bound' none")
+        if (self.margin is None) != (not self.why_margin):
+            raise ValueError(f"claim {self.id!r}: why_margin, the reason for the margin, goes with every margin")
         return self
 
     @model_validator(mode="after")
@@ -68,8 +99,16 @@ class Claim(Frozen):
         """A difference as large as the published one must not count as negligible."""
         if self.size is not None and self.kind != "difference":
             raise ValueError(f"claim {self.id!r}: size goes with kind 'difference', not {self.kind!r}")
-        if self.size is not None and self.margin >= self.size:
+        if self.size is not None and self.margin is not None and self.margin >= self.size:
             raise ValueError(f"claim {self.id!r}: margin = {self.margin:g} must be below size = {self.size:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _of_somebody(self) -> "Claim":
+        if (self.origin == "own") != (self.reference is None):
+            raise ValueError(f"claim {self.id!r}: reference goes with origin 'paper' or 'note', and 'own' has none")
+        if list(self.looks) != sorted(set(self.looks)):
+            raise ValueError(f"claim {self.id!r}: looks = {list(self.looks)} must rise")
         return self
 
 
@@ -80,6 +119,8 @@ class Deviation(Frozen):
     why: str
     effect: str  # the effect expected
     arms: array(str) = ()  # type: ignore[valid-type]  # empty = all
+    other_arm: Name | None = None  # the arm that trains the other reading
+    measured: str = ""  # the effect measured, with n; "" = nobody has measured it here
 
 
 class Lesson(Frozen):
@@ -114,6 +155,7 @@ class Experiment(Frozen):
     title: str
     source: str
     paper: Name  # short: the W&B project
+    references: tuple[Reference, ...] = ()
     arms: tuple[Arm, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     lessons: tuple[Lesson, ...] = ()
@@ -123,18 +165,26 @@ class Experiment(Frozen):
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
 
+    def cited(self, reference: str) -> Reference:
+        return next(entry for entry in self.references if entry.id == reference)
+
+    @property
+    def primary(self) -> tuple[Claim, ...]:
+        return tuple(claim for claim in self.claims if claim.primary)
+
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
         names = [arm.name for arm in self.arms]
         _no_twins("arm", names)
         _no_twins("claim", [claim.id for claim in self.claims])
         users = [(f"claim {c.id!r}", c.arms) for c in self.claims]
-        users += [(f"deviation {d.what!r}", d.arms) for d in self.deviations]
+        users += [(f"deviation {d.what!r}", (*d.arms, *filter(None, [d.other_arm]))) for d in self.deviations]
         users += [(f"cost on {c.hardware!r}", tuple(c.minutes)) for c in self.costs]
         for user, arms in users:
             for arm in arms:
                 if arm not in names:
                     raise ValueError(f"{user} names an unknown arm {arm!r}; the arms are: {', '.join(names)}")
+        self._references_known()
         ids = [claim.id for claim in self.claims]
         for lesson in self.lessons:
             for claim_id in lesson.claims:
@@ -151,8 +201,22 @@ class Experiment(Frozen):
                 self._margin_below_steps(claim)
         return self
 
+    def _references_known(self) -> None:
+        known = [reference.id for reference in self.references]
+        _no_twins("reference", known)
+        users = [(f"claim {claim.id!r}", claim.reference) for claim in self.claims if claim.reference]
+        users += [(f"arm {arm.name!r}: published", arm.published.reference) for arm in self.arms if arm.published]
+        for user, name in users:
+            if name not in known:
+                raise ValueError(
+                    f"{user} names an unknown reference {name!r}; the references are: {', '.join(known) or 'none'}"
+                )
+
     def _margin_below_steps(self, claim: Claim) -> None:
-        """Where an order's arms have published numbers that may be compared, each step must exceed the margin."""
+        """Where an order's arms have published test errors that may be compared, each step must exceed the margin."""
+        if claim.metric == "train_error":
+            return
+        assert claim.margin is not None  # an order has one
         for better, worse in pairwise(claim.arms):
             numbers = [self.arm(name).published for name in (better, worse)]
             known = [n.test_error for n in numbers if n and n.same_protocol and n.dataset is None]

@@ -49,7 +49,7 @@ class ClaimRow:
     says: str
     kind: str
     arms: tuple[str, ...]
-    margin: float
+    margin: float | None
     where: str
     verdict: str  # the rule's: reproduced, not reproduced, inconclusive, no verdict
     outcome: str  # the same in words; away from full scale nothing is "reproduced", it holds at that scale or not

@@ -6,10 +6,12 @@ Units: test errors in % of images; differences, sizes and margins in points of t
 | file | what it holds |
 |---|---|
 | `model.py` | `ArmErrors`, `Verdict`, Holm over an experiment's verdicts |
-| `value.py` | the rule on an arm against a published number |
+| `value.py`, `bound.py` | the rules on an arm against a published number, or a bound |
 | `arms.py`, `equality.py` | the rules on arms against each other: one is better; none is, or not by enough to matter |
 | `pair.py` | two arms before any rule: their difference, or what bars one |
 | `words.py` | the sentences |
+
+These are the rules as they are computed today; docs/statistics.md holds version 2 and what of it is still to come.
 
 The rules at level alpha = 0.05; another alpha makes 95% into 1 - alpha and 90% into 1 - 2 alpha.
 
@@ -20,6 +22,7 @@ The rules at level alpha = 0.05; another alpha makes 95% into 1 - alpha and 90% 
 | order | every adjacent step is a reproduced difference | some step, or last - first, is not reproduced, at alpha / their number |
 | equivalence | 90% interval of second - first inside ±margin | 90% interval outside ±margin |
 | non-inferiority | 90% interval of second - first above -margin | 90% interval below -margin |
+| bound | 90% interval of ours - bound above zero | 90% interval below zero |
 
 The rest is inconclusive. Each rule errs with probability alpha at most in either direction, a difference with alpha/2
 (the truth at the margin; a true difference of zero; a published number drawn from our own runs). That is exact for
@@ -49,6 +52,7 @@ What else had to be decided:
 """  # noqa: E501 (tables)
 
 from repro.verdicts.arms import judge_difference, judge_order
+from repro.verdicts.bound import judge_bound
 from repro.verdicts.equality import judge_equivalence, judge_non_inferiority
 from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, adjust
 from repro.verdicts.value import judge_value
@@ -59,6 +63,7 @@ __all__ = [
     "Outcome",
     "Verdict",
     "adjust",
+    "judge_bound",
     "judge_difference",
     "judge_equivalence",
     "judge_non_inferiority",

@@ -58,7 +58,7 @@ class Verdict:
     interval: of the estimate, at the level that the rule asks for.
     refuting: the wider interval by which one of an order's differences is refuted; None for other claims.
     prediction: where published numbers would fall by our runs: % for a value, points for a named size.
-    p: of TOST (value, equivalence), or of its lower test alone (non-inferiority): small speaks for the claim;
+    p: of TOST (value, equivalence), or of one side alone (non-inferiority, bound): small speaks for the claim;
         two-sided, by t or by ranks (difference); the steps' largest (order). p_adjusted: after `adjust`.
     seeds_needed: an arm, for 80% power at the spread seen, where inconclusive; may be no more than there are.
     hedges_g, probability: of the second arm being worse. correlation: over the seeds of a paired claim.
@@ -99,7 +99,7 @@ def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     return tuple(replace(v, p_adjusted=None if v.p is None else p) for v, p in both)
 
 
-def check(margin: float, alpha: float) -> None:
-    """ValueError unless both can decide something."""
-    if not (margin > 0 and 0 < alpha < 0.5):
+def check(margin: float | None, alpha: float) -> None:
+    """ValueError unless both can decide something; a bound has no margin."""
+    if not ((margin is None or margin > 0) and 0 < alpha < 0.5):
         raise ValueError(f"margin = {margin} must be above 0, and alpha = {alpha} between 0 and 0.5")

@@ -44,7 +44,7 @@ def span(interval: Interval) -> str:
 
 
 def difference(gap: Difference, interval: Interval) -> str:
-    return f"{points(gap.points)} points of test error, {percent(interval.level)} interval {span(interval)}"
+    return f"{points(gap.points)} points, {percent(interval.level)} interval {span(interval)}"
 
 
 def p_value(p: float) -> str:

@@ -1,0 +1,174 @@
+"""Claims fixed before the runs that they are judged on: an append-only registry, and what of it was in force when.
+
+experiments/frozen.toml holds an entry for each time that `repro freeze` found an experiment's claims changed: the
+claims as they are tested, a hash of them, the version of the rules, date and commit. Every record stores the hash in
+force when its run began. Imports no torch; judges nothing.
+"""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from repro import spec
+from repro.errors import UserError
+from repro.files import write_atomically
+from repro.spec import Claim, Experiment
+from repro.spec.load import read_toml
+
+RULES_VERSION = 2  # of docs/statistics.md
+WORDS = ("id", "says", "origin", "reference", "where", "same_as", "primary")  # of a claim, that no test depends on
+HEAD = """\
+# The claims as they were frozen, by `repro freeze`: append-only, never edited by hand. A verdict that rests on a run
+# which began under another entry is marked post hoc. See docs/statistics.md.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An experiment's claims, frozen on `date`. `claims`: id -> what its test depends on (see `tested`)."""
+
+    experiment: str
+    hash: str
+    rules: int
+    date: datetime
+    commit: str  # "" = frozen outside a git checkout
+    claims: Mapping[str, Mapping[str, Any]]
+
+
+def tested(experiment: Experiment, claim: Claim) -> dict[str, Any]:
+    """All that a claim's verdict depends on but its runs, ready for TOML; what is None or empty is left out."""
+    content = claim.model_dump(mode="json", exclude=set(WORDS))
+    if claim.primary:  # they share alpha
+        content["primary"] = [other.id for other in experiment.primary]
+    arms = {name: experiment.arm(name).published for name in claim.arms}
+    words = {"reference", "where", "quote"}
+    content["published"] = {
+        name: _filled(number.model_dump(mode="json", exclude=words)) for name, number in arms.items() if number
+    }
+    return _filled(content)
+
+
+def _filled(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value not in (None, "", [], {})}
+
+
+def claims_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    return {claim.id: tested(experiment, claim) for claim in experiment.claims}
+
+
+def digest(experiment: str, claims: Mapping[str, Mapping[str, Any]], rules: int = RULES_VERSION) -> str:
+    """Sixteen hex digits of what an entry freezes."""
+    content = json.dumps({"experiment": experiment, "rules": rules, "claims": claims}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+class Registry:
+    """The entries of experiments/frozen.toml, oldest first. UserError where the file is damaged or was edited."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "experiments" / spec.REGISTRY
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        tables = read_toml(self.path).get("entry", []) if self.path.exists() else []
+        try:
+            entries = tuple(Entry(**table) for table in tables)
+            edited = [e for e in entries if digest(e.experiment, e.claims, e.rules) != e.hash]
+            order = [e.date for e in entries]
+        except (TypeError, AttributeError) as error:
+            raise UserError(f"{self.path}: an entry is not as `repro freeze` writes it: {error}") from error
+        if edited:
+            e = edited[0]
+            raise UserError(
+                f"{self.path}: the entry {e.hash} of {e.experiment} has been edited: its hash does not hold"
+            )
+        if order != sorted(order):
+            raise UserError(f"{self.path}: the entries are not in order of their dates; it is only ever appended to")
+        return entries
+
+    def of(self, experiment: str) -> list[Entry]:
+        return [entry for entry in self.entries if entry.experiment == experiment]
+
+    def in_force(self, experiment: str, at: datetime | None = None) -> str | None:
+        """The hash of the experiment's newest entry, or of the newest at that time; None before any."""
+        found = [entry for entry in self.of(experiment) if at is None or entry.date <= at]
+        return found[-1].hash if found else None
+
+    def entry(self, hash: str | None) -> Entry | None:
+        return next((entry for entry in self.entries if entry.hash == hash), None)
+
+    def difference(self, experiment: Experiment) -> str:
+        """How the experiment's claims differ from its newest entry, in words; "" where they do not."""
+        entries = self.of(experiment.name)
+        if not entries:
+            return "not frozen" if experiment.claims else ""
+        last, claims = entries[-1], claims_of(experiment)
+        ids = sorted({*claims, *last.claims})
+        told = [f"{name} {changes}" for name in ids if (changes := _changes(last.claims.get(name), claims.get(name)))]
+        if last.rules != RULES_VERSION:
+            told.insert(0, f"rules version {last.rules}, today {RULES_VERSION}")
+        return "; ".join(told)
+
+
+def _changes(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    if then is None or now is None:
+        return "is new" if then is None else "is gone"
+    keys = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
+    return ", ".join(f"{key} = {_short(now.get(key))}, frozen {_short(then.get(key))}" for key in keys)
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, default=str)
+
+
+def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
+    """Append an entry for each experiment (none named = all) whose claims differ from its last; (name, why) of each.
+
+    In a git checkout a spec must be committed first, so that the entry can name the commit that holds it.
+    """
+    registry, added, text = Registry(root), [], ""
+    for name in names or spec.names(root):
+        experiment = spec.load(name, root)
+        if why := registry.difference(experiment):
+            claims = claims_of(experiment)
+            entry = {
+                "experiment": name,
+                "hash": digest(name, claims),
+                "rules": RULES_VERSION,
+                "date": datetime.now(UTC).replace(microsecond=0),
+                "commit": _commit(root / "experiments" / f"{name}.toml"),
+                "claims": claims,
+            }
+            text += "\n" + tomli_w.dumps({"entry": [entry]})
+            added.append((name, why))
+    if added:
+        before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEAD
+        write_atomically(registry.path, (before + text).encode())
+    return added
+
+
+def _commit(path: Path) -> str:
+    """The commit that `path` is in as it stands; "" outside a checkout. UserError where it has changed since."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *words], cwd=path.parent, capture_output=True, text=True, check=True, timeout=30
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    if (head := git("rev-parse", "HEAD")) is None:
+        return ""
+    if git("status", "--porcelain", "--", path.name) != "":
+        raise UserError(f"{path} has changes that are not committed: commit it, then freeze it")
+    return head
