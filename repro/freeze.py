@@ -109,7 +109,7 @@ class Registry:
         """How the experiment's claims differ from its newest entry, in words; "" where they do not."""
         entries = self.of(experiment.name)
         if not entries:
-            return "not frozen" if experiment.claims else ""
+            return "never frozen" if experiment.claims else ""
         last, claims = entries[-1], claims_of(experiment)
         ids = sorted({*claims, *last.claims})
         told = [f"{name} {changes}" for name in ids if (changes := _changes(last.claims.get(name), claims.get(name)))]

@@ -96,7 +96,7 @@ def numerics() -> str:
     """
     content = hashlib.sha256(str(spec.RECIPE_VERSION).encode())
     for path in sorted(path for part in NUMERICS for path in [CODE / part, *(CODE / part).rglob("*")]):
-        if path.suffix in (".py", ".cpp", ".h"):
+        if path.suffix in (".py", ".cpp", ".h") and path.is_file():
             content.update(path.relative_to(CODE).as_posix().encode() + path.read_bytes())
     return content.hexdigest()[:16]
 

@@ -40,7 +40,9 @@ id = "original-value"
 kind = "value"
 arms = ["original"]
 margin = 0.5
+why_margin = "less would not matter"
 says = "the original reaches 40 %"
+origin = "own"
 """
 
 
@@ -66,7 +68,7 @@ def test_a_claimed_size_is_held_against_as_many_runs_as_it_was_published_from(
     assert reach(small_root) == reach_of(1)
     edit({'where = "Table 1"': 'where = "Table 1", runs = 9, statistic = "median"'})
     assert reach(small_root) == reach_of(1)  # the other arm has no published number
-    other = 'published = { test_error = 42.0, where = "Table 1", runs = 7 }'
+    other = 'published = { test_error = 42.0, reference = "nobody", where = "Table 1", runs = 7 }'
     edit({'label = "BN after addition"': f'label = "BN after addition"\n{other}'})
     assert reach(small_root) == reach_of(5)
     edit({"runs = 7": "runs = 3"})
@@ -118,6 +120,62 @@ def test_away_from_full_scale_only_arms_are_compared(record: Record, small_root:
     printed = cli("table", "tiny", "--scale", "1/2").stdout
     assert "REDUCED SCALE 1/2" in printed and "40.0" not in printed and "30.0" not in printed
     assert "holds at this scale" in printed and "eproduced" not in printed
+
+
+def test_runs_of_different_precision_are_never_pooled(record: Record, small_root: Path, cli: Cli) -> None:
+    """A claim's arms are compared in one precision: the one in which the arm with fewest seeds has most."""
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        record("original", seed, errors=[good])
+        record("bn-after-add", seed, errors=[worse])
+    for seed in (3, 4, 5, 6):
+        record("original", seed, errors=[99.0 + seed / 10], session={"precision": "bf16"})
+    record("bn-after-add", 3, errors=[1.0], session={"precision": "bf16"})
+    judged = verdicts(small_root)["bn-after-add-is-worse"]
+    assert judged.verdict.runs == (3, 3) and set(judged.runs.precision) == {"fp32"}
+    assert judged.verdict.estimate == pytest.approx(np.mean(WORSE) - np.mean(GOOD))
+    rows = {row.arm: row for row in tables.summarise(small_root, "tiny", spec.FULL).rows}
+    assert rows["original"].n == 4, "an arm's own row rests on the precision with most seeds"
+    printed = " ".join(cli("table", "tiny").stdout.split())
+    assert "original: 3 further runs in fp32, not pooled: 8.10 ± 0.10 (n = 3)" in printed
+
+
+def test_arms_that_fix_their_precision_are_compared_across_it(record: Record, small_root: Path, edit: Edit) -> None:
+    edit(
+        {
+            'label = "Original"': 'label = "Original"\nprecision = "bf16"',
+            'label = "BN': 'precision = "fp32"\nlabel = "BN',
+        }
+    )
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        record("original", seed, errors=[good], session={"precision": "bf16"})
+        record("bn-after-add", seed, errors=[worse])
+    assert verdicts(small_root)["bn-after-add-is-worse"].verdict.runs == (3, 3)
+
+
+def test_a_claim_about_training_error(record: Record, small_root: Path, edit: Edit) -> None:
+    edit({"primary = true": 'metric = "train_error"'})
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        for arm, test_error, train_error in (("original", worse, good), ("bn-after-add", good, worse)):
+            folder = record(arm, seed, errors=[test_error])
+            content = json.loads((folder / "run.json").read_text())
+            content["final"]["train_error"] = train_error
+            (folder / "run.json").write_text(json.dumps(content))
+    verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
+    assert verdict.verdict == "reproduced" and "Original in training 8.10" in verdict.sentence
+
+
+def test_a_bound(two_arms: None, record: Record, small_root: Path, edit: Edit) -> None:
+    bound = '[[claim]]\nid = "b"\nkind = "bound"\narms = ["original"]\nabove = 7.0\nsays = "s"\norigin = "own"\n'
+    path = edit({}, more=bound)
+    found = verdicts(small_root)["b"].verdict
+    assert found.verdict == "reproduced"
+    assert found.p == pytest.approx(scipy_stats.ttest_1samp(GOOD, 7.0, alternative="greater").pvalue)
+    path.write_text(path.read_text().replace("above = 7.0", "above = 8.09"))
+    assert verdicts(small_root)["b"].verdict.verdict == "inconclusive"
+    path.write_text(path.read_text().replace("above = 8.09", "above = 9.0"))
+    assert verdicts(small_root)["b"].verdict.verdict == "not reproduced"
+    record("original", 3, errors=[90.0], status="diverged")
+    assert verdicts(small_root)["b"].verdict.verdict == "inconclusive", "a diverged run has no error to average"
 
 
 def test_missing_and_diverged_runs_are_in_the_verdict(record: Record, small_root: Path) -> None:

@@ -156,13 +156,13 @@ def test_show_a_shipped_experiment(name: str, cli: Cli) -> None:
 
 def test_show_a_run_with_its_defaults_and_fingerprint(small_root: Path, cli: Cli) -> None:
     run = spec.resolve(spec.load("tiny", small_root), [3], arms=["original"])[0]
-    identity = spec.fingerprint(run, catalog.BUILT_IN["digits"].checksum)
+    identities = spec.fingerprints(run, catalog.BUILT_IN["digits"].checksum)
     output = cli("show", "tiny", "--arm", "original", "--seed", "3").stdout
-    assert f'fingerprint = "{identity}"' in output
+    assert all(f'fingerprint.{precision} = "{identity}"' in output for identity, precision in identities.items())
     assert 'recipe.model.init = "he-fan-in"' in output  # a default
     assert "seed = 3" in output
     content = json.loads(cli("show", "tiny", "--arm", "original", "--seed", "3", "--json").stdout)
-    assert content["fingerprint"] == identity
+    assert content["fingerprint"] == {precision: identity for identity, precision in identities.items()}
     assert content["recipe"] == run.recipe.model_dump(mode="json")
 
 

@@ -1,5 +1,6 @@
 """The commit in a record is that of the code which trains."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,3 +70,31 @@ def test_outside_a_checkout(tmp_path: Path, checkout: Path, monkeypatch: pytest.
     (tmp_path / "installed" / "__init__.py").touch()
     monkeypatch.setattr(provenance, "CODE", tmp_path / "installed")
     assert told() == (None, None), "in a checkout of something else"
+
+
+def test_the_processor_is_recorded_and_no_serial_number_of_it() -> None:
+    found = provenance.processor()
+    if found is None:
+        pytest.skip("this system does not describe its processor")
+    assert found.keys() <= {"vendor", "family", "model", "stepping", "instruction_sets"}
+    assert found["instruction_sets"] == sorted(set(found["instruction_sets"]))
+
+
+def test_numerics_move_with_the_code_that_numbers_go_through_and_with_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(provenance.CODE, tmp_path / "repro", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "CODE", tmp_path / "repro")
+
+    def digest(name: str) -> str:
+        with (tmp_path / "repro" / name).open("a") as file:
+            file.write("\n")
+        provenance.numerics.cache_clear()
+        return provenance.numerics()
+
+    before = digest("describe.py")
+    assert digest("judge.py") == before
+    assert all((tmp_path / "repro" / part).exists() for part in provenance.NUMERICS)
+    found = [digest(name) for name in ("step.py", "fast/norm.cpp", "models/vgg.py", "data/batches.py")]
+    assert len({before, *found}) == 5
+    provenance.numerics.cache_clear()

@@ -220,7 +220,7 @@ def test_queues_are_completed() -> None:
     shell = ShellComplete(main, {}, "repro", "_REPRO_COMPLETE")
     for command in ("show", "run"):
         words = ["--root", str(REPO), "queue", command]
-        assert [item.value for item in shell.get_completions(words, "")] == ["cpu", "full"]
+        assert [item.value for item in shell.get_completions(words, "")] == ["cpu", "first", "full"]
 
 
 # --- the files -------------------------------------------------------------------------------------------------------
@@ -281,7 +281,8 @@ def test_the_shipped_queues() -> None:
         ("adam-vs-sgd", None, 5, "1"),
         ("resnet-depth", plain, 3, "1"),
         ("vgg-depth", None, 3, "1"),
-        ("resnet-depth", ("resnet110",), 3, "1"),
+        ("resnet-depth", ("resnet20-45k", "resnet20-bn64"), 3, "1"),
+        ("resnet-depth", ("resnet110", "resnet110-no-warmup", "plain110"), 3, "1"),
         ("bn-placement-110", None, 3, "1"),
     ]
     assert cpu == [
@@ -291,7 +292,8 @@ def test_the_shipped_queues() -> None:
         ("vgg-depth", None, 2, "1/128"),
         ("precision", None, 5, "1/20"),
     ]
-    named = {(e.experiment, arm) for e in queue.load("full", REPO).entries for arm in e.arms or ("all",)}
-    for name in spec.names(REPO):
-        for claim in spec.load(name, REPO).claims:
-            assert all((name, arm) in named or (name, "all") in named for arm in claim.arms), claim.id
+    for every in ("full", "first"):
+        named = {(e.experiment, arm) for e in queue.load(every, REPO).entries for arm in e.arms or ("all",)}
+        for name in spec.names(REPO):
+            for claim in spec.load(name, REPO).claims:
+                assert all((name, arm) in named or (name, "all") in named for arm in claim.arms), claim.id

@@ -184,7 +184,7 @@ def state(root: Path, checksum: str = DIGITS) -> tuple[str, str]:
 def test_states_of_a_run(small_root: Path, record: Record) -> None:
     assert state(small_root) == ("new", "no record")
     folder = record("original", 0, errors=[50.0])
-    assert state(small_root) == ("done", "finished 2026-01-01T00:00:00+00:00")
+    assert state(small_root) == ("done", "finished 2026-01-01T00:00:00+00:00 in fp32")
     change(folder, status="diverged")
     assert state(small_root)[0] == "diverged"
     for status in ("running", "interrupted", "failed"):

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ Edit = Callable[..., Path]
 
 def run_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> spec.Run:
     return spec.resolve(spec.load("tiny", root), [seed], arms=[arm], scale=scale)[0]
+
+
+def identity(run: spec.Run, checksum: str) -> str:
+    """The run's fingerprint where it is trained in fp32."""
+    return spec.fingerprint(spec.in_precision(run, "fp32"), checksum)
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------
@@ -198,8 +204,19 @@ def test_no_demo_table_no_demo(edit: Edit, small_root: Path) -> None:
 def test_fingerprint_of_one_run_is_pinned() -> None:
     """It moves only with the recipe, its defaults or RECIPE_VERSION: committed records go stale whenever it does."""
     run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet20"])[0]
-    assert spec.RECIPE_VERSION == 1, "pin the fingerprint anew"
-    assert spec.fingerprint(run, catalog.BUILT_IN["cifar10"].checksum) == "94219d822b8f2215"
+    assert spec.RECIPE_VERSION == 1, "pin the fingerprints anew"
+    found = spec.fingerprints(run, catalog.BUILT_IN["cifar10"].checksum)
+    assert found == {"2f90d71f39ee1af2": "fp32", "edf770e9c050b798": "tf32", "27371e708400f27f": "bf16"}
+
+
+def test_precision_is_part_of_the_identity_and_the_recipe_may_settle_it(small_root: Path) -> None:
+    run = run_of(small_root)
+    assert list(spec.fingerprints(run, DIGITS).values()) == ["fp32", "tf32", "bf16"]
+    settled = spec.in_precision(run, "bf16")
+    assert spec.fingerprints(settled, DIGITS) == {spec.fingerprint(settled, DIGITS): "bf16"}
+    assert spec.in_precision(settled, "fp32") == settled
+    with pytest.raises(AssertionError, match="not settled"):
+        spec.fingerprint(run, DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -218,26 +235,26 @@ def test_fingerprint_of_one_run_is_pinned() -> None:
     ids=lambda change: next(iter(change.values())).replace("\n", " "),
 )
 def test_fingerprint_moves_with_the_recipe(edit: Edit, small_root: Path, change: dict[str, str]) -> None:
-    before = spec.fingerprint(run_of(small_root), DIGITS)
+    before = identity(run_of(small_root), DIGITS)
     edit(change)
-    assert spec.fingerprint(run_of(small_root), DIGITS) != before
+    assert identity(run_of(small_root), DIGITS) != before
 
 
 def test_fingerprint_moves_with_seed_data_and_recipe_version(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of(small_root)
     prints = [
-        spec.fingerprint(run, DIGITS),
-        spec.fingerprint(run_of(small_root, seed=1), DIGITS),
-        spec.fingerprint(run, "another checksum"),
+        identity(run, DIGITS),
+        identity(run_of(small_root, seed=1), DIGITS),
+        identity(run, "another checksum"),
     ]
     monkeypatch.setattr(importlib.import_module("repro.spec.resolve"), "RECIPE_VERSION", spec.RECIPE_VERSION + 1)
-    prints.append(spec.fingerprint(run, DIGITS))
+    prints.append(identity(run, DIGITS))
     assert len(set(prints)) == 4
     assert all(len(text) == 16 and int(text, 16) >= 0 for text in prints)
 
 
 def test_fingerprint_does_not_move_with_names_published_numbers_and_lessons(edit: Edit, small_root: Path) -> None:
-    before = spec.fingerprint(run_of(small_root), DIGITS)
+    before = identity(run_of(small_root), DIGITS)
     path = edit(
         {
             'name = "tiny"': 'name = "other"',
@@ -250,11 +267,11 @@ def test_fingerprint_does_not_move_with_names_published_numbers_and_lessons(edit
     )
     path.rename(path.with_name("other.toml"))
     run = spec.resolve(spec.load("other", small_root), [0], arms=["renamed"])[0]
-    assert spec.fingerprint(run, DIGITS) == before
+    assert identity(run, DIGITS) == before
 
 
 def test_fingerprint_does_not_move_when_defaults_are_made_explicit(edit: Edit, small_root: Path) -> None:
-    before = spec.fingerprint(run_of(small_root), DIGITS)
+    before = identity(run_of(small_root), DIGITS)
     edit(
         {
             "batch_size = 16": """batch_size = 16
@@ -270,7 +287,7 @@ diverge_above = 10000""",
             "drops = [6, 9]": "drops = [6, 9], factor = 0.1",
         }
     )
-    assert spec.fingerprint(run_of(small_root), DIGITS) == before
+    assert identity(run_of(small_root), DIGITS) == before
 
 
 def test_a_resolved_run_holds_every_key_of_the_models(small_root: Path) -> None:
@@ -295,6 +312,10 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
         "plain32": 11.15,
         "plain44": 14.12,
         "plain56": 12.32,
+        "plain110": None,
+        "resnet110-no-warmup": None,
+        "resnet20-45k": None,
+        "resnet20-bn64": None,
     },
     "bn-placement": {  # the original from He et al. 2015, Table 6; the others from a note's 87.5 and 89 % accuracy
         "original": 7.51,
@@ -345,6 +366,19 @@ def test_shipped_arms_and_published_numbers(name: str) -> None:
     experiment = spec.load(name, REPO)
     assert {a.name: a.published and a.published.test_error for a in experiment.arms} == PUBLISHED[name]
     assert all(arm.published.where for arm in experiment.arms if arm.published)
+    used = {arm.published.reference for arm in experiment.arms if arm.published}
+    used |= {claim.reference for claim in experiment.claims if claim.reference}
+    assert used == {reference.id for reference in experiment.references}
+    for claim in experiment.claims:
+        assert claim.looks, claim.id
+        if claim.same_as:  # the same recipe against the same number
+            other, _, twin = claim.same_as.partition("/")
+            first = spec.load(other, REPO)
+            there = next(c for c in first.claims if c.id == twin)
+            mine, theirs = experiment.arm(claim.arms[0]), first.arm(there.arms[0])
+            assert mine.recipe == theirs.recipe and not there.same_as and not claim.primary
+            assert mine.published and theirs.published and mine.published.test_error == theirs.published.test_error
+    assert experiment.primary, "what is it about?"
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -364,7 +398,7 @@ def test_shipped_claims_point_the_way_the_published_numbers_do(name: str) -> Non
     compared = 0
     for claim in experiment.claims:
         published = [experiment.arm(arm).published for arm in claim.arms]
-        if claim.kind not in ("difference", "order") or not all(published):
+        if claim.kind not in ("difference", "order") or not all(published) or claim.metric == "train_error":
             continue
         errors = [p.test_error for p in published if p]
         assert errors == sorted(errors), claim.id
@@ -390,20 +424,23 @@ def test_resnet_depth_is_the_papers_recipe() -> None:
     for arm in experiment.arms:
         schedule = arm.recipe.schedule
         assert (schedule.iterations, schedule.drops, schedule.factor) == (64_000, (32_000, 48_000), 0.1)
-        depth = int("".join(c for c in arm.name if c.isdigit()))
+        depth = int(re.findall(r"\d+", arm.name)[0])
         shortcut = "none" if arm.name.startswith("plain") else "identity"
         assert (arm.recipe.model.depth, arm.recipe.model.shortcut) == (depth, shortcut)
         warmup = schedule.warmup.model_dump() if schedule.warmup else None
-        assert warmup == ({"lr": 0.01, "iterations": 400} if depth == 110 else None)
+        assert warmup == ({"lr": 0.01, "iterations": 400} if arm.name == "resnet110" else None)
     five = experiment.arm("resnet110").published
     assert five and (five.sd, five.runs) == (0.16, 5)
     assert {(c.kind, c.arms) for c in experiment.claims} >= {
         ("value", ("resnet56",)),
-        ("order", ("resnet56", "resnet44", "resnet32", "resnet20")),
+        ("order", ("resnet110", "resnet56", "resnet44", "resnet32", "resnet20")),
         ("difference", ("plain20", "plain56")),
     }
-    ledger = " ".join(f"{d.what} {d.why}" for d in experiment.deviations)
-    assert "50,000" in ledger and "train45k" in ledger and "bn_batch = 64" in ledger
+    others = {d.other_arm: d.what for d in experiment.deviations if d.other_arm}
+    assert "50,000" in others["resnet20-45k"] and "128" in others["resnet20-bn64"]
+    plain = experiment.arm("resnet20").recipe
+    assert experiment.arm("resnet20-45k").recipe == plain.model_copy(update={"train_split": "train45k"})
+    assert experiment.arm("resnet20-bn64").recipe == plain.model_copy(update={"bn_batch": 64})
 
 
 def test_bn_placement_is_five_blocks_and_a_reading_of_subsampling() -> None:
@@ -454,11 +491,13 @@ def test_vgg_depth_has_the_six_configurations_as_published_and_four_with_bn() ->
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 NO_DEMO = {"[demo]\nschedule = { iterations = 6, drops = [3] }\n": "[demo]\n"}
-VALUE_CLAIM = '\n[[claim]]\nid = "c"\nkind = "value"\narms = ["{arm}"]\nmargin = 0.5\nsays = "x"\n'
+CLOSE = 'published = { test_error = 40.3, reference = "nobody", where = "Table 1" }'
+OWN = 'why_margin = "w"\nsays = "x"\norigin = "own"\n'
+VALUE_CLAIM = '\n[[claim]]\nid = "c"\nkind = "value"\narms = ["{arm}"]\nmargin = 0.5\n' + OWN
 
 BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
     # name: (edits, text to add, what the message must hold beside the file)
-    "unknown key at the top": ({'title = "': 'titel = "'}, "", ["'titel'", "did you mean 'title'", "source"]),
+    "unknown key at the top": ({'title = "Two': 'titel = "Two'}, "", ["'titel'", "did you mean 'title'", "source"]),
     "unknown key in base": ({"batch_size": "batch_sise"}, "", ["[base]", "'batch_sise'", "16", "mean 'batch_size'"]),
     "unknown key in a table of base": (
         {"momentum": "momentun"},
@@ -519,17 +558,37 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         ["'bn-after-add-is-worse'", "size goes with kind 'difference', not 'equivalence'"],
     ),
     "a margin that hides a published step": (
-        {'label = "BN after addition"': 'label = "BN"\npublished = { test_error = 40.3, where = "Table 1" }'},
+        {'label = "BN after addition"': 'label = "BN"\n' + CLOSE},
         '\n[[arm]]\nname = "third"\n'
-        '\n[[claim]]\nid = "o"\nkind = "order"\narms = ["original", "bn-after-add", "third"]\nmargin = 0.3\n'
-        'says = "x"\n',
+        '\n[[claim]]\nid = "o"\nkind = "order"\narms = ["original", "bn-after-add", "third"]\nmargin = 0.3\n' + OWN,
         ["'o'", "margin = 0.3 must be below each published step", "from 'original' to 'bn-after-add' it is 0.30"],
+    ),
+    "a margin without a reason": (
+        {'why_margin = "less would not matter"\n': ""},
+        "",
+        ["why_margin", "goes with every"],
+    ),
+    "a bound without its number": ({'kind = "difference"': 'kind = "bound"'}, "", ["one arm"]),
+    "a bound with a margin": (
+        {'kind = "difference"': 'kind = "bound"\nabove = 60.0', '["original", "bn-after-add"]': '["original"]'},
+        "",
+        ["'bn-after-add-is-worse'", "'bound' none"],
+    ),
+    "above of another kind": ({'kind = "difference"': 'kind = "difference"\nabove = 60.0'}, "", ["above", "'bound'"]),
+    "a paper's claim of nobody": ({'origin = "own"': 'origin = "paper"'}, "", ["reference goes with origin 'paper'"]),
+    "an unknown reference": ({'reference = "nobody"': 'reference = "noone"'}, "", ["'noone'", "are: nobody"]),
+    "looks not rising": ({'origin = "own"': 'origin = "own"\nlooks = [5, 3]'}, "", ["looks = [5, 3] must rise"]),
+    "a look at one seed": ({'origin = "own"': 'origin = "own"\nlooks = [1, 3]'}, "", ["looks.0", "1", "equal to 2"]),
+    "a deviation's unknown other arm": (
+        {},
+        '\n[[deviation]]\nwhat = "w"\nwhy = "y"\neffect = "e"\nother_arm = "nope"\n',
+        ["'w'", "'nope'", "the arms are"],
     ),
     "an absurd batch": ({"batch_size = 16": "batch_size = 10000000000"}, "", ["batch_size", "1000000000"]),
     "absurd epochs": ({"iterations = 12, drops = [6, 9]": "epochs = 10000000, drops = [6]"}, "", ["from 1 to 1000000"]),
     "no label": ({'label = "BN after addition"': 'label = ""'}, "", ["label", "at least 1 character"]),
     "a number for a table": (
-        {'{ test_error = 40.0, where = "Table 1" }': "3"},
+        {'{ test_error = 40.0, reference = "nobody", where = "Table 1" }': "3"},
         "",
         ["[[arm]] 'original' published = 3 is not allowed"],
     ),
@@ -627,7 +686,7 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         '\n[[lesson]]\nquestion = "So?"\nclaims = ["bn-after-add-is-worse", "bn-after-add-is-worse"]\n',
         ["claim of lesson 'So?' named twice: bn-after-add-is-worse"],
     ),
-    "not TOML": ({"[base]": "[base"}, "", ["not valid TOML", "line 6"]),
+    "not TOML": ({"[base]": "[base"}, "", ["not valid TOML", "line 11"]),
     "one arm, not a list of them": ({}, '\n[deviation]\nwhat = "x"\n', ["[[deviation]]", "array of tables"]),
 }
 

@@ -293,6 +293,20 @@ def test_updates_are_the_papers(name: str, fused: bool) -> None:
             torch.testing.assert_close(p.detach() - old, -rate * step, rtol=1e-3, atol=1e-6 * rate + 1e-7)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_final_network_is_evaluated_in_fp32_too(tmp_path: Path, precision: str) -> None:
+    settings = Settings(threads=1, precision=precision, step="plain")
+    finish(small_run(), tmp_path / "run", settings)
+    record = records.read_run(tmp_path / "run")
+    assert record and record["run"]["recipe"]["precision"] == precision
+    trained = Learner(small_run(), torch.device("cpu"))
+    trained.model.load_state_dict(weights(tmp_path / "run"))
+    assert record["final"]["test_error_fp32"] == trained.test_in_fp32().error
+    if precision == "fp32":
+        assert record["final"]["test_error_fp32"] == record["final"]["test_error"]
+    assert "test_error_fp32" not in record["best"]
+
+
 def test_weight_decay_can_spare_norms_and_biases() -> None:
     run = small_run(optimizer={"name": "sgd", "lr": 0.05, "weight_decay": 0.01, "decay_norm_and_bias": False})
     decayed, spared = Learner(run, torch.device("cpu")).optimizer.param_groups

@@ -64,7 +64,7 @@ def test_value_figures_and_sentence() -> None:
     assert (v.prediction.low, v.prediction.high) == pytest.approx((6.3046, 6.9354), abs=1e-4)
     assert v.p is not None and v.p < 0.05 and v.seeds_needed is None and v.runs == (5,)
     assert v.sentence == (
-        "Reproduced: low 6.62 ± 0.10 % (n = 5) against 6.61 % published: +0.01 points of test error, "
+        "Reproduced: low 6.62 ± 0.10 % (n = 5) against 6.61 % published: +0.01 points, "
         "90% interval [-0.09, +0.11] inside ±0.30, equivalence p = 0.002."
     )
 

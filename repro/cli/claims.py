@@ -25,7 +25,7 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
     root = root_of(ctx)
     if not check:
         for name, why in freezing.freeze(root, list(experiments)):
-            click.echo(f"{name} frozen: {why}")
+            click.echo(f"{name} frozen; before: {why}")
         return
     registry, wrong = freezing.Registry(root), 0
     for name in experiments or spec.names(root):

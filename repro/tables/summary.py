@@ -185,6 +185,7 @@ def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, 
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
             remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
+    remarks += precision_remarks(records.usable(frame), counts, lambda arm: arm)
     remarks += run_remarks(frame, lambda arm: arm)
     if dirty := int(counts.dirty.sum()):
         remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
@@ -203,6 +204,20 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
             told.append(f"{who} diverged at iteration {run['iteration']:,}: it counts as diverged, and is in no mean")
         elif run["status"] not in records.FINISHED:
             told.append(f"{who} is unfinished, not counted: {run['status']} at iteration {run['iteration']:,}")
+        elif " then " in (run["numerics"] or ""):
+            told.append(f"{who}: its sessions span commits that changed code which numbers go through")
+    return told
+
+
+def precision_remarks(usable: pd.DataFrame, counted: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+    """A line an arm's usable runs of another precision than those that its numbers rest on; `name` gives an arm's."""
+    told = []
+    for (arm, precision), runs in usable.drop(counted.index).groupby(["arm", "precision"], sort=False):
+        errors = runs.test_error[runs.status == "done"]
+        sd = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""
+        mean = f": {errors.mean():.2f}{sd} (n = {len(errors)})" if len(errors) else ""
+        count = f"{len(runs)} further run{'s' * (len(runs) != 1)}"
+        told.append(f"{name(str(arm))}: {count} in {precision}, not pooled{mean}")
     return told
 
 
