@@ -13,6 +13,7 @@ from repro.cli.data import data
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
 
 
@@ -38,5 +39,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, *RESULTS, data, wandb):
+for command in (*RUNNING, queue, *RESULTS, data, wandb, stamp):
     main.add_command(command)
