@@ -17,12 +17,14 @@ import pytest
 import torch
 
 from repro import checkpoint, optim, records
+from repro import train as loop
 from repro.learner import Learner
 from repro.models.layers import GhostBatchNorm2d
 from repro.spec import Recipe, Run, Schedule
 from repro.train import Progress, Settings, Stop, train
 
-SETTINGS = Settings(threads=1, checkpoint_every=10)
+SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
+KILLED = Settings(threads=1, checkpoint_every=7, checkpoint_seconds=0)
 
 
 def small_run(seed: int = 0, iterations: int = 40, **changes: object) -> Run:
@@ -88,13 +90,13 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
     """SIGKILL, no chance to save: the run goes on from its last checkpoint, 7 to 13 iterations back."""
     run = small_run(iterations=60)
-    finish(run, tmp_path / "straight", Settings(threads=1, checkpoint_every=7))
+    finish(run, tmp_path / "straight", KILLED)
     script = tmp_path / "child.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
         "import test_train as t\n"
-        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.Settings(threads=1, checkpoint_every=7))\n"
+        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.KILLED)\n"
     )
     killed = tmp_path / "killed"
     killed.mkdir()
@@ -105,8 +107,40 @@ def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> No
     child.wait()
     record = records.read_run(killed)
     assert record and record["status"] == "running" and not (killed / "predictions.npz").exists()
-    finish(run, killed, Settings(threads=1, checkpoint_every=7))
+    finish(run, killed, KILLED)
     assert_same_bits(tmp_path / "straight", killed)
+
+
+@dataclass
+class Seconds(StopAfter):
+    """A clock by which each iteration takes a second."""
+
+    now: float = 0.0
+
+    def requested(self) -> str:
+        self.now += 1
+        return super().requested()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    perf_counter = staticmethod(time.perf_counter)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "iterations", "expected"),
+    [(0, 99, [10, 20, 30, 40, 50, 55]), (21, 99, [30, 55]), (3600, 99, [55]), (3600, 25, [25])],
+)
+def test_checkpoints_keep_their_distance_in_iterations_and_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, iterations: int, expected: list[int]
+) -> None:
+    """One is written at the end and on stopping, however short ago the last was."""
+    saved, clock = [], Seconds(iterations=iterations)
+    monkeypatch.setattr(checkpoint, "save", lambda folder, state: saved.append(state["learner"]["iteration"]))
+    monkeypatch.setattr(loop, "time", clock)
+    settings = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=seconds)
+    finish(small_run(iterations=55), tmp_path / "run", settings, clock)
+    assert saved == expected
 
 
 def test_what_a_finished_run_leaves(tmp_path: Path) -> None:
@@ -330,7 +364,7 @@ def test_the_gpu_sees_the_same_batches_and_nearly_the_same_losses(tmp_path: Path
         cpu.iterate(), gpu.iterate()
     assert gpu.meters.read()[0] == pytest.approx(cpu.meters.read()[0], rel=1e-4)
     for name, halting in (("straight", False), ("halting", True)):
-        settings = Settings(device="cuda", checkpoint_every=10)
+        settings = Settings(device="cuda", checkpoint_every=10, checkpoint_seconds=0)
         if halting:
             finish(run, tmp_path / name, settings, StopAfter(iterations=17))
         finish(run, tmp_path / name, settings)
