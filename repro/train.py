@@ -4,7 +4,6 @@ No command line, no wandb, no tables, no experiment names. Statistics over runs 
 """
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -203,7 +202,6 @@ def prepare(settings: Settings) -> torch.device:
     """Set threads and determinism; the device."""
     if threads := settings.threads or settings.share:
         torch.set_num_threads(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic cuBLAS asks for
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

@@ -283,6 +283,15 @@ def test_a_time_limit_stops_with_a_checkpoint(tmp_path: Path) -> None:
     assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record["iteration"] > 0
 
 
+@pytest.mark.parametrize(("given", "there"), [({}, ":4096:8"), ({"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, ":16:8")])
+def test_cublas_is_set_up_before_torch_can_call_it(given: dict[str, str], there: str) -> None:
+    """By the first import, which brings no torch; what the user has set stays."""
+    environment = {name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"} | given
+    script = "import os, sys, repro; print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [there, "False"]
+
+
 def test_learning_rate_by_iteration() -> None:
     schedule = Schedule.model_validate(
         {"iterations": 64000, "drops": [32000, 48000], "warmup": {"lr": 0.01, "iterations": 400}}
