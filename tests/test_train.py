@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from repro import checkpoint, optim, records
+from repro import checkpoint, optim, records, step
 from repro import train as loop
 from repro.learner import Learner
 from repro.models.layers import GhostBatchNorm2d
@@ -349,6 +349,24 @@ def test_bn_batch_reaches_the_network() -> None:
     norms = [m for m in learner.model.modules() if isinstance(m, GhostBatchNorm2d)]
     assert norms and all(norm.group == 32 for norm in norms)
     learner.iterate()
+
+
+@pytest.mark.parametrize(
+    ("device", "size", "images"),
+    [("cpu", 32, 500), ("cpu", 224, 500), ("cuda", 28, 2500), ("cuda", 32, 2500), ("cuda", 224, 51), ("cuda", 9999, 1)],
+)
+def test_images_are_evaluated_in_batches_that_fit_the_device(device: str, size: int, images: int) -> None:
+    assert step.evaluation_batch(torch.device(device), size, size) == images
+
+
+def test_each_image_is_evaluated_once_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Learner(small_run(), torch.device("cpu"))
+    whole, asked = learner.test(), []
+    monkeypatch.setattr(step, "evaluation_batch", lambda *what: asked.append(what) or 100)
+    parts = learner.test()
+    assert asked == [(torch.device("cpu"), 32, 32)]
+    assert torch.equal(parts.predictions, whole.predictions) and parts.error == whole.error
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize("change", [lambda r: r, lambda r: small_run(seed=1)], ids=["same-seed", "other-seed"])
