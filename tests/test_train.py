@@ -1,5 +1,6 @@
 """The loop: what it writes, that a killed run ends with the same bits, what happens when the disk or the loss fails."""
 
+import copy
 import errno
 import os
 import random
@@ -299,6 +300,23 @@ def test_learning_rate_by_iteration() -> None:
     rates = {0: 0.01, 399: 0.01, 400: 0.1, 31999: 0.1, 32000: 0.01, 47999: 0.01, 48000: 0.001, 63999: 0.001}
     for iteration, rate in rates.items():
         assert optim.learning_rate(schedule, 0.1, iteration) == pytest.approx(rate)
+
+
+def test_the_learning_rate_is_set_where_it_changes_and_after_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small_run(schedule={"iterations": 9, "drops": [4, 6], "warmup": {"lr": 0.0, "iterations": 2}})
+    fresh, resumed = (Learner(run, torch.device("cpu")) for _ in range(2))
+    for _ in range(7):
+        fresh.iterate()
+    resumed.restore(copy.deepcopy(fresh.state()))
+    for learner in (fresh, resumed):
+        learner.iterate()
+        assert learner.optimizer.param_groups[0]["lr"] == learner.rate == pytest.approx(0.0005)
+    told = Mock()
+    monkeypatch.setattr(optim, "set_learning_rate", told)
+    learner = Learner(run, torch.device("cpu"))
+    for _ in range(9):
+        learner.iterate()
+    assert [call.args[1] for call in told.call_args_list] == pytest.approx([0.0, 0.05, 0.005, 0.0005])
 
 
 def sgd(gradient: torch.Tensor, state: torch.Tensor, nesterov: bool) -> torch.Tensor:
