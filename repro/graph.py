@@ -3,7 +3,7 @@
 import gc
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -89,11 +89,23 @@ def no_collection() -> Iterator[None]:
 
 @contextmanager
 def untouched(tensors: Callable[[], list[torch.Tensor]], dropout: torch.Generator) -> Iterator[None]:
-    """What is done inside changes neither the tensors nor the stream; those made inside begin at zero."""
+    """What is done inside changes neither the tensors nor the stream; those made inside begin at zero.
+
+    So too where it fails. An error inside is what is raised, even if nothing can be restored after it.
+    """
     before = {t.data_ptr(): t.clone() for t in tensors()}
     dropped = dropout.get_state()
-    yield
-    for tensor in tensors():  # the optimizer makes some at its first update
-        known = before.get(tensor.data_ptr())
-        tensor.zero_() if known is None else tensor.copy_(known)
-    dropout.set_state(dropped)
+
+    def restore() -> None:
+        for tensor in tensors():  # the optimizer makes some at its first update
+            known = before.get(tensor.data_ptr())
+            tensor.zero_() if known is None else tensor.copy_(known)
+        dropout.set_state(dropped)
+
+    try:
+        yield
+    except BaseException:
+        with suppress(RuntimeError):  # a CUDA error makes whatever comes after it fail too
+            restore()
+        raise
+    restore()

@@ -74,8 +74,10 @@ class Learner:
 
     def iterate(self) -> None:
         """One update: the next batch, drawn, augmented, and stepped on at its learning rate."""
-        self.rate = optim.learning_rate(self.run.recipe.schedule, self.run.recipe.optimizer.lr, self.iteration)
-        optim.set_learning_rate(self.optimizer, self.rate)
+        rate = optim.learning_rate(self.run.recipe.schedule, self.run.recipe.optimizer.lr, self.iteration)
+        if rate != self.rate or self.iteration == 0:  # on a GPU a rate is a tensor, and to set it a launch
+            optim.set_learning_rate(self.optimizer, rate)
+        self.rate = rate
         draws = self.order.batch(self.iteration)
         if self.graph:
             self.graph.run(draws)
@@ -143,6 +145,7 @@ class Learner:
         self.model.load_state_dict(state["model"])
         options = self.optimizer.state_dict()["param_groups"]  # this step's own, not those of the one that saved
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": options})
+        optim.set_learning_rate(self.optimizer, self.rate)
         if self.graph:
             self.graph.forget()
         self._restore_dropout(state["dropout"])

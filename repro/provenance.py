@@ -1,10 +1,12 @@
 """Where a run's numbers come from: commit, uncommitted changes, packages, hardware, threads, determinism.
 
-No host names, paths or environment variables: records are published.
+No host names, paths or environment variables: records are published. A copy of the code without its `.git` has its
+commit from a file that `repro stamp` wrote beside the package.
 """
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -15,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, Field
 
 from repro import spec
+from repro.errors import UserError
+from repro.files import write_atomically
 from repro.method import Method
 
 CODE = Path(__file__).resolve().parent
+STAMP = "COMMIT.json"  # in the folder that holds the package
 VECTORS = re.compile(r"avx|amx|fma|f16c|sse4|asimd|sve|neon|bf16|i8mm")
 MODULES = ("compiled", "graph", "learner", "matrices", "optim", "step", "streams")
 NUMERICS = ("data", "fast", "models", *(f"{name}.py" for name in MODULES))  # of this package
@@ -103,18 +109,69 @@ def numerics() -> str:
 
 @cache
 def _code() -> dict[str, Any]:
-    """The commit of this package, and a hash of what differs from it; None outside a checkout.
+    """The commit of this package, and a hash of what differs from it; None where neither git nor a stamp knows.
 
     Looked at once a process: that is the code in its memory, whatever is committed while it trains.
     """
+    return _checked_out() or _stamped() or {"commit": None, "dirty": None}
+
+
+def _checked_out() -> dict[str, Any] | None:
+    """Commit and differences by git; None outside a checkout."""
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", "__init__.py") is None:
-        return {"commit": None, "dirty": None}
+        return None
     changes = _git("diff", "HEAD", "--", ".") or ""
     new = _git("ls-files", "-z", "--others", "--exclude-standard", "--", ".") or ""
     contents = b"".join((CODE / name).read_bytes() for name in new.split("\0") if name)
     dirty = hashlib.sha256(changes.encode() + contents).hexdigest()[:16] if changes or new else None
     return {"commit": commit, "dirty": dirty}
+
+
+class Stamp(BaseModel):
+    """What COMMIT.json holds: a commit, and git's hash of each file that the package has there."""
+
+    commit: str = Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")
+    files: dict[str, str]  # path below the package -> hash
+
+
+def stamp() -> tuple[Path, str, bool]:
+    """Write COMMIT.json for a copy without `.git`: its path, the commit, and whether the package differs from that.
+
+    UserError outside a checkout, or where the file cannot be written.
+    """
+    code, path = _checked_out(), CODE.parent / STAMP
+    if code is None:
+        raise UserError(f"{CODE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} along")
+    entries = (_git("ls-tree", "-r", "-z", code["commit"]) or "").split(
+        "\0"
+    )  # of this folder: mode, type, hash, tab, path
+    files = {name: what.split()[2] for what, _, name in (entry.partition("\t") for entry in entries if entry)}
+    try:
+        write_atomically(path, Stamp(commit=code["commit"], files=files).model_dump_json(indent=1).encode() + b"\n")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    return path, code["commit"], code["dirty"] is not None
+
+
+def _stamped() -> dict[str, Any] | None:
+    """Commit by COMMIT.json, and a hash of the files that are not as it says; None without a sound one."""
+    try:
+        told = Stamp.model_validate_json((CODE.parent / STAMP).read_bytes())
+        found = _hashes("sha1" if len(told.commit) == 40 else "sha256")
+    except (OSError, ValueError):
+        return None
+    names = sorted(told.files.keys() | found.keys())
+    differ = [[name, found.get(name)] for name in names if found.get(name) != told.files.get(name)]
+    dirty = hashlib.sha256(json.dumps(differ).encode()).hexdigest()[:16] if differ else None
+    return {"commit": told.commit, "dirty": dirty}
+
+
+def _hashes(kind: str) -> dict[str, str]:
+    """Of every file in the package's folder as git would name its content, compiled Python left out."""
+    paths = {path.relative_to(CODE): path for path in CODE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    contents = {name.as_posix(): path.read_bytes() for name, path in paths.items() if "__pycache__" not in name.parts}
+    return {name: hashlib.new(kind, b"blob %d\0" % len(c) + c).hexdigest() for name, c in contents.items()}
 
 
 def _git(*words: str) -> str | None:

@@ -91,11 +91,12 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         device=device,
         threads=options["threads"],
         data_dir=catalog.data_dir(),
-        checkpoint_every=options["checkpoint_every"],
         precision=options["precision"],
         step=options["step"],
         root=root,
     )
+    if every := options["checkpoint_every"]:
+        settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
     with (
         Display(len(todo)) as display,
         mirrored(root, todo, options["wandb"], display.say),

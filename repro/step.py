@@ -13,8 +13,6 @@ from torch import nn
 from repro.data.batches import Pixels
 from repro.data.load import Images
 
-EVALUATION_BATCH = 500  # images; no result depends on it beyond rounding
-
 
 class Meters:
     """Running sums of the training loss and hits, kept on the device so that no iteration waits for the host."""
@@ -103,14 +101,25 @@ class Evaluation:
     predictions: torch.Tensor
 
 
+def evaluation_batch(device: torch.device, height: int, width: int) -> int:
+    """How many images are evaluated at a time; no result depends on it beyond rounding.
+
+    On CUDA many, so that launches are few: 2,500 of 32x32 pixels, and fewer of larger ones, which take more memory.
+    """
+    if device.type == "cpu":
+        return 500
+    return max(1, min(2500, 2500 * 32 * 32 // (height * width)))
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, step: Step, images: Images, pixels: Pixels) -> Evaluation:
     """`model` in evaluation mode on every image once, as it is: no crop, no flip. Leaves the model in training mode."""
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
     predictions = []
-    for start in range(0, len(images), EVALUATION_BATCH):
-        part, labels = (t[start : start + EVALUATION_BATCH] for t in (images.pixels, images.labels))
+    size = evaluation_batch(images.pixels.device, *images.pixels.shape[2:])
+    for start in range(0, len(images), size):
+        part, labels = (t[start : start + size] for t in (images.pixels, images.labels))
         logits = step.logits(pixels.normalise(part))
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         predictions.append(logits.argmax(1))

@@ -10,7 +10,7 @@ from typing import Any
 
 from repro import freeze, records
 
-METHOD = ("device", "hardware", "precision", "step", "threads")  # of every session
+METHOD = ("device", "hardware", "precision", "step")  # of every session; on the CPU the threads too
 OWN = ("experiment", "arm", "run")  # what a record says of its names
 
 
@@ -33,9 +33,10 @@ def take_over(folder: Path, record: dict[str, Any], root: Path | None) -> dict[s
 
 def _same(twin: dict[str, Any], record: dict[str, Any]) -> bool:
     (begun,) = record["sessions"]
+    method = METHOD if begun["device"] == "cuda" else (*METHOD, "threads")
     return (
         twin["fingerprint"] == record["fingerprint"]
         and twin["status"] in records.FINISHED
         and all(s["commit"] and not s["dirty"] for s in [*twin["sessions"], begun])
-        and all(s.get(key) == begun[key] for s in twin["sessions"] for key in METHOD)
+        and all(s.get(key) == begun[key] for s in twin["sessions"] for key in method)
     )

@@ -34,7 +34,7 @@ def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch:
     assert 0 < found["floor"]["reached"] < 1.5 and found["hardware"]
     assert found["rows"][-1]["precision"] == "fp32", "where the first is bf16, fp32 stands beside it"
     outside = found["outside"]
-    extra = outside["evaluation_seconds"] / 1000 + outside["checkpoint_seconds"] / 1000
+    extra = outside["evaluation_seconds"] / 1000 + outside["checkpoint_seconds"] / max(1000, 30 * fast)
     assert outside["share"] == pytest.approx(100 * extra / (extra + 1 / fast))
     assert found["memory"]["megabytes"] > 0 and found["start_up_seconds"] > 0
     assert "times the reference" in result.text() and "floor" in result.text()

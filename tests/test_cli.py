@@ -402,6 +402,17 @@ def test_the_command_to_go_on_with_can_be_pasted_into_a_shell(
     assert shlex.split(command) == ["repro", "--root", str(root), *RUN, "--time-limit", "0.0001s"]
 
 
+@pytest.mark.parametrize(("words", "expected"), [((), (1000, 30.0)), (("--checkpoint-every", "5"), (5, 0.0))])
+def test_checkpoints_come_as_often_as_asked_for(
+    words: tuple[str, ...], expected: tuple[int, float], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the iteration where that is said, else with some seconds between two."""
+    seen = []
+    monkeypatch.setattr(session, "launched", lambda tasks, settings, stop, jobs: seen.append(settings) or iter(()))
+    cli(*RUN, *words)
+    assert [(settings.checkpoint_every, settings.checkpoint_seconds) for settings in seen] == [expected]
+
+
 def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: Path, cli: Cli, edit: Edit) -> None:
     edit({"iterations = 12, drops = [6, 9]": "iterations = 600", "evaluate_every = 6": "evaluate_every = 50"})
     words = ["--root", str(small_root), *RUN, "--arm", "original"]

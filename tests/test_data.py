@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_train import small_run
 from torchvision import transforms
 
 from repro import streams
 from repro.data import catalog
 from repro.data.batches import Draws, Order, Pixels, crop, draw_epoch
-from repro.data.load import Images, load
+from repro.data.load import KEPT, READERS, Images, Splits, _loaded, load
 from repro.errors import UserError
+from repro.learner import Learner
 from repro.spec import Recipe
 
 CPU = torch.device("cpu")
@@ -165,6 +167,50 @@ def test_train45k_holds_out_the_same_5000_images_for_every_seed(cifar10: Path) -
     assert keys(splits.train) | keys(splits.validation) == keys(whole)
     assert splits.validation.labels.bincount().min() > 400  # shuffled, not one end of the file
     assert torch.equal(splits.validation.pixels, load(settings, CPU, cifar10).validation.pixels)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders from which digits are read, by a process that has read nothing yet."""
+    folders, read = [], READERS["digits"]
+    monkeypatch.setitem(READERS, "digits", lambda folder: folders.append(folder) or read(folder))
+    _loaded.cache_clear()
+    return folders
+
+
+def tensors(splits: Splits) -> list[torch.Tensor]:
+    parts = [part for part in (splits.train, splits.validation, splits.test) if part]
+    return [tensor for part in parts for tensor in (part.pixels, part.labels)]
+
+
+def test_the_runs_of_a_process_share_one_copy(reads: list[Path]) -> None:
+    one, other = (Learner(small_run(seed=seed), CPU) for seed in range(2))
+    for ours, theirs in zip(tensors(one.splits), tensors(other.splits), strict=True):
+        assert ours.data_ptr() == theirs.data_ptr()
+    assert len(reads) == 1 and one.splits.train.sums is other.splits.train.sums
+
+
+def test_what_differs_is_another_copy_and_few_are_kept(reads: list[Path]) -> None:
+    copies = [
+        load(recipe(**what), CPU, Path(at)) for what, at in (({}, "a"), ({"train_split": "train1k"}, "a"), ({}, "b"))
+    ]
+    assert [len(splits.train) for splits in copies] == [1437, 1000, 1437]
+    assert len({splits.train.pixels.data_ptr() for splits in copies}) == 3
+    assert load(recipe(image_size=16), CPU, Path("b")).train.pixels.shape[2:] == (16, 16)
+    assert len(reads) == 4 and _loaded.cache_info().currsize == KEPT
+    load(recipe(), CPU, Path("a"))
+    assert reads[4:] == [Path("a")], "the oldest has been let go"
+
+
+@pytest.mark.parametrize("step", ["plain", "auto"])
+def test_training_does_not_write_into_the_shared_copy(step: str) -> None:
+    run = small_run(train_split="train1200", iterations=200, model={"name": "resnet-cifar", "depth": 8})
+    learner = Learner(run, CPU, step=step)
+    for _ in range(3):
+        learner.iterate()
+    learner.test(), learner.validate()
+    _loaded.cache_clear()
+    assert all(map(torch.equal, tensors(learner.splits), tensors(load(run.recipe, CPU))))
 
 
 def test_digits_need_no_download() -> None:

@@ -5,6 +5,7 @@ import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -97,6 +98,27 @@ def test_what_is_done_untouched_leaves_no_trace(optimizer: str) -> None:
                 learner._update(learner.order.batch(iteration + 1))
         for _ in range(3):
             assert loss_of(learner) == loss_of(other)
+
+
+def test_what_fails_untouched_leaves_no_trace_either() -> None:
+    learner, other = Learner(small_run(), CPU), Learner(small_run(), CPU)
+    with pytest.raises(KeyError, match="the cause"), untouched(learner._tensors, learner.dropout):
+        learner._update(learner.order.batch(1))
+        raise KeyError("the cause")
+    for _ in range(3):
+        assert loss_of(learner) == loss_of(other)
+
+
+def test_the_cause_is_raised_where_nothing_can_be_restored() -> None:
+    """A recording that has failed may leave a device on which every call fails."""
+    tensor, dropout = torch.ones(1), torch.Generator()
+    broken = Mock(side_effect=[[tensor], RuntimeError("CUDA error: the device is lost")])
+    with pytest.raises(ValueError, match="the cause"), untouched(broken, dropout):
+        raise ValueError("the cause")
+    assert broken.call_count == 2
+    broken = Mock(side_effect=[[tensor], RuntimeError("the device is lost")])
+    with pytest.raises(RuntimeError, match="the device is lost"), untouched(broken, dropout):
+        pass
 
 
 def test_masks_are_gone_on_with_on_their_own_kind_of_device() -> None:

@@ -1,16 +1,20 @@
 """The commit in a record is that of the code which trains."""
 
+import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import Result
 
 from repro import provenance
 from repro.method import Method
+
+Cli = Callable[..., Result]
 
 
 @pytest.fixture
@@ -98,3 +102,86 @@ def test_numerics_move_with_the_code_that_numbers_go_through_and_with_no_other(
     found = [digest(name) for name in ("step.py", "fast/norm.cpp", "models/vgg.py", "data/batches.py")]
     assert len({before, *found}) == 5
     provenance.numerics.cache_clear()
+
+
+@pytest.fixture
+def stamped(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Path:
+    """The package in a copy of a stamped tree, without `.git`; CODE is there."""
+    ours, copy = tmp_path / "ours", tmp_path / "copy"
+    shutil.copytree(
+        Path(provenance.__file__).parent, ours / "repro", ignore=shutil.ignore_patterns("*.py[cod]", "__pycache__")
+    )
+    (ours / "repro" / "neu und schön.txt").write_text("committed too\n")
+    git(ours.parent, "init", "-q", str(ours))
+    monkeypatch.setattr(provenance, "CODE", ours / "repro")
+    result = cli("stamp")
+    assert result.exit_code == 2 and "error: " in result.stderr and "is not in a git checkout" in result.stderr
+    head = commit(ours)
+    result = cli("stamp")
+    assert result.exit_code == 0 and result.stdout == f"{ours / 'COMMIT.json'}: commit {head}\n" and not result.stderr
+    shutil.copytree(ours, copy, ignore=shutil.ignore_patterns(".git"))
+    monkeypatch.setattr(provenance, "CODE", copy / "repro")
+    provenance._code.cache_clear()
+    return copy / "repro"
+
+
+def committed(package: Path) -> str:
+    return str(json.loads((package.parent / "COMMIT.json").read_text())["commit"])
+
+
+def test_a_copy_without_git_has_the_commit_it_was_stamped_with(tmp_path: Path, stamped: Path) -> None:
+    (stamped / "data" / "__pycache__").mkdir()
+    (stamped / "data" / "__pycache__" / "load.cpython-312.pyc").touch()
+    assert told() == (git(tmp_path / "ours", "rev-parse", "HEAD"), None)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "changed": lambda package: (package / "data" / "load.py").write_text("a = 1\n"),
+    "changed otherwise": lambda package: (package / "data" / "load.py").write_text("a = 2\n"),
+    "added": lambda package: (package / "new.py").write_text("a = 1\n"),
+    "missing": lambda package: (package / "data" / "load.py").unlink(),
+    "renamed": lambda package: (package / "train.py").rename(package / "trains.py"),
+}
+
+
+def test_a_stamped_copys_changes_are_told_apart(tmp_path: Path, stamped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for number, change in enumerate(CHANGES.values()):
+        for again in range(2):
+            package = tmp_path / f"{number}-{again}" / "repro"
+            shutil.copytree(stamped.parent, package.parent)
+            change(package)
+            monkeypatch.setattr(provenance, "CODE", package)
+            provenance._code.cache_clear()
+            found.add(told())
+    assert len(found) == len(CHANGES), "the same change has the same hash"
+    assert {where for where, _ in found} == {committed(stamped)} and None not in {dirty for _, dirty in found}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"commit": 1}', '{"commit": "main", "files": {}}', "\udcff", None],
+    ids=repr,
+)
+def test_a_damaged_stamp_is_no_commit(stamped: Path, content: str | None) -> None:
+    path = stamped.parent / "COMMIT.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content.encode(errors="surrogateescape"))
+    assert told() == (None, None)
+
+
+def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what the working tree holds: a copy of that is marked, and stamping says so."""
+    ours = stamped.parent.parent / "ours" / "repro"
+    monkeypatch.setattr(provenance, "CODE", ours)
+    (ours / "train.py").write_text("a = 1\n")
+    result = cli("stamp")
+    assert result.exit_code == 0 and "uncommitted changes: a copy's records will be marked dirty" in result.stderr
+    shutil.copytree(ours.parent, stamped.parent, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+    monkeypatch.setattr(provenance, "CODE", stamped)
+    where, dirty = told()
+    assert where == committed(ours) and dirty
+    shutil.copy(Path(provenance.__file__).parent / "train.py", stamped / "train.py")
+    provenance._code.cache_clear()
+    assert told() == (where, None)

@@ -1,5 +1,6 @@
 """The loop: what it writes, that a killed run ends with the same bits, what happens when the disk or the loss fails."""
 
+import copy
 import errno
 import os
 import random
@@ -16,13 +17,15 @@ import numpy as np
 import pytest
 import torch
 
-from repro import checkpoint, optim, records
+from repro import checkpoint, optim, records, step
+from repro import train as loop
 from repro.learner import Learner
 from repro.models.layers import GhostBatchNorm2d
 from repro.spec import Recipe, Run, Schedule
 from repro.train import Progress, Settings, Stop, train
 
-SETTINGS = Settings(threads=1, checkpoint_every=10)
+SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
+KILLED = Settings(threads=1, checkpoint_every=7, checkpoint_seconds=0)
 
 
 def small_run(seed: int = 0, iterations: int = 40, **changes: object) -> Run:
@@ -88,13 +91,13 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
     """SIGKILL, no chance to save: the run goes on from its last checkpoint, 7 to 13 iterations back."""
     run = small_run(iterations=60)
-    finish(run, tmp_path / "straight", Settings(threads=1, checkpoint_every=7))
+    finish(run, tmp_path / "straight", KILLED)
     script = tmp_path / "child.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
         "import test_train as t\n"
-        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.Settings(threads=1, checkpoint_every=7))\n"
+        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.KILLED)\n"
     )
     killed = tmp_path / "killed"
     killed.mkdir()
@@ -105,8 +108,40 @@ def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> No
     child.wait()
     record = records.read_run(killed)
     assert record and record["status"] == "running" and not (killed / "predictions.npz").exists()
-    finish(run, killed, Settings(threads=1, checkpoint_every=7))
+    finish(run, killed, KILLED)
     assert_same_bits(tmp_path / "straight", killed)
+
+
+@dataclass
+class Seconds(StopAfter):
+    """A clock by which each iteration takes a second."""
+
+    now: float = 0.0
+
+    def requested(self) -> str:
+        self.now += 1
+        return super().requested()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    perf_counter = staticmethod(time.perf_counter)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "iterations", "expected"),
+    [(0, 99, [10, 20, 30, 40, 50, 55]), (21, 99, [30, 55]), (3600, 99, [55]), (3600, 25, [25])],
+)
+def test_checkpoints_keep_their_distance_in_iterations_and_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, iterations: int, expected: list[int]
+) -> None:
+    """One is written at the end and on stopping, however short ago the last was."""
+    saved, clock = [], Seconds(iterations=iterations)
+    monkeypatch.setattr(checkpoint, "save", lambda folder, state: saved.append(state["learner"]["iteration"]))
+    monkeypatch.setattr(loop, "time", clock)
+    settings = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=seconds)
+    finish(small_run(iterations=55), tmp_path / "run", settings, clock)
+    assert saved == expected
 
 
 def test_what_a_finished_run_leaves(tmp_path: Path) -> None:
@@ -249,6 +284,15 @@ def test_a_time_limit_stops_with_a_checkpoint(tmp_path: Path) -> None:
     assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record["iteration"] > 0
 
 
+@pytest.mark.parametrize(("given", "there"), [({}, ":4096:8"), ({"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, ":16:8")])
+def test_cublas_is_set_up_before_torch_can_call_it(given: dict[str, str], there: str) -> None:
+    """By the first import, which brings no torch; what the user has set stays."""
+    environment = {name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"} | given
+    script = "import os, sys, repro; print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [there, "False"]
+
+
 def test_learning_rate_by_iteration() -> None:
     schedule = Schedule.model_validate(
         {"iterations": 64000, "drops": [32000, 48000], "warmup": {"lr": 0.01, "iterations": 400}}
@@ -256,6 +300,23 @@ def test_learning_rate_by_iteration() -> None:
     rates = {0: 0.01, 399: 0.01, 400: 0.1, 31999: 0.1, 32000: 0.01, 47999: 0.01, 48000: 0.001, 63999: 0.001}
     for iteration, rate in rates.items():
         assert optim.learning_rate(schedule, 0.1, iteration) == pytest.approx(rate)
+
+
+def test_the_learning_rate_is_set_where_it_changes_and_after_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small_run(schedule={"iterations": 9, "drops": [4, 6], "warmup": {"lr": 0.0, "iterations": 2}})
+    fresh, resumed = (Learner(run, torch.device("cpu")) for _ in range(2))
+    for _ in range(7):
+        fresh.iterate()
+    resumed.restore(copy.deepcopy(fresh.state()))
+    for learner in (fresh, resumed):
+        learner.iterate()
+        assert learner.optimizer.param_groups[0]["lr"] == learner.rate == pytest.approx(0.0005)
+    told = Mock()
+    monkeypatch.setattr(optim, "set_learning_rate", told)
+    learner = Learner(run, torch.device("cpu"))
+    for _ in range(9):
+        learner.iterate()
+    assert [call.args[1] for call in told.call_args_list] == pytest.approx([0.0, 0.05, 0.005, 0.0005])
 
 
 def sgd(gradient: torch.Tensor, state: torch.Tensor, nesterov: bool) -> torch.Tensor:
@@ -322,6 +383,24 @@ def test_bn_batch_reaches_the_network() -> None:
     learner.iterate()
 
 
+@pytest.mark.parametrize(
+    ("device", "size", "images"),
+    [("cpu", 32, 500), ("cpu", 224, 500), ("cuda", 28, 2500), ("cuda", 32, 2500), ("cuda", 224, 51), ("cuda", 9999, 1)],
+)
+def test_images_are_evaluated_in_batches_that_fit_the_device(device: str, size: int, images: int) -> None:
+    assert step.evaluation_batch(torch.device(device), size, size) == images
+
+
+def test_each_image_is_evaluated_once_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Learner(small_run(), torch.device("cpu"))
+    whole, asked = learner.test(), []
+    monkeypatch.setattr(step, "evaluation_batch", lambda *what: asked.append(what) or 100)
+    parts = learner.test()
+    assert asked == [(torch.device("cpu"), 32, 32)]
+    assert torch.equal(parts.predictions, whole.predictions) and parts.error == whole.error
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
+
+
 @pytest.mark.parametrize("change", [lambda r: r, lambda r: small_run(seed=1)], ids=["same-seed", "other-seed"])
 def test_arms_share_their_seeds_order(change: Callable[[Run], Run]) -> None:
     """Two arms with one seed see the same images in the same order with the same crops: what pairing stands on."""
@@ -344,7 +423,7 @@ def test_the_gpu_sees_the_same_batches_and_nearly_the_same_losses(tmp_path: Path
         cpu.iterate(), gpu.iterate()
     assert gpu.meters.read()[0] == pytest.approx(cpu.meters.read()[0], rel=1e-4)
     for name, halting in (("straight", False), ("halting", True)):
-        settings = Settings(device="cuda", checkpoint_every=10)
+        settings = Settings(device="cuda", checkpoint_every=10, checkpoint_seconds=0)
         if halting:
             finish(run, tmp_path / name, settings, StopAfter(iterations=17))
         finish(run, tmp_path / name, settings)

@@ -1,6 +1,7 @@
 """Two experiments that share a recipe train it once: which records are taken over, and how they say so."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ def test_no_other_run_is(tmp_path: Path, change: dict[str, Any]) -> None:
     assert told == "" and weights(folder)
     record = records.read_run(folder)
     assert record is not None and "trained_as" not in record
+
+
+def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = provenance.collect
+    monkeypatch.setattr(provenance, "collect", lambda *what: real(*what) | {"device": "cuda"})
+    train_in(tmp_path, named("depth", "resnet32"))
+    folder, told = train_in(tmp_path, named("placement", "original"), replace(PLAIN, threads=2))
+    assert "depth/resnet32/seed-0, whose record is taken over" in told
+    record = records.read_run(folder)
+    assert record is not None and record["sessions"][0]["threads"] == 1
 
 
 def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Outside:
     share: float
 
 
-def outside(learner: Learner, seconds: float, checkpoint_every: int) -> Outside:
+def outside(learner: Learner, seconds: float, settings: Settings) -> Outside:
     """What evaluations and checkpoints, as often as the run has them, add to iterations of `seconds`."""
     learner.test()  # once before: a device's libraries choose, and its memory is taken
     begin = time.perf_counter()
@@ -38,7 +38,8 @@ def outside(learner: Learner, seconds: float, checkpoint_every: int) -> Outside:
         begin = time.perf_counter()
         checkpoint.save(Path(folder), {"fingerprint": "", "learner": learner.state()})
         saving = time.perf_counter() - begin
-    extra = evaluation / learner.run.recipe.evaluate_every + saving / checkpoint_every
+    between = max(settings.checkpoint_every, settings.checkpoint_seconds / seconds)  # iterations
+    extra = evaluation / learner.run.recipe.evaluate_every + saving / between
     return Outside(evaluation, saving, 100 * extra / (extra + seconds))
 
 

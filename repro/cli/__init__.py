@@ -14,6 +14,7 @@ from repro.cli.data import data
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
 
 
@@ -39,5 +40,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, *RESULTS, *CLAIMS, data, wandb):
+for command in (*RUNNING, queue, *RESULTS, *CLAIMS, data, wandb, stamp):
     main.add_command(command)

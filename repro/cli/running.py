@@ -124,11 +124,9 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 @click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
 @click.option(
     "--checkpoint-every",
-    default=1000,
-    show_default=True,
     type=click.IntRange(min=1),
     metavar="ITERATIONS",
-    help="How much a kill may cost; a run that is stopped loses nothing.",
+    help="Iterations between checkpoints.  [default: 1000, but no more often than every 30 s]",
 )
 @click.option(
     "--wandb",

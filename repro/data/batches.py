@@ -98,7 +98,7 @@ class Pixels:
     @classmethod
     def fit(cls, recipe: Recipe, train: Images) -> "Pixels":
         """The recipe's normalisation, its statistics taken from the training images."""
-        mean, std = NORMALISERS[recipe.normalise](train.pixels)
+        mean, std = (part.to(train.pixels.device) for part in NORMALISERS[recipe.normalise](train))
         return cls(mean, std, recipe.crop_padding, recipe.padding == "after-normalise", recipe.hflip)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -126,34 +126,32 @@ def crop(images: torch.Tensor, padding: int, corner: torch.Tensor) -> torch.Tens
 Statistics = tuple[torch.Tensor, torch.Tensor]
 
 
-def _per_pixel_mean(pixels: torch.Tensor) -> Statistics:
+def _per_pixel_mean(train: Images) -> Statistics:
     """Only the mean image is subtracted, as in He et al. 2015, section 4.2."""
-    total = pixels.sum(0, dtype=torch.int64)
-    return (total.double() / len(pixels) / 255).float(), _constant(pixels, 1.0)
+    return (train.sums.double() / len(train) / 255).float(), _constant(train, 1.0)
 
 
-def _mean_std(pixels: torch.Tensor) -> Statistics:
+def _mean_std(train: Images) -> Statistics:
     """Mean and standard deviation of each channel over all training pixels; integer sums, so exact on every device."""
-    levels = torch.arange(256, device=pixels.device)
-    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)])  # (C, 256)
+    levels, counts = torch.arange(256), train.levels
     total = counts.sum(1).double()
     mean = (counts * levels).sum(1) / total
     variance = (counts * levels**2).sum(1) / total - mean.square()
     return (mean / 255).float()[:, None, None], (variance.sqrt() / 255).float()[:, None, None]
 
 
-def _half(pixels: torch.Tensor) -> Statistics:
+def _half(train: Images) -> Statistics:
     """Pixels in -1..1."""
-    return _constant(pixels, 0.5), _constant(pixels, 0.5)
+    return _constant(train, 0.5), _constant(train, 0.5)
 
 
-def _none(pixels: torch.Tensor) -> Statistics:
+def _none(train: Images) -> Statistics:
     """Pixels in 0..1."""
-    return _constant(pixels, 0.0), _constant(pixels, 1.0)
+    return _constant(train, 0.0), _constant(train, 1.0)
 
 
-def _constant(pixels: torch.Tensor, value: float) -> torch.Tensor:
-    return torch.full((pixels.shape[1], 1, 1), value, device=pixels.device)
+def _constant(train: Images, value: float) -> torch.Tensor:
+    return torch.full((train.pixels.shape[1], 1, 1), value)
 
 
 NORMALISERS = {"per-pixel-mean": _per_pixel_mean, "mean-std": _mean_std, "half": _half, "none": _none}

@@ -31,7 +31,7 @@ class DataSet:
     train_images: int
     test_images: int
     folder: str = ""  # below the data directory
-    files: dict[str, str] = field(default_factory=dict)  # path below the data directory -> MD5
+    files: dict[str, str] = field(default_factory=dict, hash=False)  # path below the data directory -> MD5
     checksum: str = ""  # of the whole, part of every run's fingerprint
 
 

@@ -1,11 +1,12 @@
 """Data sets as uint8 tensors on a device, split into training, validation and test images.
 
 Reads through torchvision's and scikit-learn's own classes, after the checksums of `catalog` hold. No augmentation
-and no normalisation happens here.
+and no normalisation happens here. All runs of a process share one copy, so nobody writes into these tensors.
 """
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from repro import streams
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec import Recipe, train_images
+
+KEPT = 2  # data sets that a process keeps in memory: the most recent ones, each at one size, split and device
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,16 @@ class Images:
     def to(self, device: torch.device) -> "Images":
         return Images(self.pixels.to(device), self.labels.to(device))
 
+    @cached_property
+    def sums(self) -> torch.Tensor:
+        """int64 (C, H, W), on the CPU: each pixel's sum over all images."""
+        return self.pixels.sum(0, dtype=torch.int64).cpu()
+
+    @cached_property
+    def levels(self) -> torch.Tensor:
+        """int64 (C, 256), on the CPU: how many pixels of each channel have each level."""
+        return torch.stack([torch.bincount(c.flatten(), minlength=256) for c in self.pixels.unbind(1)]).cpu()
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -45,17 +58,26 @@ class Splits:
 
 
 def load(recipe: Recipe, device: torch.device, directory: Path | None = None) -> Splits:
-    """The recipe's data set on `device`. UserError where files are missing, damaged or unreadable."""
+    """The recipe's data set on `device`, read once per process. UserError where files are missing or damaged."""
     directory = directory or catalog.data_dir()
     dataset = catalog.describe(recipe.dataset, directory)
-    train, test = _read(dataset, directory, recipe.image_size)
+    return _loaded(dataset, directory, recipe.image_size, train_images(recipe, directory), device)
+
+
+@lru_cache(KEPT)
+def _loaded(dataset: catalog.DataSet, directory: Path, size: int | None, count: int, device: torch.device) -> Splits:
+    """The first `count` images of the shuffled training set are for training, the rest for validation."""
+    train, test = _read(dataset, directory, size)
     validation = None
-    if (count := train_images(recipe, directory)) < len(train):
+    if count < len(train):
         # one split for all seeds and arms, so that they can be compared on the same validation images
         shuffled = torch.randperm(len(train), generator=streams.generator(0, "split"))
         validation = train[shuffled[count:].sort().values].to(device)
         train = train[shuffled[:count].sort().values]
-    return Splits(train.to(device), validation, test.to(device), dataset.classes)
+    splits = Splits(train.to(device), validation, test.to(device), dataset.classes)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # the next run reads the copy on a stream of its own
+    return splits
 
 
 def _read(dataset: catalog.DataSet, directory: Path, size: int | None) -> tuple[Images, Images]:
