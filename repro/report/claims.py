@@ -1,10 +1,14 @@
-"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Stays out: the rules."""
+"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Does not judge.
 
+All of it is of full scale: away from it no claim is judged.
+"""
+
+from collections import Counter
 from dataclasses import dataclass
 
 from repro.judge import Judged, arm_errors
 from repro.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
-from repro.report.gather import Part
+from repro.report.gather import Part, Report
 from repro.spec import Claim, Published
 from repro.tables.sheets import claim_cells
 from repro.tables.summary import ClaimRow
@@ -12,12 +16,13 @@ from repro.verdicts import Verdict, words
 
 COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
 KINDS = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "open", "no verdict": "none"}  # of badges
+OUTCOMES = ("reproduced", "not reproduced", "inconclusive")
 NONE = "–"
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A claim of a part with all that is said of it."""
+    """A claim of an experiment with all that is said of it."""
 
     part: Part
     judged: Judged
@@ -33,23 +38,34 @@ class Spoken:
 
     @property
     def verdict(self) -> Text:
-        """At a reduced scale nothing is reproduced: an outcome is about the arms, at that scale."""
+        """As a badge, with the lean and the difference in protocol below it."""
         beside = [self.row.lean] if self.row.lean else []
         beside += ["different protocol"] if self.row.different_protocol and self.outcome != "no verdict" else []
-        return lines([(Badge(self.row.outcome, KINDS[self.outcome]),), *((word,) for word in beside)])
-
-    @property
-    def says(self) -> str:
-        """The spec's words; away from full scale the arms alone, as the words may hold published numbers."""
-        return self.claim.says if self.part.full else statement(self.part, self.claim)
-
-    @property
-    def sentence(self) -> str:
-        return self.row.sentence
+        return lines([(Badge(self.outcome, KINDS[self.outcome]),), *((word,) for word in beside)])
 
 
 def spoken(part: Part) -> list[Spoken]:
     return [Spoken(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
+
+
+def tally(report: Report) -> str:
+    """What is reproduced so far, in one sentence."""
+    count = Counter(said.outcome for part in report.full for said in spoken(part))
+    claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
+    if not any(count[outcome] for outcome in OUTCOMES):
+        return f"No claim has a full-scale verdict yet ({claims})."
+    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in OUTCOMES)
+    waiting = count["no verdict"]
+    rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
+    return f"Of {claims}, {good}, {bad} and {unclear} at full scale{rest}."
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def statement(part: Part, claim: Claim) -> str:
@@ -69,16 +85,11 @@ def statement(part: Part, claim: Claim) -> str:
 
 
 def table(part: Part) -> Table:
-    """A claim a row. Away from full scale: no published number, and the claims with a verdict only."""
+    """One row per claim; without runs only what is published."""
     columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
-    shown = [i for i, column in enumerate(COLUMNS) if column in columns and (part.full or column != "published")]
-    rows = []
-    for said in spoken(part):
-        if part.full or said.outcome != "no verdict":
-            row = _row(said)
-            rows.append(tuple(row[i] for i in shown))
-    where = "" if part.full else f" at {part.scale} of the schedule"
-    return Table(f"Claims of {part.name}{where}", tuple(COLUMNS[i] for i in shown), tuple(rows), "claims")
+    shown = [COLUMNS.index(column) for column in columns]
+    rows = [_row(said) for said in spoken(part)]
+    return Table(f"Claims of {part.name}", columns, tuple(tuple(row[i] for i in shown) for row in rows), "claims")
 
 
 def _row(said: Spoken) -> tuple[Cell, ...]:
@@ -87,9 +98,9 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
     verdict = said.judged.verdict
     steps: list[Text] = [(_step(step),) for step in verdict.steps]
     steps += [(f"ends {_step(verdict.ends)}",)] if verdict.ends else []
-    where: Text = (Break(), claim.where) if claim.where and part.full else ()
+    where: Text = (Break(), claim.where) if claim.where else ()
     return (
-        Cell((said.says, *where)),
+        Cell((claim.says, *where)),
         Cell(said.verdict),
         Cell(lines([_ours(part, claim, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
@@ -167,7 +178,7 @@ def tested(part: Part) -> Table:
 def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
     """A line each claim that came to `outcome`: what it says, and its verdict's sentence."""
     return [
-        (Strong(closed(said.says)), f" {said.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
+        (Strong(closed(said.claim.says)), f" {said.row.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
         for part in parts
         for said in spoken(part)
         if said.outcome == outcome
