@@ -74,6 +74,11 @@ def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
     return "\n".join(lines)
 
 
+def title(experiment: spec.Experiment, scale: str) -> str:
+    """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
+    return experiment.title if scale == spec.FULL else "a check of the pipeline"
+
+
 def heading(scale: str) -> str:
     """How a scale is headed wherever its numbers are shown."""
     if scale == spec.FULL:

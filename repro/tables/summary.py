@@ -8,12 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
-from repro.describe import heading
+from repro.describe import heading, title
 from repro.judge import Judged, judge
 from repro.protocol import differences
 from repro.spec import Arm, Experiment
-
-AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ class ClaimRow:
     arms: tuple[str, ...]
     margin: float
     where: str
-    verdict: str  # the rule's: reproduced, not reproduced, inconclusive, no verdict
-    outcome: str  # the same in words; away from full scale nothing is "reproduced", it holds at that scale or not
+    verdict: str  # reproduced, not reproduced, inconclusive, no verdict
     lean: str | None
     different_protocol: bool
     estimate: float | None  # ours - published, worse - better, or second - first
@@ -75,12 +72,12 @@ class Summary:
     title: str
     source: str
     heading: str
-    compared: bool  # only full scale stands beside published numbers
+    compared: bool  # only full scale stands beside published numbers; only there are claims judged
     rows: list[ArmRow]
-    claims: list[ClaimRow]
+    claims: list[ClaimRow]  # none away from full scale
     judged: list[Judged]  # what the claims' rows were made from
     remarks: list[str]
-    deviations: list[str]
+    deviations: list[str]  # none away from full scale: they speak of the paper's numbers
 
 
 def summarise(root: Path, name: str, scale: str) -> Summary:
@@ -89,7 +86,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     frame = records.load(root, [name], scale)
     counts = records.counted(frame)
     compared = scale == spec.FULL
-    judged = judge(experiment, frame, scale)
+    judged = judge(experiment, frame) if compared else []
     resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
     rows = [
         _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
@@ -97,15 +94,15 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     ]
     return Summary(
         experiment=name,
-        title=experiment.title,
+        title=title(experiment, scale),
         source=experiment.source,
         heading=heading(scale),
         compared=compared,
         rows=rows,
-        claims=[_claim_row(each, compared) for each in judged],
+        claims=[_claim_row(each) for each in judged],
         judged=judged,
         remarks=_remarks(experiment, frame, counts, scale),
-        deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations],
+        deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations if compared],
     )
 
 
@@ -134,17 +131,8 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
     )
 
 
-def _claim_row(judged: Judged, full: bool) -> ClaimRow:
+def _claim_row(judged: Judged) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
-    outcome, sentence = str(verdict.verdict), verdict.sentence
-    if not full:
-        outcome = AT_SCALE.get(outcome, outcome)
-        head, rest = sentence.split(": ", 1)
-        head = outcome.capitalize() if verdict.verdict in AT_SCALE else head
-        rest = rest.replace(", not reproduced", ", does not hold").replace(
-            ", reproduced", ", holds"
-        )  # an order's steps
-        sentence = f"{head}: {rest}"
     interval = verdict.interval
     return ClaimRow(
         id=claim.id,
@@ -154,7 +142,6 @@ def _claim_row(judged: Judged, full: bool) -> ClaimRow:
         margin=claim.margin,
         where=claim.where,
         verdict=verdict.verdict,
-        outcome=outcome,
         lean=verdict.lean,
         different_protocol=verdict.different_protocol,
         estimate=verdict.estimate,
@@ -166,7 +153,7 @@ def _claim_row(judged: Judged, full: bool) -> ClaimRow:
         hedges_g=verdict.hedges_g,
         probability=verdict.probability,
         seeds_needed=verdict.seeds_needed,
-        sentence=sentence,
+        sentence=verdict.sentence,
     )
 
 
