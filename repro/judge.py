@@ -21,17 +21,14 @@ class Judged:
     verdict: Verdict
 
 
-def judge(experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL) -> list[Judged]:
+def judge(experiment: Experiment, frame: pd.DataFrame) -> list[Judged]:
     """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them.
 
-    `frame`: the experiment's runs as `records.load` gives them. Away from full scale arms are held against each other
-    only: claims about a value are left out, and a claimed size is not looked at.
+    `frame`: the experiment's full-scale runs as `records.load` gives them. No other run is judged.
     """
-    full = scale == spec.FULL
-    claims = [claim for claim in experiment.claims if full or claim.kind != "value"]
     counts = records.counted(frame)
-    results = [_verdict(claim, experiment, counts, full) for claim in claims]
-    return [Judged(claim, verdict) for claim, verdict in zip(claims, verdicts.adjust(results), strict=True)]
+    results = [_verdict(claim, experiment, counts) for claim in experiment.claims]
+    return [Judged(claim, verdict) for claim, verdict in zip(experiment.claims, verdicts.adjust(results), strict=True)]
 
 
 def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
@@ -42,12 +39,12 @@ def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str
     return ArmErrors(arm.label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
 
 
-def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: bool) -> Verdict:
+def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame) -> Verdict:
     arms = [experiment.arm(name) for name in claim.arms]
     seeds = set(counts.seed[counts.arm.isin(claim.arms)])
     errors = [arm_errors(arm, counts, seeds, claim.metric) for arm in arms]
     published = [arm.published for arm in arms if arm.published]
-    differs = full and any(protocol.differences(number, claim.metric) for number in published)
+    differs = any(protocol.differences(number, claim.metric) for number in published)
     if claim.kind == "value":
         number = published[0]
         return verdicts.judge_value(
@@ -71,7 +68,7 @@ def _verdict(claim: Claim, experiment: Experiment, counts: pd.DataFrame, full: b
         first,
         second,
         margin=margin,
-        size=claim.size if full else None,
+        size=claim.size,
         size_runs=min(_runs(arm.published) for arm in arms),
         paired=paired,
         alpha=alpha,
