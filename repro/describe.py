@@ -8,32 +8,64 @@ from typing import Any
 from repro import plan, records, spec
 from repro.data import catalog
 from repro.errors import UserError
+from repro.freeze import Registry
+from repro.ledger import effect, ledger
+from repro.spec import Claim, Experiment, Published
 
 
 def experiment(root: Path, name: str, as_json: bool) -> str:
-    """The experiment as its spec has it: arms with published numbers, claims, deviations."""
-    e = spec.load(name, root)
+    """The experiment as its spec has it: arms with published numbers, claims, deviations; and what was frozen when."""
+    e, registry = spec.load(name, root), Registry(root)
     if as_json:
         return e.model_dump_json(indent=1)
     lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
     for arm in e.arms:
         lines.append(f"  {arm.name:22} {arm.label}")
         if p := arm.published:
-            sd = f" ± {p.sd:g} (n = {p.runs})" if p.sd is not None else ""
-            lines.append(
-                f"  {'':22}   published {p.test_error:g}{sd} % in {p.where}{': ' + p.quote if p.quote else ''}"
-            )
+            lines.append(f"  {'':22}   published {_published(p)}")
     lines += ["", "claims"]
-    lines += [
-        f"  {c.id}: {c.says} ({c.kind}, margin {c.margin:g} points{'; ' + c.where if c.where else ''})"
-        for c in e.claims
-    ]
+    for c in e.claims:
+        whose = ", ".join(filter(None, [c.origin, c.reference, c.where]))
+        lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
+        looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
+        lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
+    lines.append(f"  {_frozen(e, registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
-    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {d.effect}" for d in e.deviations]
+    runs = records.usable(records.load(root, [name]))
+    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, runs)]
+    if e.references:
+        lines += ["", "references"]
+    for r in e.references:
+        year = f" ({r.year})" if r.year else ""
+        lines.append(f"  {r.id}: {r.author}{year}: {r.title}. {r.link or 'No address is known.'}")
     return "\n".join(lines)
+
+
+def _published(number: Published) -> str:
+    sd = "" if number.sd is None else f" ± {number.sd:g}"
+    runs = f"{number.statistic} of {number.runs} runs; " if number.runs else ""
+    quote = f": {number.quote}" if number.quote else ""
+    return f"{number.test_error:g}{sd} % ({runs}{number.reference}, {number.where}{quote})"
+
+
+def _margin(claim: Claim) -> str:
+    if claim.above is not None:
+        return f" above {claim.above:g} %"
+    return f" with a margin of {claim.margin:g} points: {claim.why_margin}"
+
+
+def _frozen(experiment: Experiment, registry: Registry) -> str:
+    """When the claims as they stand were frozen, or how they differ from what was."""
+    if difference := registry.difference(experiment):
+        return f"not as frozen (repro freeze): {difference}"
+    entries = registry.of(experiment.name)
+    if not entries:
+        return "no claims"
+    last = entries[-1]
+    return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
 
 
 def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -> str:
@@ -73,6 +105,11 @@ def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
         flags = [{spec.FULL: "(no flag)", spec.DEMO: "--demo"}.get(s, f"--scale {s}") for s in other]
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
+
+
+def title(experiment: spec.Experiment, scale: str) -> str:
+    """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
+    return experiment.title if scale == spec.FULL else "a check of the pipeline"
 
 
 def heading(scale: str) -> str:

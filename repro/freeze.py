@@ -20,7 +20,7 @@ import tomli_w
 from repro import spec
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.spec import Claim, Experiment
+from repro.spec import Claim, Experiment, Published
 from repro.spec.load import read_toml
 
 RULES_VERSION = 2  # of docs/statistics.md
@@ -62,6 +62,20 @@ def _filled(table: dict[str, Any]) -> dict[str, Any]:
 
 def claims_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return {claim.id: tested(experiment, claim) for claim in experiment.claims}
+
+
+def restored(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
+    """A claim and its experiment as they were when `then` was frozen; the words, and the arms' recipes, are today's."""
+    fields = {key: value for key, value in then.items() if key not in ("primary", "published")}
+    old = Claim.model_validate(claim.model_dump(include=set(WORDS)) | {"margin": None, "why_margin": ""} | fields)
+    numbers = then.get("published", {})
+    arms = tuple(
+        arm.model_copy(update={"published": Published(reference="frozen", where="", **numbers[arm.name])})
+        if arm.name in numbers
+        else arm.model_copy(update={"published": None})
+        for arm in experiment.arms
+    )
+    return old, experiment.model_copy(update={"arms": arms})
 
 
 def digest(experiment: str, claims: Mapping[str, Mapping[str, Any]], rules: int = RULES_VERSION) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from repro import freeze, protocol, records, spec, verdicts
-from repro.freeze import RULES_VERSION, Registry
+from repro.freeze import Registry
 from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
@@ -25,22 +25,17 @@ class Judged:
     post_hoc: str = ""
 
 
-def judge(
-    experiment: Experiment, frame: pd.DataFrame, scale: str = spec.FULL, registry: Registry | None = None
-) -> list[Judged]:
+def judge(experiment: Experiment, frame: pd.DataFrame, registry: Registry) -> list[Judged]:
     """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them.
 
-    `frame`: the experiment's runs as `records.load` gives them. Away from full scale arms are held against each other
-    only: claims about a number are left out, and a claimed size is not looked at.
+    `frame`: the experiment's full-scale runs as `records.load` gives them. No other run is judged.
     """
-    full = scale == spec.FULL
-    claims = [claim for claim in experiment.claims if full or claim.kind not in ("value", "bound")]
     usable = records.usable(frame)
-    bases = [runs_of(claim, experiment, usable) for claim in claims]
-    results = [_verdict(claim, experiment, runs, full) for claim, runs in zip(claims, bases, strict=True)]
+    bases = [runs_of(claim, experiment, usable) for claim in experiment.claims]
+    results = [_verdict(claim, experiment, runs) for claim, runs in zip(experiment.claims, bases, strict=True)]
     return [
         Judged(claim, verdict, runs, _post_hoc(claim, experiment, runs, registry))
-        for claim, verdict, runs in zip(claims, verdicts.adjust(results), bases, strict=True)
+        for claim, verdict, runs in zip(experiment.claims, verdicts.adjust(results), bases, strict=True)
     ]
 
 
@@ -53,22 +48,21 @@ def runs_of(claim: Claim, experiment: Experiment, usable: pd.DataFrame) -> pd.Da
     return usable[usable.arm.isin(claim.arms) & (usable.precision == usable.arm.map(wanted))]
 
 
-def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry | None) -> str:
-    """Which of the runs began under another claim, or before any was frozen; "" where none did."""
-    if registry is None:
-        return ""
-    now = freeze.tested(experiment, claim)
-    begun = Counter(runs.frozen)
-    none = begun.pop("", 0)
-    entries = {hash: registry.entry(hash) for hash in begun}
-    other = sum(
-        count
-        for hash, count in begun.items()
-        if not (entry := entries[hash]) or entry.claims.get(claim.id) != now or entry.rules != RULES_VERSION
-    )
-    told = [f"{none} of its {len(runs)} runs began before it was frozen"] if none else []
-    told += [f"{other} of its {len(runs)} runs began under another version of it"] if other else []
-    return ", ".join(told)
+def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> str:
+    """Which of the runs began under another claim, and what that one comes to; "" where none did."""
+    now, told = freeze.tested(experiment, claim), []
+    for begun, count in Counter(runs.frozen).items():
+        entry = registry.entry(begun)
+        then = entry.claims.get(claim.id) if entry else None
+        share = f"{count} of its {len(runs)} runs began"
+        if entry is None or then is None:
+            told.append(f"{share} before it was frozen")
+        elif then != now:
+            outcome = _verdict(*freeze.restored(experiment, claim, then), runs).verdict
+            told.append(f"{share} when it was frozen otherwise ({entry.date:%Y-%m-%d}), by which it is: {outcome}")
+        elif entry.rules != freeze.RULES_VERSION:
+            told.append(f"{share} under version {entry.rules} of the rules")
+    return "; ".join(told)
 
 
 def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
@@ -80,12 +74,12 @@ def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str
     return ArmErrors(label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
 
 
-def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame, full: bool) -> Verdict:
+def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdict:
     arms = [experiment.arm(name) for name in claim.arms]
     seeds = set(runs.seed)
     errors = [arm_errors(arm, runs, seeds, claim.metric) for arm in arms]
     published = [arm.published for arm in arms if arm.published and claim.metric != "train_error"]
-    differs = full and any(protocol.differences(number, claim.metric) for number in published)
+    differs = any(protocol.differences(number, claim.metric) for number in published)
     if claim.above is not None:
         return verdicts.judge_bound(errors[0], claim.above, alpha=claim.alpha, different_protocol=differs)
     assert claim.margin is not None  # every other kind has one
@@ -112,7 +106,7 @@ def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame, full: boo
         first,
         second,
         margin=margin,
-        size=claim.size if full else None,
+        size=claim.size,
         size_runs=min(_runs(arm.published) for arm in arms),
         paired=paired,
         alpha=alpha,

@@ -1,6 +1,7 @@
 """What several test files share: a small experiment, records made to order, the command line, the real data sets."""
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -63,6 +64,19 @@ says = "batch norm after the addition is worse"
 origin = "own"
 primary = true
 """
+
+
+OUTCOME = re.compile(
+    r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to
+    r"|margin|interval|holm|\bp(-value)? ?[<=0-9]|\| p \|",  # and what that rests on
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture
+def outcomes() -> Callable[[str], list[str]]:
+    """outcomes(text): the words in it by which a claim would be judged: verdicts, leans, margins, p-values."""
+    return lambda text: [found[0] for found in OUTCOME.finditer(text)]
 
 
 @pytest.fixture(autouse=True)

@@ -175,7 +175,10 @@ def test_a_number_from_elsewhere_never_squeezes_ours(small_root: Path, edit: Edi
 
 
 @pytest.mark.parametrize("scale", ["1/2", spec.DEMO])
-def test_no_published_number_away_from_full_scale(small_root: Path, edit: Edit, record: Record, scale: str) -> None:
+def test_no_published_number_and_no_claim_away_from_full_scale(
+    small_root: Path, edit: Edit, record: Record, scale: str
+) -> None:
+    """The experiment's own title may be what the paper claims."""
     edit({}, DEEPER)
     for arm in ("original", "deeper"):
         record(arm, 0, errors=[41.0], scale=scale)
@@ -187,6 +190,7 @@ def test_no_published_number_away_from_full_scale(small_root: Path, edit: Edit, 
         text = words(figure)
         assert "40.00" not in text
         assert ("DEMO" if scale == spec.DEMO else "REDUCED SCALE 1/2") in text
+        assert "tiny: a check of the pipeline" in text and "Two tiny networks" not in text
 
 
 def test_arms_that_diverged_have_crosses_and_no_mean(small_root: Path, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""What of the report is short: questions answered by verdicts, README's table of claims, the log's hours."""
+"""What of the report is short: questions answered by verdicts, README's summary of the claims, the log's hours."""
 
 import re
 from collections.abc import Callable
@@ -88,10 +88,9 @@ def test_a_question_without_runs_has_no_verdict_yet(asked: Path) -> None:
 
 
 def test_a_question_is_answered_by_its_claims_at_full_scale(asked: Path, at: Callable[..., None]) -> None:
-    """Where full scale has a verdict no reduced scale is spoken of."""
     at("1")
     at("1/2", hardware="another")
-    answers = lessons(asked).partition("### Answers at full scale")[2].partition("\n###")[0]
+    answers = lessons(asked).partition("### Answers")[2].partition("\n###")[0]
     assert answers.strip().splitlines() == [
         "- **Does it matter where batch norm sits?** ([tiny](#tiny))  ",
         "  Batch norm after the addition is worse: **reproduced** (difference +10.00 [+9.77, +10.23] 95%, p <0.001, "
@@ -100,23 +99,14 @@ def test_a_question_is_answered_by_its_claims_at_full_scale(asked: Path, at: Cal
         "  The original reaches 40.00 %: **not reproduced** (difference +10.10 [+9.93, +10.27] 90%, p 1.000, after "
         "Holm 1.000, n = 3, a processor, fp32)",
     ]
-    assert "reduced scale" not in lessons(asked)
+    assert "### No verdict yet" not in lessons(asked)
 
 
-def test_away_from_full_scale_an_answer_is_about_the_arms_and_says_so(asked: Path, at: Callable[..., None]) -> None:
-    """Of the scales the largest; and no answer there to a question about a published number."""
+def test_a_reduced_scale_answers_no_question(asked: Path, at: Callable[..., None]) -> None:
+    before = lessons(asked)
     at("1/2")
     at("1/3", hardware="another")
-    body = lessons(asked)
-    reduced = body.partition("### Answers at a reduced scale only")[2].partition("\n###")[0]
-    assert "Nothing here is a verdict on a paper." in reduced
-    assert reduced.strip().splitlines()[-1] == (
-        "  Original has a lower test error than BN after addition: "
-        "**holds at this scale** (difference +10.00 [+9.77, +10.23] 95%, p <0.001, after Holm <0.001, n = 3, "
-        "a processor, fp32, 1/2 of the schedule)"
-    )
-    assert "40" not in reduced and "eproduced" not in reduced
-    assert "### No verdict yet\n\n- **Is the published number right?** ([tiny](#tiny))\n" in body
+    assert lessons(asked) == before
 
 
 def test_another_protocol_is_said_beside_the_verdict(asked: Path, at: Callable[..., None], edit: Edit) -> None:
@@ -141,7 +131,7 @@ def test_the_issues_questions_are_asked_of_the_shipped_experiments() -> None:
     assert "%" not in text
 
 
-# --- README's table --------------------------------------------------------------------------------------------------
+# --- README's summary ------------------------------------------------------------------------------------------------
 
 
 def test_the_part_between_the_markers_is_written_and_no_other(asked: Path, at: Callable[..., None]) -> None:
@@ -152,32 +142,35 @@ def test_the_part_between_the_markers_is_written_and_no_other(asked: Path, at: C
     assert text.startswith("# A page\n\n<!-- claims: written by `repro report`, never by hand -->\n\n")
     assert text.endswith("\n\n<!-- end of claims -->\n\nBy hand.\n")
     assert "what stood here before" not in text
-    assert "**Full scale: 1 reproduced, 1 not reproduced, 0 inconclusive, 0 without a verdict**. Every" in text
+    tally = "1 is reproduced, 1 is not reproduced and 0 are inconclusive at full scale."
+    assert (
+        f"**Of 2 claims in 1 experiment, {tally}** Every claim and every number is in [REPORT.md](REPORT.md)." in text
+    )
     claim, rest = "| [tiny](REPORT.md#tiny) | batch norm after the addition is worse | ", " | 3 | a processor, fp32 |"
     difference = "+10.00 [+9.77, +10.23] 95%; p <0.001, after Holm <0.001"
     assert f"{claim}**reproduced** | {difference}{rest}" in text.splitlines()
-    assert "Reduced scale" not in text
     assert report.write(asked, stand_in) == []
 
 
-def test_a_reduced_scale_has_a_table_of_its_own_without_published_numbers(
-    asked: Path, at: Callable[..., None], record: Record
-) -> None:
-    for seed in range(3):
-        record("original", seed, errors=[40.0 + seed / 10])
+def test_readme_has_nothing_of_a_reduced_scale(asked: Path, at: Callable[..., None], record: Record) -> None:
+    """Whatever was decided there; of full scale one row per claim with a verdict."""
     at("1/2")
     path = page(asked)
     report.write(asked, stand_in)
-    full, reduced = path.read_text().split("**Reduced scale**, arm against arm")
-    assert (
-        "1 reproduced, 0 not reproduced, 0 inconclusive, 1 without a verdict**: [tiny](REPORT.md#tiny) 1 of 2." in full
+    before, block = path.read_text().split("by hand -->\n\n")
+    assert block.split("\n\n<!--")[0] == (
+        "**No claim has a full-scale verdict yet (2 claims in 1 experiment).** "
+        "Every claim and every number is in [REPORT.md](REPORT.md)."
     )
-    assert "| the original reaches 40.00 % | **reproduced** | +0.10 [" in full and "| 1/2 |" not in full
-    row = "| [tiny](REPORT.md#scale-1-2) | Original has a lower test error than BN after addition "
-    difference = "+10.00 [+9.77, +10.23] 95%; p <0.001, after Holm <0.001"
-    assert f"{row}| **holds at this scale** | {difference} | 3 | a processor, fp32 | 1/2 |" in reduced.splitlines()
-    assert "nothing here is a verdict on a paper" in reduced
-    assert "40.00" not in reduced and "eproduced" not in reduced
+    for seed in range(3):
+        record("original", seed, errors=[40.0 + seed / 10])
+    report.write(asked, stand_in)
+    text = path.read_text()
+    assert "**Of 2 claims in 1 experiment, 1 is reproduced, 0 are not reproduced and 0 are inconclusive" in text
+    assert "at full scale; 1 has no verdict yet.**" in text
+    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    assert len(rows) == 1 and "| the original reaches 40.00 % | **reproduced** | +0.10 [" in rows[0]
+    assert "1/2" not in text
 
 
 def test_check_fails_where_the_part_is_not_current(asked: Path, at: Callable[..., None], cli: Cli) -> None:
@@ -185,10 +178,10 @@ def test_check_fails_where_the_part_is_not_current(asked: Path, at: Callable[...
     report.write(asked)
     assert cli("report", "--check").exit_code == 0
     written = path.read_text()
-    path.write_text(written.replace("0 reproduced", "9 reproduced"))
+    path.write_text(written.replace("No claim has", "One claim has"))
     result = cli("report", "--check")
     assert result.exit_code == 3
-    assert "README.md line 5 is '**Full scale: 9 reproduced" in result.stderr
+    assert "README.md line 5 is '**One claim has a full-scale verdict yet" in result.stderr
     path.write_text(written.replace("By hand.", "By another hand."))
     assert cli("report", "--check").exit_code == 0
 

@@ -59,7 +59,7 @@ def assert_a_section_a_claim(reviewed: dict[str, Any], small_root: Path, recorde
     blocks = reviewed["spec"]["blocks"]
     heads = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
     start = next(i for i in heads if claim.id in texts(blocks[i]["children"]))
-    assert claim.outcome in texts(blocks[start]["children"])
+    assert claim.verdict in texts(blocks[start]["children"])
     assert claim.says in texts(blocks[start + 1]) and claim.sentence in texts(blocks[start + 2])
     grid = blocks[start + 3]["metadata"]
     (runs,) = grid["runSets"]
@@ -84,6 +84,35 @@ def assert_tables_figures_images_and_papers(small_root: Path) -> None:
     hardest = table(path.parent, "hardest")
     assert [row["runs wrong"] for row in hardest] == [4, 4, 4, 4, 4, 2]
     assert hardest[0]["original says"] == f"{(int(hardest[0]['true class']) + 1) % 10} x2"
+
+
+def test_a_review_of_a_reduced_scale_judges_no_claim(
+    cli: Callable[..., Result],
+    small_root: Path,
+    record: Callable[..., Path],
+    outcomes: Callable[[str], list[str]],
+) -> None:
+    """One section over all runs, in place of one per claim; nothing published, neither numbers nor deviations."""
+    for seed in range(3):
+        record("original", seed, errors=[51.0 + seed / 10], scale="1/2")
+        record("bn-after-add", seed, errors=[61.0 + seed / 10], scale="1/2")
+    result = cli("wandb", "review", "tiny", "--scale", "1/2", "--save-json", str(small_root / "review.json"))
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads((small_root / "review.json").read_text())["reports"]
+    blocks = found["spec"]["blocks"]
+    heads = [texts(block["children"]) for block in blocks if block["type"] == "heading"]
+    assert heads == ["Early training", "The arms", "Figures and images"]
+    grid = next(block["metadata"] for block in blocks if "metadata" in block)
+    assert len(grid["runSets"][0]["filters"]["filters"][0]["value"]) == 6
+    curves, bars = (panel["config"] for panel in grid["panelBankSectionConfig"]["panels"])
+    assert curves["metrics"] == ["test_error"] and bars["metrics"] == ["summary_metrics.final_test_error"]
+    body = texts(blocks)
+    assert "No claim is judged at a reduced scale" in body and "51.10 ± 0.10 (n = 3)" in body
+    assert outcomes(body) == [] and "Two tiny networks" not in found["title"]
+    (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
+    segment = offline.read(path)
+    assert "claims" not in {key.split(".")[0] for row in segment.history for key in row}
+    assert not [key for key in segment.summary if key.startswith("claims")]
 
 
 def table(folder: Path, name: str) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ scale_option = click.option(
     "--scale",
     default="1",
     show_default=True,
-    help="Shrink iterations and drops alike, such as 1/200; kept apart from full scale.",
+    help="Shrink iterations and drops alike, such as 1/200; kept apart from full scale, and no claim is judged there.",
 )
 demo_option = click.option(
     "--demo", is_flag=True, help="A small stand-in on scikit-learn's digits: no download, minutes on a CPU."

@@ -31,12 +31,14 @@ from repro.errors import UserError
 )
 @click.option("--per-class", "view", flag_value="per-class", help="The error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="The test error by iteration instead.")
-@click.option("--check", is_flag=True, help="Exit with 3 if a claim is not reproduced.")
+@click.option("--check", is_flag=True, help="Exit with 3 if a claim is not reproduced at full scale.")
 @click.pass_context
 def table(
     ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, form: str, view: str | None, check: bool
 ) -> None:
-    """Print the results beside the published numbers, an arm a row, and the verdicts on the claims.
+    """Print the results beside the published numbers, one row per arm, and the verdicts on the claims.
+
+    A demo or a reduced scale has neither published numbers nor verdicts: it shows early training only.
 
     \b
     repro table
@@ -65,7 +67,7 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     """Hold any two arms against each other: difference with interval, effect sizes, McNemar's test a seed.
 
     \b
-    repro compare bn-placement/original bn-placement/full-preact --scale 1/200
+    repro compare bn-placement/original bn-placement/full-preact
     """
     from repro import tables
 
@@ -118,7 +120,7 @@ def plot(
 def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     """Write REPORT.md, with its figures, from results/ and experiments/ alone.
 
-    The marked parts of README.md and docs/results-log.md are written with it: the claims' table, and the hours.
+    The marked parts of README.md and docs/results-log.md are written with it: what is reproduced so far, and the hours.
 
     \b
     repro report

@@ -43,7 +43,9 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
 )
 @click.pass_context
 def review(ctx: click.Context, experiments: tuple[str, ...], scale: str, file: Path | None) -> None:
-    """Make a report run and a W&B Report of each experiment: tables, verdicts, figures, a section a claim.
+    """Make a report run and a W&B Report of each experiment: tables, figures, one section per claim with its verdict.
+
+    At a reduced scale no claim is judged, and there are no such sections.
 
     The runs themselves are sent by `repro wandb sync`. Needs: pip install 'repro[review]'
 

@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro import spec
-from repro.describe import heading
+from repro.describe import heading, title
 from repro.plots.material import Material
 from repro.spec import Arm
 
@@ -83,13 +82,15 @@ def arm_look(material: Material, arm: Arm) -> ArmLook:
 
 
 def sheet(material: Material, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
-    """An empty figure with the experiment's title, what it shows and at what scale, and a caption.
+    """An empty figure with the experiment's title (its name, away from full scale), what it shows, and a caption.
 
     `width` and `height` (inches) are of what lies between; the rest is added to the height.
     """
-    title = _lines(material.experiment.title, width, TITLE * 1.08)  # bold runs wider
-    scale = [] if material.scale == spec.FULL else _lines(heading(material.scale), width, SUBTITLE)
-    texts = [(line, TITLE, INK, "bold") for line in title]
+    head, scale = title(material.experiment, material.scale), []
+    if not material.compared:
+        head = f"{material.experiment.name}: {head}"
+        scale = _lines(heading(material.scale), width, SUBTITLE * 1.08)  # bold runs wider
+    texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
     texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]
     caption = [line for note in notes for line in _lines(note, width, CAPTION)]

@@ -3,13 +3,13 @@
 | file | what it does |
 |---|---|
 | `clean.py` | the runs to report on: not the demo, not those trained on uncommitted changes |
-| `gather.py` | reads them: each experiment at each scale, judged |
+| `gather.py` | reads them: each experiment at each scale; judged at full scale |
 | `figures.py` | the figures' files and their stamps |
 | `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
-| `answers.py` | claims with the best verdict there is: the questions of a paper's readers |
+| `answers.py` | claims with their verdicts, short: the questions of a paper's readers |
 | `lessons.py` | the section of those questions, and of each claim |
-| `content.py` | the sections, as a document |
-| `readme.py`, `hours.py` | README's table of claims, the log's table of hours, as documents |
+| `content.py` | the sections, as a document; reduced scales in an appendix without verdicts |
+| `readme.py`, `hours.py` | what is reproduced so far, for README; the log's table of hours; as documents |
 | `inserts.py` | puts those between their markers in files that people write |
 | `document.py` | what a document is made of |
 | `text.py`, `page.py`, `template.py` | a document as Markdown; as a page |

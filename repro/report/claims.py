@@ -1,10 +1,14 @@
-"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Stays out: the rules."""
+"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Does not judge.
 
+All of it is of full scale: away from it no claim is judged.
+"""
+
+from collections import Counter
 from dataclasses import dataclass
 
 from repro.judge import Judged, arm_errors
 from repro.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
-from repro.report.gather import Part
+from repro.report.gather import Part, Report
 from repro.spec import Claim, Published
 from repro.tables.sheets import claim_cells
 from repro.tables.summary import ClaimRow
@@ -12,12 +16,13 @@ from repro.verdicts import Verdict, words
 
 COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
 KINDS = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "open", "no verdict": "none"}  # of badges
+OUTCOMES = ("reproduced", "not reproduced", "inconclusive")
 NONE = "–"
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A claim of a part with all that is said of it."""
+    """A claim of an experiment with all that is said of it."""
 
     part: Part
     judged: Judged
@@ -33,23 +38,40 @@ class Spoken:
 
     @property
     def verdict(self) -> Text:
-        """At a reduced scale nothing is reproduced: an outcome is about the arms, at that scale."""
+        """As a badge, with the lean and the marks below it."""
         beside = [self.row.lean] if self.row.lean else []
-        beside += ["different protocol"] if self.row.different_protocol and self.outcome != "no verdict" else []
-        return lines([(Badge(self.row.outcome, KINDS[self.outcome]),), *((word,) for word in beside)])
+        return lines([(Badge(self.outcome, KINDS[self.outcome]),), *((word,) for word in [*beside, *self.marks])])
 
     @property
-    def says(self) -> str:
-        """The spec's words; away from full scale the arms alone, as the words may hold published numbers."""
-        return self.claim.says if self.part.full else statement(self.part, self.claim)
-
-    @property
-    def sentence(self) -> str:
-        return self.row.sentence
+    def marks(self) -> list[str]:
+        """What a reader of the verdict must know before it is believed."""
+        if self.outcome == "no verdict":
+            return []
+        return ["different protocol"] * self.row.different_protocol + ["post hoc"] * bool(self.row.post_hoc)
 
 
 def spoken(part: Part) -> list[Spoken]:
     return [Spoken(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
+
+
+def tally(report: Report) -> str:
+    """What is reproduced so far, in one sentence; a claim that two experiments share counts once."""
+    count = Counter(said.outcome for part in report.full for said in spoken(part) if not said.claim.same_as)
+    claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
+    if not any(count[outcome] for outcome in OUTCOMES):
+        return f"No claim has a full-scale verdict yet ({claims})."
+    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in OUTCOMES)
+    waiting = count["no verdict"]
+    rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
+    return f"Of {claims}, {good}, {bad} and {unclear} at full scale{rest}."
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def statement(part: Part, claim: Claim) -> str:
@@ -59,26 +81,24 @@ def statement(part: Part, claim: Claim) -> str:
         published = part.experiment.arm(claim.arms[0]).published
         assert published  # a spec without it is refused
         return f"{arms[0]} is within {claim.margin:.2f} points of {published.test_error:.2f} %"
+    error = "training error" if claim.metric == "train_error" else "test error"
+    if claim.above is not None:
+        return f"the {error} of {arms[0]} is above {claim.above:g} %"
     if claim.kind == "difference":
-        return f"{arms[0]} has a lower test error than {arms[1]}"
+        return f"{arms[0]} has a lower {error} than {arms[1]}"
     if claim.kind == "order":
-        return f"in test error {' < '.join(arms)}"
+        return f"in {error} {' < '.join(arms)}"
     if claim.kind == "non-inferiority":
         return f"{arms[0]} is worse than {arms[1]} by less than {claim.margin:.2f} points, or not at all"
     return f"{arms[0]} and {arms[1]} differ by less than {claim.margin:.2f} points"
 
 
 def table(part: Part) -> Table:
-    """A claim a row. Away from full scale: no published number, and the claims with a verdict only."""
+    """One row per claim; without runs only what is published."""
     columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
-    shown = [i for i, column in enumerate(COLUMNS) if column in columns and (part.full or column != "published")]
-    rows = []
-    for said in spoken(part):
-        if part.full or said.outcome != "no verdict":
-            row = _row(said)
-            rows.append(tuple(row[i] for i in shown))
-    where = "" if part.full else f" at {part.scale} of the schedule"
-    return Table(f"Claims of {part.name}{where}", tuple(COLUMNS[i] for i in shown), tuple(rows), "claims")
+    shown = [COLUMNS.index(column) for column in columns]
+    rows = [_row(said) for said in spoken(part)]
+    return Table(f"Claims of {part.name}", columns, tuple(tuple(row[i] for i in shown) for row in rows), "claims")
 
 
 def _row(said: Spoken) -> tuple[Cell, ...]:
@@ -87,11 +107,11 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
     verdict = said.judged.verdict
     steps: list[Text] = [(_step(step),) for step in verdict.steps]
     steps += [(f"ends {_step(verdict.ends)}",)] if verdict.ends else []
-    where: Text = (Break(), claim.where) if claim.where and part.full else ()
+    where: Text = (Break(), claim.where) if claim.where else ()
     return (
-        Cell((said.says, *where)),
+        Cell((claim.says, *where)),
         Cell(said.verdict),
-        Cell(lines([_ours(part, claim, arm) for arm in claim.arms])),
+        Cell(lines([_ours(said, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
         Cell((difference or NONE,) if not steps else lines(steps), said.row.estimate),
         Cell((p or NONE,), said.row.p),
@@ -115,13 +135,14 @@ def _step(step: Verdict) -> str:
     return f"{words.points(step.estimate)} {words.span(step.deciding)} {words.percent(step.deciding.level)}"
 
 
-def _ours(part: Part, claim: Claim, name: str) -> Text:
-    """The arm's mean over the seeds that count, leading to its runs."""
+def _ours(said: Spoken, name: str) -> Text:
+    """The arm's mean over the runs that the claim rests on, leading to its runs."""
+    part, metric = said.part, said.claim.metric
     arm = part.experiment.arm(name)
-    errors = arm_errors(arm, part.counted, set(part.counted.seed), claim.metric)
+    errors = arm_errors(arm, said.judged.runs, set(said.judged.runs.seed), metric)
     if not errors.runs:
         return (f"{arm.label}: no runs",)
-    of = " at its best" if claim.metric == "best" else ""
+    of = " at its best" if metric == "best" else ""
     return (Link(f"{words.arm(errors)}{of}", f"#{runs_anchor(part, name)}"),)
 
 
@@ -135,7 +156,7 @@ def published(part: Part, claim: Claim) -> list[str]:
     rows = {row.arm: row for row in part.summary.rows}
     told = [] if claim.size is None else [f"difference {words.points(claim.size)}"]
     for arm in map(part.experiment.arm, reversed(claim.arms)):
-        if arm.published:
+        if arm.published and claim.metric != "train_error":  # which it is not
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
             told.insert(0, f"{name}{_number(arm.published)}{' *' if rows[arm.name].published_note else ''}")
     return told or [NONE]
@@ -148,17 +169,29 @@ def _number(published: Published) -> str:
 
 
 def tested(part: Part) -> Table:
-    """What each claim says and how it is tested, fixed before any full-scale result."""
+    """What each claim says, who says so, and how it is tested."""
     rows = [
         cells(
-            claim.says,
-            claim.where or NONE,
+            claim.says + (" (primary)" if claim.primary else ""),
+            ", ".join(filter(None, [claim.origin, claim.where])),
             statement(part, claim) + (", seed by seed" if claim.paired else ""),
-            f"{claim.margin:.2f}" if claim.alpha == 0.05 else f"{claim.margin:.2f}, alpha {claim.alpha:g}",
+            NONE if claim.margin is None else f"{claim.margin:.2f} points: {claim.why_margin}",
+            ", ".join(map(str, claim.looks)) or "any",
         )
         for claim in part.experiment.claims
     ]
-    return Table(f"What {part.name} tests", ("claim", "where", "tested here", "margin (points)"), tuple(rows))
+    columns = ("claim", "whose", "tested here", "margin, and why", "looks (n)")
+    return Table(f"What {part.name} tests", columns, tuple(rows))
+
+
+def sources(part: Part) -> list[Text]:
+    """Who is cited, and where to find it."""
+    told: list[Text] = []
+    for reference in part.experiment.references:
+        year = f" ({reference.year})" if reference.year else ""
+        where: list[Inline] = [Link(reference.link, reference.link)] if reference.link else ["no address is known"]
+        told.append((f"{reference.author}{year}: {reference.title}. ", *where))
+    return told
 
 
 # --- lessons ---------------------------------------------------------------------------------------------------------
@@ -167,7 +200,7 @@ def tested(part: Part) -> Table:
 def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
     """A line each claim that came to `outcome`: what it says, and its verdict's sentence."""
     return [
-        (Strong(closed(said.says)), f" {said.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
+        (Strong(closed(said.claim.says)), f" {said.row.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
         for part in parts
         for said in spoken(part)
         if said.outcome == outcome

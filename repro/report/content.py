@@ -1,11 +1,10 @@
-"""The report as a document: its sections, in order, with their words. Stays out: syntax, arithmetic, reading files."""
-
-from collections import Counter
+"""The report as a document: its sections, in order, with their words. Does no arithmetic and reads no files."""
 
 import pandas as pd
 
-from repro.describe import heading
+from repro import records
 from repro.durations import duration
+from repro.ledger import effect, ledger
 from repro.report import claims, lessons, missing, recipe
 from repro.report.document import (
     Block,
@@ -60,38 +59,30 @@ def blocks(report: Report) -> list[Block]:
     body = [*_top(report), *_summary(report), *lessons.blocks(report)]
     for part in report.full:
         body += _experiment(part)
-    for i, part in enumerate(report.reduced):
-        if i == 0 or part.scale != report.reduced[i - 1].scale:
-            body += _scale_head(part)
-        body += _reduced(part)
-    return body
+    return [*body, *_early(report)]
 
 
 def _top(report: Report) -> list[Block]:
-    told = [said for part in report.full for said in claims.spoken(part)]
-    judged = sum(said.outcome != "no verdict" for said in told)
-    lead = (
-        f"{_count(len(told), 'claim')} about image classifiers in {_count(len(report.full), 'experiment')}, held "
-        f"against fresh, seeded runs of the published recipe: {judged or 'none'} of them so far, by runs of the whole "
-        "schedule. Every number of ours is computed from the committed records in ",
+    lead: list[Inline] = [
+        "The claims are about image classifiers; each is tested by fresh, seeded runs of the published recipe over its "
+        "whole schedule. Every number of ours is computed from the committed records in ",
         Code("results/"),
         ", and every published one stands in a spec in ",
         Code("experiments/"),
         " with its source.",
-    )
-    return [Heading(1, TITLE), Paragraph(lead)]
+    ]
+    if report.reduced:
+        lead += [" Runs of a shortened schedule are in the appendix, ", Link("Early training", f"#{EARLY}"), "."]
+    return [Heading(1, TITLE), Paragraph((Strong(claims.tally(report)),)), Paragraph(tuple(lead))]
 
 
 # --- summary ---------------------------------------------------------------------------------------------------------
 
 
 def _summary(report: Report) -> list[Block]:
-    tally = Counter(said.outcome for part in report.full for said in claims.spoken(part))
-    told = ", ".join(f"{tally[outcome]} {outcome}" for outcome in lessons.TITLES)
-    told += f", {tally['no verdict']} without a verdict"
-    body: list[Block] = [Heading(2, "Claims", "claims"), Paragraph((Strong(told), "."))]
+    body: list[Block] = [Heading(2, "Claims", "claims")]
     if report.left_out:
-        count = _count(len(report.left_out), "run")
+        count = claims.plural(len(report.left_out), "run")
         link = Link("which", "#left-out")
         body.append(Paragraph((f"{count} trained on uncommitted changes: left out of everything here (", link, ").")))
     for part in report.full:
@@ -133,6 +124,8 @@ def _experiment(part: Part) -> list[Block]:
     body: list[Block] = [Heading(2, part.name, part.name), Paragraph(title), *_review(part)]
     if part.experiment.claims:
         body += [Heading(3, "What is claimed"), claims.tested(part)]
+    if cited := claims.sources(part):
+        body += [Heading(3, "Sources"), Bullets(tuple(cited))]
     body += [Heading(3, "Recipe"), recipe.shared(part), recipe.arms(part)]
     body += [Heading(3, "Deviations"), *_deviations(part)]
     body += [Heading(3, "Results"), *_results(part), *_verdicts(part)]
@@ -147,10 +140,10 @@ def _review(part: Part) -> list[Block]:
 
 
 def _deviations(part: Part) -> list[Block]:
-    found = part.experiment.deviations
+    found = ledger(part.experiment, records.usable(part.runs))
     if not found:
         return [Paragraph(("None is stated.",))]
-    rows = [cells(d.what, d.why, d.effect, "; ".join(map(part.label, d.arms)) or "all") for d in found]
+    rows = [cells(d.what, d.why, effect(d), "; ".join(map(part.label, d.arms)) or "all") for d in found]
     return [Table(f"Deviations of {part.name}", ("what", "why", "effect expected", "arms"), tuple(rows))]
 
 
@@ -160,13 +153,13 @@ def _results(part: Part) -> list[Block]:
         none = Paragraph(("No run counts yet.",))
         return [none, Bullets(runs)] if runs else [none]
     body: list[Block] = [_arms(part)]
-    if notes := (_published_notes(part, {row.arm for row in part.summary.rows}) if part.full else ()) + _notes(part):
+    if notes := _published_notes(part, {row.arm for row in part.summary.rows}) + _notes(part):
         body.append(Bullets(notes))
     return [*body, *part.pictures, *_runs(part)]
 
 
 def _arms(part: Part) -> Table:
-    """The arms beside the published numbers, as `repro table` prints them."""
+    """The arms, at full scale beside the published numbers, as `repro table` prints them."""
     shown = arm_columns(part.full)
     rows = []
     for row in part.summary.rows:
@@ -188,19 +181,15 @@ def _arms(part: Part) -> Table:
 
 
 def _notes(part: Part) -> tuple[Text, ...]:
-    """Arms not trained alike; runs that are stale, diverged or unfinished."""
+    """Arms not trained alike; runs of another precision; runs that are stale, diverged or unfinished."""
     return tuple((line,) for line in unlike_remarks(part.summary.rows) + run_remarks(part.runs, part.label))
 
 
 def _verdicts(part: Part) -> list[Block]:
-    told = _sentences(part)
-    return [Heading(3, "Verdicts"), Bullets(told)] if told else []
-
-
-def _sentences(part: Part) -> tuple[Text, ...]:
-    """A line each claim that has a verdict."""
+    """One line per claim that has a verdict."""
     judged = [said for said in claims.spoken(part) if said.outcome != "no verdict"]
-    return tuple((Strong(claims.closed(said.says)), f" {said.sentence}") for said in judged)
+    told = tuple((Strong(claims.closed(said.claim.says)), f" {said.row.sentence}") for said in judged)
+    return [Heading(3, "Verdicts"), Bullets(told)] if told else []
 
 
 def _missing(part: Part) -> list[Block]:
@@ -252,23 +241,22 @@ def _key(value: float | None) -> float | None:
     return None if pd.isna(value) else value
 
 
-# --- reduced scale ---------------------------------------------------------------------------------------------------
+# --- appendix: reduced scales ----------------------------------------------------------------------------------------
+
+EARLY = "early-training"
+EARLY_WORDS = (
+    "These runs follow a shortened schedule: at 1/64, for example, a run makes 1/64 of the iterations, and its "
+    "learning rate drops as much sooner. They check that the pipeline trains, and show how fast the networks start. "
+    "No claim is judged on them, and no published number stands beside them.",
+)
 
 
-def _scale_head(part: Part) -> list[Block]:
-    words = (
-        "Arm against arm only: which way the arms differ after a shortened schedule. "
-        "Nothing here is a verdict on a paper.",
-    )
-    return [Heading(2, heading(part.scale), f"scale-{part.scale.replace('/', '-')}"), Paragraph(words)]
-
-
-def _reduced(part: Part) -> list[Block]:
-    body: list[Block] = [Heading(3, f"{part.name} at {part.scale}"), *_review(part), *_results(part)]
-    if told := _sentences(part):
-        body += [claims.table(part), Bullets(told)]
-    return [*body, Bullets(tuple(recipe.cost(part) + missing.told(part)))]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def _early(report: Report) -> list[Block]:
+    if not report.reduced:
+        return []
+    body: list[Block] = [Heading(2, "Early training: checks of the pipeline", EARLY), Paragraph(EARLY_WORDS)]
+    for part in report.reduced:
+        body += [Heading(3, f"{part.name} at {part.scale} of the schedule"), *_review(part), *_results(part)]
+        if told := recipe.cost(part):
+            body.append(Bullets(tuple(told)))
+    return body

@@ -23,7 +23,7 @@ class Part:
 
     experiment: Experiment
     scale: str
-    summary: Summary
+    summary: Summary  # with claims at full scale only
     runs: pd.DataFrame  # as records.load gives them: stale and unfinished ones too
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
     pictures: tuple[Picture, ...]
@@ -45,11 +45,6 @@ class Part:
     @property
     def full(self) -> bool:
         return self.scale == spec.FULL
-
-    @property
-    def flag(self) -> str:
-        """Of the command line, with its space."""
-        return "" if self.full else f" --scale {self.scale}"
 
     def label(self, arm: str) -> str:
         """The arm's label; its name where the spec has no such arm any more."""

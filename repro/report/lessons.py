@@ -1,4 +1,4 @@
-"""What readers of the papers learn: their questions answered by verdicts, then each claim. Stays out: the rules."""
+"""What readers of the papers learn: their questions answered by verdicts, then each claim. Does not judge."""
 
 from repro.report import answers, claims, missing
 from repro.report.document import Block, Bullets, Heading, Paragraph
@@ -29,21 +29,12 @@ def blocks(report: Report) -> list[Block]:
 
 
 def _questions(report: Report) -> list[Block]:
-    """What readers ask, answered by verdicts; full scale and reduced scale under headings of their own."""
-    asked = [(said[0].part.full if said else None, e, lesson, said) for e, lesson, said in answers.questions(report)]
-    full, reduced, still = (
-        tuple(answers.answer(e, lesson, said) for scale, e, lesson, said in asked if scale is kind)
-        for kind in (True, False, None)
-    )
+    """What readers ask: first the questions that verdicts answer, then the others."""
+    asked = answers.questions(report)
+    answered, open_ = ([answers.answer(*each) for each in asked if bool(each[2]) is having] for having in (True, False))
     body: list[Block] = []
-    if full:
-        body += [Heading(3, "Answers at full scale"), Bullets(full)]
-    if reduced:
-        words = (
-            "Which way the arms differ after a shortened schedule, where full scale has no verdict yet. Nothing here "
-            "is a verdict on a paper."
-        )
-        body += [Heading(3, "Answers at a reduced scale only"), Paragraph((words,)), Bullets(reduced)]
-    if still:
-        body += [Heading(3, "No verdict yet"), Bullets(still)]
+    if answered:
+        body += [Heading(3, "Answers"), Bullets(tuple(answered))]
+    if open_:
+        body += [Heading(3, "No verdict yet"), Bullets(tuple(open_))]
     return body

@@ -1,4 +1,4 @@
-"""What runs an experiment lacks, and the exact command that would fill it. Stays out: whether they are worth it."""
+"""What runs an experiment lacks at full scale, and the exact command for them. Does not weigh if they are worth it."""
 
 from repro.report.document import Break, Code, Text
 from repro.report.gather import Part
@@ -25,7 +25,7 @@ def gaps(part: Part) -> dict[str, list[int]]:
 def command(part: Part, arms: list[str], count: int) -> str:
     """The command for seeds 0 to count-1 of `arms`; it passes over what is done."""
     some = "".join(f" --arm {arm}" for arm in arms) if len(arms) < len(part.experiment.arms) else ""
-    return f"repro run {part.name}{some} --seeds {count}{part.flag}"
+    return f"repro run {part.name}{some} --seeds {count}"
 
 
 def fill(part: Part) -> list[str]:
@@ -62,10 +62,9 @@ def told(part: Part) -> list[Text]:
     for judged in part.judged:
         claim, verdict = judged.claim, judged.verdict
         if verdict.seeds_needed and min(verdict.runs) < verdict.seeds_needed <= MOST:
-            name = claim.says if part.full else claim.id
             told.append(
                 (
-                    f"To decide “{name}” with 80% power at the spread seen:",
+                    f"To decide “{claim.says}” with 80% power at the spread seen:",
                     Break(),
                     Code(command(part, list(claim.arms), verdict.seeds_needed)),
                 )

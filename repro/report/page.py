@@ -36,7 +36,7 @@ def as_page(blocks: list[Block]) -> str:
 
 
 def _short(heading: Heading) -> str:
-    """A section's name in the navigation: up to the first colon, "REDUCED SCALE 1/100"."""
+    """A section's name in the navigation: up to the first colon, "Early training"."""
     return heading.text.partition(":")[0]
 
 

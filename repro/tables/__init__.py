@@ -1,4 +1,4 @@
-"""Records -> tables: ours beside the published numbers, with verdicts. Imports no torch.
+"""Records -> tables: ours beside the published numbers, with verdicts, at full scale. Imports no torch.
 
 | file | what it holds |
 |---|---|
@@ -36,7 +36,7 @@ __all__ = [
 def render(root: Path, names: list[str], scale: str, form: str, width: int = 100, view: str = "arms") -> str:
     """The tables of `names` (default: every experiment with records; all where none has) in one of FORMATS.
 
-    `view`: arms (with the claims), per-class or curves. `width`: of the text format, in columns.
+    `view`: arms (at full scale with the claims), per-class or curves. `width`: of the text format, in columns.
     """
     return FORMATS[form]([VIEWS[view](root, name, scale) for name in chosen(root, names, scale)], width)
 
@@ -48,6 +48,6 @@ def chosen(root: Path, names: list[str], scale: str) -> list[str]:
 
 
 def unreproduced(root: Path, names: list[str], scale: str) -> list[str]:
-    """The claims whose verdict is "not reproduced", as experiment/claim."""
+    """The claims whose verdict is "not reproduced", as experiment/claim; none away from full scale."""
     summaries = [summarise(root, name, scale) for name in chosen(root, names, scale)]
     return [f"{s.experiment}/{claim.id}" for s in summaries for claim in s.claims if claim.verdict == "not reproduced"]

@@ -16,7 +16,6 @@ from rich.text import Text
 from repro.tables.sheets import Block, Sheet
 
 COLOURS = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
-COLOURS |= {"holds at this scale": "green", "does not hold at this scale": "red"}
 LATEX = {
     "&": r"\&",
     "%": r"\%",

@@ -17,6 +17,7 @@ from repro.verdicts.words import percent, points
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
 FULL_ONLY = ("published", "best", "peek bias")  # a reduced run is evaluated too seldom to have a best worth showing
+UNJUDGED = "no claim is judged on a demo or at a reduced scale, only at full scale"
 CURVE_POINTS = 16  # rows at most
 
 
@@ -44,7 +45,7 @@ class Block:
 
 
 def arms(root: Path, name: str, scale: str) -> Block:
-    """The arms beside the published numbers, and the claims under them."""
+    """The arms; at full scale beside the published numbers, with the claims under them."""
     summary = summarise(root, name, scale)
     judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
     sheets = [_arm_sheet(summary)]
@@ -57,6 +58,8 @@ def arms(root: Path, name: str, scale: str) -> Block:
     if len(judged) < len(summary.claims):
         without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
         notes.append(f"no verdict yet on {', '.join(without)}")
+    if not summary.compared:
+        notes.append(UNJUDGED)
     return _block(summary, sheets, notes + summary.remarks)
 
 
@@ -96,12 +99,13 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
 
 def claim_cells(claim: ClaimRow) -> tuple[str, ...]:
     """The cells of CLAIM_COLUMNS."""
-    verdict = f"{claim.outcome}, {claim.lean}" if claim.lean else claim.outcome
+    verdict = f"{claim.verdict}, {claim.lean}" if claim.lean else claim.verdict
     difference = "" if claim.estimate is None else points(claim.estimate)
     if claim.low is not None and claim.high is not None and claim.level is not None:
         difference += f" [{points(claim.low)}, {points(claim.high)}] {percent(claim.level)}"
-    mark = " (different protocol)" if claim.different_protocol else ""
-    return claim.id, verdict + mark, difference, _p(claim.p), _p(claim.p_holm)
+    marks = ["different protocol"] * claim.different_protocol + ["post hoc"] * bool(claim.post_hoc)
+    verdict += f" ({', '.join(marks)})" if marks else ""
+    return claim.id, verdict, difference, _p(claim.p), _p(claim.p_holm)
 
 
 def _p(p: float | None) -> str:

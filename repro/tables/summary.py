@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
-from repro.describe import heading
+from repro.describe import heading, title
+from repro.freeze import Registry
 from repro.judge import Judged, judge
+from repro.ledger import effect, ledger
 from repro.protocol import differences
 from repro.spec import Arm, Experiment
-
-AT_SCALE = {"reproduced": "holds at this scale", "not reproduced": "does not hold at this scale"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,12 @@ class ClaimRow:
     arms: tuple[str, ...]
     margin: float | None
     where: str
-    verdict: str  # the rule's: reproduced, not reproduced, inconclusive, no verdict
-    outcome: str  # the same in words; away from full scale nothing is "reproduced", it holds at that scale or not
+    verdict: str  # reproduced, not reproduced, inconclusive, no verdict
     lean: str | None
     different_protocol: bool
+    origin: str
+    primary: bool
+    post_hoc: str  # which of its runs began under other claims, or before any was frozen; "" where none did
     estimate: float | None  # ours - published, worse - better, or second - first
     low: float | None  # the interval that decides
     high: float | None
@@ -75,12 +77,12 @@ class Summary:
     title: str
     source: str
     heading: str
-    compared: bool  # only full scale stands beside published numbers
+    compared: bool  # only full scale stands beside published numbers; only there are claims judged
     rows: list[ArmRow]
-    claims: list[ClaimRow]
+    claims: list[ClaimRow]  # none away from full scale
     judged: list[Judged]  # what the claims' rows were made from
     remarks: list[str]
-    deviations: list[str]
+    deviations: list[str]  # none away from full scale: they speak of the paper's numbers
 
 
 def summarise(root: Path, name: str, scale: str) -> Summary:
@@ -89,7 +91,8 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     frame = records.load(root, [name], scale)
     counts = records.counted(frame)
     compared = scale == spec.FULL
-    judged = judge(experiment, frame, scale)
+    judged = judge(experiment, frame, Registry(root)) if compared else []
+    deviations = ledger(experiment, records.usable(frame))
     resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
     rows = [
         _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
@@ -97,15 +100,15 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     ]
     return Summary(
         experiment=name,
-        title=experiment.title,
+        title=title(experiment, scale),
         source=experiment.source,
         heading=heading(scale),
         compared=compared,
         rows=rows,
-        claims=[_claim_row(each, compared) for each in judged],
+        claims=[_claim_row(each) for each in judged],
         judged=judged,
         remarks=_remarks(experiment, frame, counts, scale),
-        deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {d.effect}" for d in experiment.deviations],
+        deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {effect(d)}" for d in deviations if compared],
     )
 
 
@@ -134,17 +137,8 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
     )
 
 
-def _claim_row(judged: Judged, full: bool) -> ClaimRow:
+def _claim_row(judged: Judged) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
-    outcome, sentence = str(verdict.verdict), verdict.sentence
-    if not full:
-        outcome = AT_SCALE.get(outcome, outcome)
-        head, rest = sentence.split(": ", 1)
-        head = outcome.capitalize() if verdict.verdict in AT_SCALE else head
-        rest = rest.replace(", not reproduced", ", does not hold").replace(
-            ", reproduced", ", holds"
-        )  # an order's steps
-        sentence = f"{head}: {rest}"
     interval = verdict.interval
     return ClaimRow(
         id=claim.id,
@@ -154,9 +148,11 @@ def _claim_row(judged: Judged, full: bool) -> ClaimRow:
         margin=claim.margin,
         where=claim.where,
         verdict=verdict.verdict,
-        outcome=outcome,
         lean=verdict.lean,
         different_protocol=verdict.different_protocol,
+        origin=claim.origin,
+        primary=claim.primary,
+        post_hoc=judged.post_hoc,
         estimate=verdict.estimate,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
@@ -166,7 +162,7 @@ def _claim_row(judged: Judged, full: bool) -> ClaimRow:
         hedges_g=verdict.hedges_g,
         probability=verdict.probability,
         seeds_needed=verdict.seeds_needed,
-        sentence=sentence,
+        sentence=verdict.sentence + (f" Post hoc: {judged.post_hoc}." if judged.post_hoc else ""),
     )
 
 
@@ -185,7 +181,6 @@ def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, 
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
             remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
-    remarks += precision_remarks(records.usable(frame), counts, lambda arm: arm)
     remarks += run_remarks(frame, lambda arm: arm)
     if dirty := int(counts.dirty.sum()):
         remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
@@ -194,8 +189,8 @@ def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, 
 
 
 def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
-    """A line a run that is stale, diverged or unfinished; `name` gives an arm's."""
-    told = []
+    """A line for what is not pooled, and each run that is stale, diverged or unfinished; `name` gives an arm's."""
+    told = _not_pooled(frame, name)
     for run in frame.to_dict("records"):
         who = f"{name(run['arm'])} seed {run['seed']}"
         if run["stale"]:
@@ -209,10 +204,10 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
     return told
 
 
-def precision_remarks(usable: pd.DataFrame, counted: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
-    """A line an arm's usable runs of another precision than those that its numbers rest on; `name` gives an arm's."""
-    told = []
-    for (arm, precision), runs in usable.drop(counted.index).groupby(["arm", "precision"], sort=False):
+def _not_pooled(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+    """A line for an arm's usable runs of another precision than those that its numbers rest on."""
+    others, told = records.usable(frame).drop(records.counted(frame).index), []
+    for (arm, precision), runs in others.groupby(["arm", "precision"], sort=False):
         errors = runs.test_error[runs.status == "done"]
         sd = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""
         mean = f": {errors.mean():.2f}{sd} (n = {len(errors)})" if len(errors) else ""

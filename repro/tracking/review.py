@@ -49,7 +49,7 @@ def make(
     run.log(exhibits)
     run.log_artifact(_papers(root, name))
     where, entity = run.url or str(next(client.segments(place, telling.id))), run.entity
-    outcomes = Counter(claim.outcome for claim in summary.claims)
+    outcomes = Counter(claim.verdict for claim in summary.claims)
     client.finish(
         run, {f"claims_{outcome.replace(' ', '_')}": count for outcome, count in outcomes.items()}, failed=False
     )
@@ -60,7 +60,7 @@ def make(
 
 
 def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str, Any]]:
-    """What the report run shows: tables of arms and claims, the figures, the images that most runs get wrong."""
+    """What the report run shows: arms, claims (at full scale), figures, and the images that most runs get wrong."""
     yield "arms", _table([asdict(row) for row in summary.rows])
     if summary.claims:
         yield "claims", _table([asdict(row) for row in summary.claims])

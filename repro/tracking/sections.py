@@ -1,4 +1,6 @@
-"""The W&B Report of an experiment: a section a claim, over exactly the runs that its verdict counted.
+"""The W&B Report of an experiment: one section per claim, over exactly the runs that its verdict counted.
+
+At a reduced scale no claim is judged: there is one section, over all runs, without verdicts or published numbers.
 
 Words and numbers come from `tables`. In the worker's process; needs wandb-workspaces. The run sets name the runs by
 their ids, so a stale or unfinished run in the project does not get into a claim's curves.
@@ -27,14 +29,19 @@ def report(
     blocks: list[Any] = [wr.P(f"{summary.source}."), wr.P(f"{summary.heading}."), wr.TableOfContents()]
     for claim in summary.claims:
         blocks += _section(root, claim, experiment, scale)
+    if not summary.compared:
+        every = tuple(arm.name for arm in experiment.arms)
+        blocks += [wr.H2("Early training"), wr.P("No claim is judged at a reduced scale.")]
+        blocks.append(_panels(root, experiment.name, scale, every, "runs by arm"))
     blocks += [wr.H2("The arms"), wr.MarkdownBlock(tables.render(root, [experiment.name], scale, "md"))]
     blocks += [wr.H2("Figures and images"), _exhibits(review_id, shown)]
-    blocks += [wr.H2("Where the recipe departs from the paper")]
-    blocks += [wr.UnorderedList([*summary.deviations]) if summary.deviations else wr.P("Nowhere that is known.")]
+    if summary.compared:
+        blocks += [wr.H2("Where the recipe departs from the paper")]
+        blocks += [wr.UnorderedList([*summary.deviations]) if summary.deviations else wr.P("Nowhere that is known.")]
     return wr.Report(
         project=experiment.paper,
         entity=entity,
-        title=f"{experiment.name}: {experiment.title}"[:TITLE_LENGTH],
+        title=f"{experiment.name}: {summary.title}"[:TITLE_LENGTH],
         description=summary.heading,
         blocks=blocks,
         width="fluid",
@@ -42,26 +49,28 @@ def report(
 
 
 def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) -> list[Any]:
-    """The claim's words, its verdict, and its arms' runs: curves with the published value, and the final errors.
-
-    Away from full scale nothing published stands beside the runs, and a claim's words may hold published numbers.
-    """
-    full = scale == spec.FULL
-    published = ["published_test_error"] if full else []
+    """The claim's words, its verdict, and its arms' runs."""
     lean = f", {claim.lean}" if claim.lean else ""
     where = f" ({claim.where})" if claim.where else ""
-    labels = " and ".join(experiment.arm(name).label for name in claim.arms)
-    words = f"Claimed: {claim.says}{where}" if full else f"Arm against arm: {labels}"
-    blocks: list[Any] = [
-        wr.H2(f"{claim.id}: {claim.outcome}{lean}"),
-        wr.P(f"{words}. Margin, fixed before any full-scale result: {claim.margin:g} points."),
+    margin = "" if claim.margin is None else f" Margin: {claim.margin:g} points."
+    mark = ", post hoc" if claim.post_hoc else ""
+    return [
+        wr.H2(f"{claim.id}: {claim.verdict}{lean}{mark}"),
+        wr.P(f"Claimed: {claim.says}{where}.{margin}"),
         wr.P(claim.sentence),
+        _panels(root, experiment.name, scale, claim.arms, f"{claim.id}: runs by arm"),
     ]
-    runs = run_ids(root, experiment.name, scale, claim.arms)
+
+
+def _panels(root: Path, name: str, scale: str, arms: tuple[str, ...], title: str) -> Any:
+    """The arms' runs: curves and final errors, at full scale with the published values."""
+    runs = run_ids(root, name, scale, arms)
     if not runs:
-        return [*blocks, wr.P("No run counts yet.")]
-    grid = wr.PanelGrid(
-        runsets=[_runset(f"{claim.id}: runs by arm", runs, "config.arm")],
+        return wr.P("No run counts yet.")
+    full = scale == spec.FULL
+    published = ["published_test_error"] if full else []
+    return wr.PanelGrid(
+        runsets=[_runset(title, runs, "config.arm")],
         panels=[
             wr.LinePlot(
                 title="Test error by iteration" + ", flat: published" * full,
@@ -86,7 +95,6 @@ def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) ->
             ),
         ],
     )
-    return [*blocks, grid]
 
 
 def _runset(name: str, ids: list[str], *groupby: str) -> wr.Runset:
