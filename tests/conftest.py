@@ -16,6 +16,7 @@ from fake_wandb import FakeWandb
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
+from repro.freeze import Registry
 from repro.spec import Run
 from repro.train import Settings, prepare
 
@@ -137,7 +138,7 @@ def record(small_root: Path) -> Callable[..., Path]:
     """record("original", 0, errors=[50, 40]): the record of a tiny run as training writes it, without the training.
 
     `errors` are the test errors (%) at evenly spread evaluations, the last one final. Other keys replace the
-    record's own, and `session` those of its session; `fingerprint` defaults to today's. Returns the run's folder.
+    record's own, and `session` those of its session; `fingerprint` and `frozen` default to today's. Returns the folder.
     """
 
     def write(
@@ -171,7 +172,11 @@ def record(small_root: Path) -> Callable[..., Path]:
         content |= {"final": final, "best": best, "best_on_validation": None, "finished": "2026-01-01T00:00:00+00:00"}
         content |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
         final["test_error_fp32"] = final["test_error"]
-        content |= {"frozen": None, "data_checksum": checksum, "run": run.model_dump(mode="json")}
+        content |= {
+            "frozen": Registry(small_root).in_force("tiny"),
+            "data_checksum": checksum,
+            "run": run.model_dump(mode="json"),
+        }
         content["sessions"] = [
             {"iteration": 0, "started": "2025-12-31T23:59:00+00:00", "commit": "abc", "dirty": None, "device": "cpu"}
             | {"hardware": "a processor", "precision": "fp32", "threads": 1}

@@ -174,10 +174,10 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
     freeze.freeze(small_root, [])
     for seed in range(3):
         for arm, error in (("original", 30.0), ("bn-after-add", 40.0)):
-            record(arm, seed, errors=[error + seed], frozen=in_force(small_root))
+            record(arm, seed, errors=[error + seed])
     assert told() == ""
     assert "post hoc" not in cli("table", "tiny").stdout
-    record("original", 3, errors=[31.0])
+    record("original", 3, errors=[31.0], frozen=None)
     assert told() == "1 of its 7 runs began before it was frozen"
     edit({'["original", "bn-after-add"]': '["bn-after-add", "original"]'})
     both = "6 of its 7 runs began when it was frozen otherwise ({}), by which it is: reproduced; "

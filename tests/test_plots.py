@@ -28,7 +28,7 @@ DEEPER = """
 name = "deeper"
 label = "Deeper"
 model = { depth = 14 }
-published = { test_error = 30.0, where = "Table 1", same_protocol = false }
+published = { test_error = 30.0, reference = "nobody", where = "Table 1", same_protocol = false }
 """
 PLAIN = '\n[[arm]]\nname = "plain"\nlabel = "Plain"\nmodel = { depth = 14, shortcut = "none" }\n'
 

@@ -129,18 +129,16 @@ def test_hardware_is_said_with_the_number_of_runs_on_it(small_root: Path, record
     assert "1 run on another, fp32, processor threads a run: 4" in output
 
 
-def test_an_arm_that_mixes_hardware_or_precision_is_marked_and_says_so(
-    small_root: Path, record: Record, cli: Cli
-) -> None:
+def test_an_arm_that_mixes_hardware_is_marked_and_says_so(small_root: Path, record: Record, cli: Cli) -> None:
     record("original", 0, errors=[50.0])
     record("original", 1, errors=[50.0])
     record("bn-after-add", 0, errors=[50.0])
     alike = said(cli("table", "tiny"))
     assert "†" not in alike and "arms differ in hardware" not in alike
-    record("original", 2, errors=[50.0], session={"precision": "bf16"})
+    record("original", 2, errors=[50.0], session={"hardware": "another"})
     output = said(cli("table", "tiny"))
     assert "Original †" in output and "BN after addition †" not in output
-    mixed = "its runs mix hardware or precision: 1 run on a processor, bf16; 2 runs on a processor, fp32"
+    mixed = "its runs mix hardware: 2 runs on a processor, fp32; 1 run on another, fp32"
     assert f"† Original: {mixed}" in output
     assert "arms differ in hardware" not in output
 
@@ -268,7 +266,7 @@ def test_markdown_is_a_table_of_even_rows(cli: Cli) -> None:
 
 def test_deviations_are_told_and_listed(edit: Edit, cli: Cli) -> None:
     edit({}, '\n[[deviation]]\nwhat = "digits"\nwhy = "small"\neffect = "some"\narms = ["original"]\n')
-    assert "1 deviations from the paper: repro show tiny" in said(cli("table", "tiny"))
+    assert "1 deviation from the paper: repro show tiny" in said(cli("table", "tiny"))
     assert "- digits (original): small; effect: some" in said(cli("table", "tiny", "--format", "md"))
 
 

@@ -39,7 +39,8 @@ def text(blocks: list[Block], width: int) -> str:
         for note in block.notes:
             _line(console, f"- {note}")
         if block.deviations:
-            _line(console, f"- {len(block.deviations)} deviations from the paper: repro show {block.experiment}")
+            count = len(block.deviations)
+            _line(console, f"- {count} deviation{'s' * (count != 1)} from the paper: repro show {block.experiment}")
         console.print()
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())

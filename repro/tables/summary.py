@@ -38,7 +38,7 @@ class ArmRow:
     seconds: float | None
     diverged: int
     trained_on: str  # hardware and precision of the runs; with how many on each, where `mixed`
-    mixed: bool  # runs on several hardware or at several precisions
+    mixed: bool  # runs on several hardware
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _not_pooled(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
 
 def unlike_remarks(rows: list[ArmRow]) -> list[str]:
     """A line an arm whose runs were not all trained alike, and one where arms were not trained as each other."""
-    told = [f"† {row.label}: its runs mix hardware or precision: {row.trained_on}" for row in rows if row.mixed]
+    told = [f"† {row.label}: its runs mix hardware: {row.trained_on}" for row in rows if row.mixed]
     alike: dict[str, list[str]] = {}
     for row in rows:
         if row.trained_on and not row.mixed:
