@@ -22,10 +22,10 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
     for arm in e.arms:
         lines.append(f"  {arm.name:22} {arm.label}")
         if p := arm.published:
-            lines.append(f"  {'':22}   published {_published(p)}")
+            lines.append(f"  {'':22}   published {_published(p, e.cited(p))}")
     lines += ["", "claims"]
     for c in e.claims:
-        whose = ", ".join(filter(None, [c.origin, c.reference, c.where]))
+        whose = ": ".join(filter(None, [c.origin, e.cited(c)]))
         lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
         looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
         lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
@@ -44,11 +44,11 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
     return "\n".join(lines)
 
 
-def _published(number: Published) -> str:
+def _published(number: Published, cited: str) -> str:
     sd = "" if number.sd is None else f" ± {number.sd:g}"
     runs = f"{number.statistic} of {number.runs} runs; " if number.runs else ""
     quote = f": {number.quote}" if number.quote else ""
-    return f"{number.test_error:g}{sd} % ({runs}{number.reference}, {number.where}{quote})"
+    return f"{number.test_error:g}{sd} % ({runs}{cited}{quote})"
 
 
 def _margin(claim: Claim) -> str:

@@ -140,7 +140,7 @@ def test_the_shipped_experiments_are_found_without_saying_where(place: str, tmp_
 def test_show_an_experiment(cli: Cli) -> None:
     output = cli("show", "tiny").stdout
     assert "tiny: Two tiny networks" in output
-    assert "published 40 % in Table 1" in output
+    assert "published 40 % (Nobody, Table 1)" in output
     assert "bn-after-add-is-worse: batch norm after the addition is worse (difference, margin 0.3 points)" in output
     assert json.loads(cli("show", "tiny", "--json").stdout)["arms"][1]["recipe"]["model"]["block"] == "bn-after-add"
 
@@ -194,6 +194,17 @@ def test_status(record: Record, cli: Cli) -> None:
     assert json.loads(cli("status", "--demo", "--json").stdout)["experiments"][0]["runs"] == {"done": 1}
 
 
+def test_a_finished_run_is_not_trained_again_in_another_precision(record: Record, cli: Cli) -> None:
+    """A seed has one record; whoever asks for another precision is told, and nothing is lost."""
+    folders = [record(arm, 0, errors=[50.0]) for arm in ("original", "bn-after-add")]
+    before = [(folder / "run.json").read_bytes() for folder in folders]
+    result = cli("run", "tiny", "--precision", "bf16")
+    assert result.exit_code == 0
+    assert "done: in fp32, so nothing was trained in bf16: a seed has one record" in result.stderr
+    assert [(folder / "run.json").read_bytes() for folder in folders] == before
+    assert "one record" not in cli("run", "tiny", "--precision", "fp32").stderr
+
+
 def test_dry_run_says_done_resume_new_and_stale_with_the_reason_and_does_nothing(
     small_root: Path, record: Record, cli: Cli
 ) -> None:
@@ -204,7 +215,7 @@ def test_dry_run_says_done_resume_new_and_stale_with_the_reason_and_does_nothing
     before = sorted(small_root.rglob("*"))
     lines = cli(*RUN, "--seeds", "2", "--dry-run").stdout.splitlines()
     assert [line.split(maxsplit=2) for line in lines[:-1]] == [
-        ["tiny/original/seed-0", "done", "finished 2026-01-01T00:00:00+00:00"],
+        ["tiny/original/seed-0", "done", "finished 2026-01-01T00:00:00+00:00 in fp32"],
         ["tiny/bn-after-add/seed-0", "stale", "batch_size 8, today 16"],
         ["tiny/original/seed-1", "resume", "interrupted at iteration 7 of 12"],
         ["tiny/bn-after-add/seed-1", "new", "no record"],
@@ -779,6 +790,7 @@ def test_arms_of_the_experiment_are_completed(command: str, small_root: Path) ->
         "plain32",
         "plain44",
         "plain56",
+        "plain110",
     ]
 
 

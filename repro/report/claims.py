@@ -107,7 +107,7 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
     verdict = said.judged.verdict
     steps: list[Text] = [(_step(step),) for step in verdict.steps]
     steps += [(f"ends {_step(verdict.ends)}",)] if verdict.ends else []
-    where: Text = (Break(), claim.where) if claim.where else ()
+    where: Text = (Break(), said.row.where) if said.row.where else ()
     return (
         Cell((claim.says, *where)),
         Cell(said.verdict),
@@ -173,7 +173,7 @@ def tested(part: Part) -> Table:
     rows = [
         cells(
             claim.says + (" (primary)" if claim.primary else ""),
-            ", ".join(filter(None, [claim.origin, claim.where])),
+            ": ".join(filter(None, [claim.origin, part.experiment.cited(claim)])),
             statement(part, claim) + (", seed by seed" if claim.paired else ""),
             NONE if claim.margin is None else f"{claim.margin:.2f} points: {claim.why_margin}",
             ", ".join(map(str, claim.looks)) or "any",

@@ -23,6 +23,13 @@ class Reference(Frozen):
     year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = it gives no year
     link: str = ""  # "" = no address is known
 
+    @property
+    def short(self) -> str:
+        """As a text cites it: "He et al. 2015", "Simonyan & Zisserman 2014"."""
+        names = [author.split()[-1] for author in self.author.split(", ")]
+        who = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
+        return f"{who} {self.year}" if self.year else who
+
 
 class Published(Frozen):
     """A published number: test error in %, and how it came about."""
@@ -165,8 +172,10 @@ class Experiment(Frozen):
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
 
-    def cited(self, reference: str) -> Reference:
-        return next(entry for entry in self.references if entry.id == reference)
+    def cited(self, by: Claim | Published) -> str:
+        """Who and where, as a text cites it; only where for an own claim."""
+        who = [entry.short for entry in self.references if entry.id == by.reference]
+        return ", ".join(filter(None, [*who, by.where]))
 
     @property
     def primary(self) -> tuple[Claim, ...]:

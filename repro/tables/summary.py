@@ -50,7 +50,7 @@ class ClaimRow:
     kind: str
     arms: tuple[str, ...]
     margin: float | None
-    where: str
+    where: str  # who says so, and where
     verdict: str  # reproduced, not reproduced, inconclusive, no verdict
     lean: str | None
     different_protocol: bool
@@ -105,7 +105,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
         heading=heading(scale),
         compared=compared,
         rows=rows,
-        claims=[_claim_row(each) for each in judged],
+        claims=[_claim_row(each, experiment) for each in judged],
         judged=judged,
         remarks=_remarks(experiment, frame, counts, scale),
         deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {effect(d)}" for d in deviations if compared],
@@ -137,7 +137,7 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
     )
 
 
-def _claim_row(judged: Judged) -> ClaimRow:
+def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
     interval = verdict.interval
     return ClaimRow(
@@ -146,7 +146,7 @@ def _claim_row(judged: Judged) -> ClaimRow:
         kind=claim.kind,
         arms=claim.arms,
         margin=claim.margin,
-        where=claim.where,
+        where=experiment.cited(claim),
         verdict=verdict.verdict,
         lean=verdict.lean,
         different_protocol=verdict.different_protocol,
