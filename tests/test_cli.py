@@ -141,7 +141,7 @@ def test_show_an_experiment(cli: Cli) -> None:
     output = cli("show", "tiny").stdout
     assert "tiny: Two tiny networks" in output
     assert "published 40 % (Nobody, Table 1)" in output
-    assert "bn-after-add-is-worse: batch norm after the addition is worse (difference, margin 0.3 points)" in output
+    assert "bn-after-add-is-worse (primary): batch norm after the addition is worse [own]" in output
     assert json.loads(cli("show", "tiny", "--json").stdout)["arms"][1]["recipe"]["model"]["block"] == "bn-after-add"
 
 
