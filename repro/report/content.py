@@ -44,7 +44,9 @@ READING: tuple[Text, ...] = (
         Strong("Inconclusive"),
         " says which way the estimate points, consistent or leaning against; one seed gives no verdict. ",
         Strong("Different protocol"),
-        ": the published number was selected or obtained otherwise than ours. * marks such a number.",
+        ": the published number was selected or obtained otherwise than ours. * marks such a number. ",
+        Strong("Post hoc"),
+        ": runs that the verdict rests on began before the claim was frozen as it stands.",
     ),
     (
         Strong("Time"),
