@@ -14,7 +14,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,13 @@ import filelock
 import numpy as np
 import pandas as pd
 
-from repro import migrate, recorded, spec
+from repro import migrate, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.record import FINISHED, SCHEMA, Record, parsed
 from repro.spec import RECIPE_VERSION, Run
 
-SCHEMA = 2  # 1: see repro.migrate
 METRICS = (
     "iteration",
     "lr",
@@ -43,7 +43,6 @@ METRICS = (
     "images_per_second",  # of training, evaluations not counted
 )
 RESULTS = ("metrics.csv", "predictions.npz")
-FINISHED = ("done", "diverged")  # a run that diverged is a result
 
 
 class Busy(UserError):
@@ -101,8 +100,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_run(folder: Path, record: Mapping[str, Any]) -> None:
-    text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False, default=str)
+def write_run(folder: Path, record: Record) -> None:
+    text = json.dumps(record.as_json(), indent=1, allow_nan=False)
     write_atomically(folder / "run.json", text.encode() + b"\n")
 
 
@@ -140,20 +139,19 @@ def set_aside(folder: Path, fingerprint: str) -> Path:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_run(folder: Path) -> dict[str, Any] | None:
+def read_run(folder: Path) -> Record | None:
     """The folder's run.json; None where there is none. UserError where it is damaged or of a newer schema."""
     path = folder / "run.json"
     try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        schema = int(record["schema"])
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        schema = int(content["schema"])
     except (FileNotFoundError, NotADirectoryError):  # a file in the place of results/ is told by check_writable
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    recorded.check(record, str(path))
-    return migrate.upgraded(record) if schema < SCHEMA else record
+    return parsed(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -198,9 +196,9 @@ def migrate_all(root: Path) -> list[Path]:
     return written
 
 
-def beside(folder: Path, record: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
     """The other folders of the record's scale and seed, with their records; a damaged one is its experiment's worry."""
-    if folder.parts[-3:] != (record["experiment"], record["arm"], f"seed-{record['seed']}"):
+    if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
         return  # not among results
     for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
         try:
@@ -221,7 +219,7 @@ class State:
 
     kind: str
     reason: str
-    record: dict[str, Any] | None = None
+    record: Record | None = None
 
 
 def state(root: Path, run: Run, checksum: str) -> State:
@@ -231,30 +229,25 @@ def state(root: Path, run: Run, checksum: str) -> State:
     if record is None:
         return State("new", "no record")
     _check_place(folder, record, run.scale)
-    if record["fingerprint"] not in spec.fingerprints(run, checksum):
+    if record.fingerprint not in spec.fingerprints(run, checksum):
         return State("stale", _difference(record, run, checksum), record)
-    if record["status"] in FINISHED:
-        return State(record["status"], f"finished {record['finished']} in {precision_of(record)}", record)
+    if record.is_finished:
+        return State(record.status, f"finished {record.finished} in {record.precision}", record)
     end = run.recipe.schedule.iterations
-    return State("resume", f"{record['status']} at iteration {record['iteration']} of {end}", record)
+    return State("resume", f"{record.status} at iteration {record.iteration} of {end}", record)
 
 
-def precision_of(record: Mapping[str, Any]) -> spec.Precision:
-    precision: spec.Precision = record["run"]["recipe"]["precision"]
-    return precision
-
-
-def _difference(record: dict[str, Any], run: Run, checksum: str) -> str:
+def _difference(record: Record, run: Run, checksum: str) -> str:
     """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
-    run = spec.in_precision(run, precision_of(record))
-    if record["recipe_version"] != RECIPE_VERSION:
-        return f"recipe version {record['recipe_version']}, today {RECIPE_VERSION}"
-    then, now = flat(record["run"]["recipe"]), flat(run.recipe.model_dump(mode="json"))
+    run = spec.in_precision(run, record.precision)
+    if record.recipe_version != RECIPE_VERSION:
+        return f"recipe version {record.recipe_version}, today {RECIPE_VERSION}"
+    then, now = flat(record.run.recipe.model_dump(mode="json")), flat(run.recipe.model_dump(mode="json"))
     keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
     if keys:
         changes = [f"{key} {json.dumps(then.get(key))}, today {json.dumps(now.get(key))}" for key in keys[:3]]
         return "; ".join(changes) + (f"; and {len(keys) - 3} more" if len(keys) > 3 else "")
-    return f"data checksum {record['data_checksum']}, today {checksum}"
+    return f"data checksum {record.data_checksum}, today {checksum}"
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -283,17 +276,15 @@ def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FUL
             if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
                 _check_place(folder, record, scale)
                 rows.append(_row(record, experiment))
-    frame = pd.DataFrame(rows, columns=list(_row_types()))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
 
 
-def _check_place(folder: Path, record: dict[str, Any], scale: str) -> None:
+def _check_place(folder: Path, record: Record, scale: str) -> None:
     """UserError for a record in another run's folder: a copy would count as a seed of its own."""
-    of = (record["experiment"], record["arm"], f"seed-{record['seed']}")
-    if folder.parts[-3:] != of or record["scale"] != scale:
-        raise UserError(
-            f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record['scale']}: move it there"
-        )
+    of = (record.experiment, record.arm, f"seed-{record.seed}")
+    if folder.parts[-3:] != of or record.scale != scale:
+        raise UserError(f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record.scale}: move it there")
 
 
 def usable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -329,56 +320,48 @@ def seconds_trained(frame: pd.DataFrame) -> float:
     return float(frame.wall_seconds[frame.trained_as == ""].sum())
 
 
-def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
-    if record["arm"] not in [arm.name for arm in experiment.arms]:
-        return f"the spec has no arm {record['arm']!r} any more"
-    run = spec.resolve(experiment, [record["seed"]], arms=[record["arm"]], scale=record["scale"])[0]
+def _staleness(record: Record, experiment: spec.Experiment) -> str:
+    if record.arm not in [arm.name for arm in experiment.arms]:
+        return f"the spec has no arm {record.arm!r} any more"
+    run = spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
-    checksum = dataset.checksum if dataset else record["data_checksum"]  # a folder of images may not be here
-    return "" if record["fingerprint"] in spec.fingerprints(run, checksum) else _difference(record, run, checksum)
+    checksum = dataset.checksum if dataset else record.data_checksum  # a folder of images may not be here
+    return "" if record.fingerprint in spec.fingerprints(run, checksum) else _difference(record, run, checksum)
 
 
-def _row_types() -> tuple[str, ...]:
-    return (
-        "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
-        "test_error", "train_error", "best_test_error", "best_iteration", "peek_bias", "validated_test_error",
-        "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads", "commit", "dirty",
-        "sessions", "trained_as", "frozen", "test_error_fp32", "numerics",
-    )  # fmt: skip
+COLUMNS = (
+    "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
+    "test_error", "test_error_fp32", "train_error", "best_test_error", "best_iteration", "peek_bias",
+    "validated_test_error", "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads",
+    "commit", "dirty", "sessions", "trained_as", "frozen", "numerics",
+)  # fmt: skip
 
 
-def _row(record: dict[str, Any], experiment: spec.Experiment) -> dict[str, Any]:
-    final, best, validated = (record[key] or {} for key in ("final", "best", "best_on_validation"))
-    sessions = record["sessions"]
-    peek = best["test_error"] - final["test_error"] if final and best else None
-    return {
-        key: record[key] for key in ("experiment", "arm", "seed", "scale", "status", "fingerprint", "iteration")
-    } | {
+def _row(record: Record, experiment: spec.Experiment) -> dict[str, Any]:
+    final, best, validated, sessions = record.final, record.best, record.best_on_validation, record.sessions
+    return record.model_dump(include=set(COLUMNS)) | {
         "stale": _staleness(record, experiment),
-        "iterations": record["run"]["recipe"]["schedule"]["iterations"],
-        "parameters": record["parameters"],
-        "test_error": final.get("test_error"),
-        "test_error_fp32": final.get("test_error_fp32"),
-        "train_error": final.get("train_error"),
-        "best_test_error": best.get("test_error"),
-        "best_iteration": best.get("iteration"),
-        "peek_bias": peek,
-        "validated_test_error": validated.get("test_error"),
-        "wall_seconds": record["wall_seconds"],
-        "started": sessions[0].get("started", ""),
-        "finished": record["finished"] or "",
-        "device": sessions[-1]["device"],
-        # a run that was gone on with elsewhere says so
-        **{key: _in_turn(sessions, key) for key in ("hardware", "threads", "commit", "numerics")},
-        "precision": precision_of(record),
+        "iterations": record.run.recipe.schedule.iterations,
+        "test_error": final and final.test_error,
+        "test_error_fp32": final and final.test_error_fp32,
+        "train_error": final and final.train_error,
+        "best_test_error": best and best.test_error,
+        "best_iteration": best and best.iteration,
+        "peek_bias": best.test_error - final.test_error if final and best else None,
+        "validated_test_error": validated and validated.test_error,
+        "started": sessions[0].started,
+        "finished": record.finished or "",
+        "device": sessions[-1].device,
+        # a run that was resumed elsewhere says so
+        **{key: _in_turn(getattr(s, key) for s in sessions) for key in ("hardware", "threads", "commit", "numerics")},
+        "precision": record.precision,
         # and is clean only where every session of it was
-        "dirty": any(s["dirty"] for s in sessions),
+        "dirty": any(s.dirty for s in sessions),
         "sessions": len(sessions),
-        "trained_as": record.get("trained_as", ""),  # the run that this one is a copy of
-        "frozen": record.get("frozen") or "",  # the claims in force when it began, "" before any
+        "frozen": record.frozen or "",  # "" before any
     }
 
 
-def _in_turn(sessions: list[dict[str, Any]], key: str) -> str | None:
+def _in_turn(values: Iterable[object]) -> str | None:
     """What the sessions say, one after another: "1 then 2"; None where none says anything."""
-    return " then ".join(dict.fromkeys(str(s[key]) for s in sessions if s.get(key) is not None)) or None
+    return " then ".join(dict.fromkeys(str(value) for value in values if value is not None)) or None

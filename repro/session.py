@@ -20,6 +20,7 @@ from repro.errors import UserError
 from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
+from repro.record import FINISHED
 from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
 
@@ -76,9 +77,9 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     limit = options["time_limit"]
     stop = Stop() if limit is None else Stop(time.monotonic() + durations.parse(limit))
     ended = Ended(stop, shlex.join(["repro", *sys.argv[1:]]))
-    todo = [p for p in planned if p.state.kind not in records.FINISHED]
+    todo = [p for p in planned if p.state.kind not in FINISHED]
     for p in planned:
-        if p.state.kind in records.FINISHED:
+        if p.state.kind in FINISHED:
             ended.outcomes[p.run.name] = Outcome(p.state.kind, _other_precision(p, options["precision"]))
     if not todo:
         return ended
@@ -124,7 +125,7 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
 def _other_precision(planned: Planned, asked: str) -> str:
     """What a user who asked for another precision than a finished run's should know; "" for all others."""
     assert planned.state.record  # it is finished
-    precision = records.precision_of(planned.state.record)
+    precision = planned.state.record.precision
     if asked in ("auto", precision):
         return ""
     return f"in {precision}, so nothing was trained in {asked}: a seed has one record"
@@ -134,7 +135,7 @@ def _prepare(planned: Planned, display: Display) -> Task:
     if planned.state.kind == "stale" and planned.state.record:
         with records.locked(planned.folder):
             pass  # nobody is at work on it
-        aside = records.set_aside(planned.folder, planned.state.record["fingerprint"])
+        aside = records.set_aside(planned.folder, planned.state.record.fingerprint)
         display.say(f"{planned.run.name} is stale ({planned.state.reason}): kept as {aside.name}, trained anew")
     return Task(planned.run, planned.folder)
 

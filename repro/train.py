@@ -17,6 +17,8 @@ from repro import checkpoint, freeze, models, provenance, records, spec, twins
 from repro.data import catalog
 from repro.errors import UserError
 from repro.learner import Learner
+from repro.record import Point, Session, Status
+from repro.record import begun as begun_record
 from repro.spec import Run
 from repro.step import Evaluation
 
@@ -93,8 +95,8 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     checksum = catalog.describe(recipe.dataset, settings.data_dir).checksum
     identities = spec.fingerprints(run, checksum)
     before = records.read_run(folder)
-    if before and before["fingerprint"] in identities and before["status"] in records.FINISHED:
-        yield Progress(end, end, before["status"], note="another process has finished it meanwhile")
+    if before and before.fingerprint in identities and before.is_finished:
+        yield Progress(end, end, before.status, note="another process has finished it meanwhile")
         return
     rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
@@ -104,31 +106,40 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     run = spec.in_precision(run, learner.method.precision)
     identity = spec.fingerprint(run, checksum)
-    record = new_record(run, identity, models.parameters(learner.model), settings)
+    frozen = freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None
+    sessions: tuple[Session, ...] = ()
     if learner.note:
         notes.append(learner.note)
     if state:
         learner.restore(state["learner"])
-        rows, record["sessions"], record["frozen"] = state["rows"], state["sessions"], state["frozen"]
+        rows, frozen = state["rows"], state["frozen"]
+        sessions = tuple(Session.model_validate(session) for session in state["sessions"])
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
     diverged = bool(state and state.get("diverged"))
-    record["sessions"].append({"iteration": learner.iteration, **provenance.collect(device, learner.method)})
+    session = Session(iteration=learner.iteration, **provenance.collect(device, learner.method))
+    record = begun_record(
+        run,
+        sessions=(*sessions, session),
+        fingerprint=identity,
+        recipe_version=spec.RECIPE_VERSION,
+        data_checksum=checksum,
+        frozen=frozen,
+        parameters=models.parameters(learner.model),
+    )
 
     if not state and (taken := twins.take_over(folder, record, settings.root)):
         for note in notes:
             yield Progress(0, end, note=note)
-        yield Progress(
-            end, end, taken["status"], note=f"the same run as {taken['trained_as']}, whose record is taken over"
-        )
+        yield Progress(end, end, taken.status, note=f"the same run as {taken.trained_as}, whose record is taken over")
         return
 
     def progress(**what: Any) -> Progress:
         return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **what)
 
-    def write(status: str = "running", **what: Any) -> None:
+    def write(status: Status = "running", **what: Any) -> None:
         clock.lap(training=False)
-        now = {"status": status, "iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)}
-        records.write_run(folder, record | now | what)
+        seconds = round(clock.wall, 2)
+        records.write_run(folder, record.but(status=status, iteration=learner.iteration, wall_seconds=seconds, **what))
 
     def save() -> str:
         """A checkpoint; a full disk is told, not fatal: the checkpoint before it stays."""
@@ -138,8 +149,8 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             "precision": learner.method.precision,
             "learner": learner.state(),
             "rows": rows,
-            "sessions": record["sessions"],
-            "frozen": record["frozen"],
+            "sessions": [session.model_dump(mode="json") for session in record.sessions],
+            "frozen": record.frozen,
             "wall_seconds": clock.wall,
             "window_seconds": clock.window,
             "diverged": diverged,
@@ -198,7 +209,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     test = test or learner.test()  # where a run was stopped between its last iteration and its end
     records.write_predictions(folder, test.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
     checkpoint.drop_previous(folder)
-    status = "diverged" if diverged else "done"
+    status: Status = "diverged" if diverged else "done"
     fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
     write(status, finished=provenance.now(), **outcome(rows, fp32.error))
     yield progress(status=status)
@@ -234,31 +245,6 @@ def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> Sett
     return replace(settings, precision=fixed or settings.precision, threads=settings.threads or threads)
 
 
-def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) -> dict[str, Any]:
-    """What run.json says of a run that has just begun."""
-    return {
-        "experiment": run.experiment,
-        "arm": run.arm,
-        "seed": run.seed,
-        "scale": run.scale,
-        "status": "running",
-        "reason": "",
-        "iteration": 0,
-        "final": None,
-        "best": None,
-        "best_on_validation": None,
-        "wall_seconds": 0.0,
-        "finished": None,
-        "parameters": parameters,
-        "fingerprint": fingerprint,
-        "recipe_version": spec.RECIPE_VERSION,
-        "data_checksum": catalog.describe(run.recipe.dataset, settings.data_dir).checksum,
-        "frozen": freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None,
-        "run": run.model_dump(mode="json"),
-        "sessions": [],
-    }
-
-
 def row(learner: Learner, clock: Clock, test: Evaluation, validation: Evaluation | None) -> dict[str, Any]:
     """One line of metrics.csv; None stands where a loss is not finite, or there is no validation split."""
     loss, accuracy = learner.meters.read()
@@ -279,19 +265,19 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Any]:
+def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Point | None]:
     """`final`, `best` (lowest test error, the first of equals) and, with a validation split, best on that.
 
     `fp32_error`: the final network's test error in %, evaluated in fp32.
     """
 
-    def point(chosen: dict[str, Any]) -> dict[str, Any]:
+    def point(chosen: dict[str, Any]) -> Point:
         keys = ("iteration", "test_error", "test_loss", "validation_error")
-        return {key: chosen[key] for key in keys} | {"train_error": 100 - chosen["train_accuracy"]}
+        return Point(train_error=100 - chosen["train_accuracy"], **{key: chosen[key] for key in keys})
 
     validated = [r for r in rows if r["validation_error"] is not None]
     return {
-        "final": point(rows[-1]) | {"test_error_fp32": fp32_error},
+        "final": point(rows[-1]).model_copy(update={"test_error_fp32": fp32_error}),
         "best": point(min(rows, key=lambda r: r["test_error"])),
         "best_on_validation": point(min(validated, key=lambda r: r["validation_error"])) if validated else None,
     }

@@ -17,8 +17,10 @@ from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
 from repro.freeze import Registry
+from repro.record import Session
+from repro.record import begun as begun_record
 from repro.spec import Run
-from repro.train import Settings, prepare
+from repro.train import Settings, outcome, prepare
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -161,31 +163,19 @@ def record(small_root: Path) -> Callable[..., Path]:
             | {"images_per_second": 1000.0}
             for i, error in enumerate(errors)
         ]
-        final, best = (
-            {key: row[key] for key in ("iteration", "test_error", "test_loss", "validation_error")}
-            | {"train_error": 100 - row["train_accuracy"]}
-            for row in (rows[-1], min(rows, key=lambda row: row["test_error"]))
-        )
-        # test_cli holds these keys against those of a run that was trained
-        content: dict[str, Any] = {"experiment": "tiny", "arm": arm, "seed": seed, "scale": scale}
-        content |= {"status": "done", "reason": "", "iteration": end, "wall_seconds": 90.0}
-        content |= {"final": final, "best": best, "best_on_validation": None, "finished": "2026-01-01T00:00:00+00:00"}
-        content |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
-        final["test_error_fp32"] = final["test_error"]
-        content |= {
-            "frozen": Registry(small_root).in_force("tiny"),
-            "data_checksum": checksum,
-            "run": run.model_dump(mode="json"),
-        }
-        content["sessions"] = [
-            {"iteration": 0, "started": "2025-12-31T23:59:00+00:00", "commit": "abc", "dirty": None, "device": "cpu"}
+        begun = Session.model_validate(
+            {"started": "2025-12-31T23:59:00+00:00", "commit": "abc", "dirty": None, "device": "cpu"}
             | {"hardware": "a processor", "precision": "fp32", "threads": 1}
             | (session or {})
-        ]
+        )
+        known = {"status": "done", "iteration": end, "wall_seconds": 90.0, "finished": "2026-01-01T00:00:00+00:00"}
+        known |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
+        known |= {"frozen": Registry(small_root).in_force("tiny"), "data_checksum": checksum}
+        content = begun_record(run, sessions=(begun,), **(known | outcome(rows, errors[-1]))).but(**changes)
         folder = records.run_folder(small_root, run)
         folder.mkdir(parents=True)
         records.write_metrics(folder, rows)
-        records.write_run(folder, content | changes)
+        records.write_run(folder, content)
         return folder
 
     return write

@@ -277,7 +277,7 @@ def test_a_run_with_kernels_goes_on_with_the_same_bits_and_says_what_computed_it
     assert_same_bits(tmp_path / "straight", tmp_path / "halting")
     record = records.read_run(tmp_path / "halting")
     assert record is not None
-    assert [(s["precision"], s["step"], s["threads"]) for s in record["sessions"]] == [(precision, "kernels", 1)] * 2
+    assert [(s.precision, s.step, s.threads) for s in record.sessions] == [(precision, "kernels", 1)] * 2
 
 
 @needs_compiler

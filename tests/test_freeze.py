@@ -134,7 +134,7 @@ def test_a_run_stores_the_claims_in_force_when_it_began(small_root: Path, edit: 
         assert isinstance(end, Outcome) and end.status == "done"
         record = records.read_run(folder)
         assert record
-        frozen: str | None = record["frozen"]
+        frozen: str | None = record.frozen
         return frozen
 
     assert train(0) is None

@@ -93,7 +93,7 @@ def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) 
     parents.close()
     assert finish(small_run(), tmp_path / "run", stop=stop)[-1].status == "interrupted"
     record = records.read_run(tmp_path / "run")
-    assert record and record["reason"] == "the process that began it is gone"
+    assert record and record.reason == "the process that began it is gone"
 
 
 def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,4 +144,4 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(tmp_path: Path) -> Non
     finish(small_run(), tmp_path / "run", Settings(share=1), StopAfter(iterations=3))
     finish(small_run(), tmp_path / "run", Settings(threads=1))
     record = records.read_run(tmp_path / "run")
-    assert record is not None and [session["threads"] for session in record["sessions"]] == [2, 2, 1]
+    assert record is not None and [session.threads for session in record.sessions] == [2, 2, 1]

@@ -10,6 +10,7 @@ from click.testing import Result
 from conftest import REPO
 
 from repro import records, spec
+from repro.record import SCHEMA
 
 Record = Callable[..., Path]
 
@@ -42,7 +43,7 @@ def test_migrating_changes_no_number(
     assert "results/tiny/original/seed-0" in done.stdout and "1 records rewritten" in done.stdout
     assert records.load(small_root, ["tiny"]).equals(before)
     new = json.loads((folder / "run.json").read_text())
-    assert today and new["fingerprint"] == today["fingerprint"]
+    assert today and new["fingerprint"] == today.fingerprint
     assert new["fingerprint_schema_1"] == old["fingerprint"]
     assert new["run"]["recipe"]["precision"] == precision
     assert new["final"].pop("test_error_fp32") == in_fp32
@@ -61,4 +62,4 @@ def test_a_record_that_was_stale_stays_stale(small_root: Path, record: Record) -
 def test_the_committed_records_are_of_todays_schema() -> None:
     paths = list((REPO / "results").rglob("run.json"))
     assert paths
-    assert {json.loads(path.read_text())["schema"] for path in paths} == {records.SCHEMA}
+    assert {json.loads(path.read_text())["schema"] for path in paths} == {SCHEMA}

@@ -16,6 +16,7 @@ from repro import records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.record import SCHEMA
 
 DIGITS = catalog.BUILT_IN["digits"].checksum
 
@@ -91,12 +92,15 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "a").read_bytes() == b"content"
 
 
-def test_a_record_never_holds_what_json_cannot(tmp_path: Path) -> None:
+def test_a_record_never_holds_what_json_cannot(tmp_path: Path, record: Record) -> None:
     """NaN is no JSON: other programs could not read such a record."""
-    records.write_run(tmp_path, {"final": None})
+    kept = records.read_run(record("original", 0, errors=[50.0]))
+    assert kept
+    with pytest.raises(ValueError, match="finite number"):
+        kept.but(wall_seconds=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        records.write_run(tmp_path, {"final": float("nan")})
-    assert json.loads((tmp_path / "run.json").read_text()) == {"schema": records.SCHEMA, "final": None}
+        records.write_run(tmp_path, kept.model_copy(update={"wall_seconds": float("nan")}))
+    (tmp_path / "run.json").write_text(json.dumps({"schema": SCHEMA, "final": None}))
     with pytest.raises(UserError, match="not a whole record: experiment, arm"):
         records.read_run(tmp_path)
 
@@ -170,7 +174,7 @@ def test_set_aside_keeps_everything_under_names_of_its_own(small_root: Path, rec
         assert not folder.exists()
     assert names == ["seed-0.stale-0123456789abcdef", "seed-0.stale-0123456789abcdef-2"]
     kept = [records.read_run(folder.with_name(name)) for name in names]
-    assert [record and record["final"]["test_error"] for record in kept] == [50.0, 40.0]
+    assert [record and record.final.test_error for record in kept] == [50.0, 40.0]
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -245,7 +249,7 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"sessions": []}, r"sessions = \[\]: list should have at least 1 item"),
+        ({"sessions": []}, r"sessions = \[\]: tuple should have at least 1 item"),
         ({"final": [1]}, r"final = \[1\]: "),
         ({"final": {}}, r"final\.iteration, final\.test_error, final\.train_error missing"),
         ({"final": {"iteration": 12, "test_error": "50", "train_error": 1.0}}, r"final\.test_error = 50: "),
@@ -256,7 +260,7 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
             {"status": "gone"},
             r"status = gone: input should be 'running', 'interrupted', 'failed', 'done' or 'diverged'",
         ),
-        ({"sessions": [{}]}, r"sessions\.0\.device, sessions\.0\.hardware"),
+        ({"sessions": [{}]}, r"sessions\.0\.commit, sessions\.0\.dirty, sessions\.0\.device"),
         ({"wall_seconds": None}, r"wall_seconds = None: "),
         ({"final": None}, r"a run that is done has final, best and finished"),
         ({"final": {"iteration": 12, "test_error": -5.0, "train_error": 1.0}}, r"final\.test_error = -5\.0: "),

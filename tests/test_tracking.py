@@ -36,26 +36,27 @@ def rows_of(folder: Path) -> list[dict[str, float]]:
 
 def assert_mirrors(segment: offline.Segment, folder: Path) -> None:
     """History, config and summary of the segment against the folder's record."""
-    record = json.loads((folder / "run.json").read_text())
-    run, session = record["run"], record["sessions"][-1]
+    record = records.read_run(folder)
+    assert record
+    recipe, session = record.run.recipe.model_dump(), record.sessions[-1]
     beside = ("published_test_error",)
     assert [{k: v for k, v in row.items() if k not in beside} for row in segment.history] == rows_of(folder)
-    assert segment.job_type == record["arm"] and segment.name == f"{record['arm']}-s{record['seed']}"
-    assert segment.id.startswith(record["fingerprint"]) and segment.id.endswith(f"-s{record['seed']}")
-    assert segment.config["schedule_drops"] == run["recipe"]["schedule"]["drops"]
-    assert segment.config["optimizer_lr"] == run["recipe"]["optimizer"]["lr"]
-    assert segment.config["fingerprint"] == record["fingerprint"]
-    assert segment.config["hardware"] == session["hardware"]
+    assert segment.job_type == record.arm and segment.name == f"{record.arm}-s{record.seed}"
+    assert segment.id.startswith(record.fingerprint) and segment.id.endswith(f"-s{record.seed}")
+    assert segment.config["schedule_drops"] == recipe["schedule"]["drops"]
+    assert segment.config["optimizer_lr"] == recipe["optimizer"]["lr"]
+    assert segment.config["fingerprint"] == record.fingerprint
+    assert segment.config["hardware"] == session.hardware
     assert not any(isinstance(value, dict) for value in segment.config.values()), "keys are flat"
     told = {key: segment.summary.get(key) for key in ("status", "final_test_error", "best_test_error", "wall_seconds")}
     assert told == {
-        "status": record["status"],
-        "final_test_error": record["final"] and record["final"]["test_error"],
-        "best_test_error": record["best"] and record["best"]["test_error"],
-        "wall_seconds": record["wall_seconds"],
+        "status": record.status,
+        "final_test_error": record.final and record.final.test_error,
+        "best_test_error": record.best and record.best.test_error,
+        "wall_seconds": record.wall_seconds,
     }
     assert segment.step_metrics["*"] == "iteration"
-    assert segment.exit_code == int(record["status"] not in records.FINISHED)
+    assert segment.exit_code == int(not record.is_finished)
 
 
 @pytest.fixture(autouse=True)
@@ -136,8 +137,8 @@ def test_rows_beyond_the_record_are_not_told(record: Callable[..., Path], small_
 def test_two_experiments_with_one_recipe_are_two_runs(record: Callable[..., Path]) -> None:
     one = records.read_run(record("original", 0, errors=[50]))
     assert one
-    again = one | {"sessions": [one["sessions"][0] | {"started": "later"}]}
-    ids = [content.run_id(each) for each in (one, one | {"experiment": "other"}, again)]
+    again = one.but(sessions=(one.sessions[0].model_copy(update={"started": "later"}),))
+    ids = [content.run_id(each) for each in (one, one.but(experiment="other"), again)]
     assert len(set(ids)) == 3
 
 
@@ -217,7 +218,7 @@ def test_sync_online_sends_what_is_lacking(
     assert first.exit_code == 0 and "2 rows sent" in first.output, first.output
     kept = records.read_run(path)
     assert kept
-    records.write_run(path, kept | {"status": "done", "iteration": 12})
+    records.write_run(path, kept.but(status="done", iteration=12))
     assert "1 row sent, 2 were there" in cli("wandb", "sync").output
     assert "nothing new: 3 rows there" in cli("wandb", "sync").output
     (run_id,) = server.runs
@@ -289,9 +290,9 @@ def test_each_run_of_a_queue_goes_to_its_own_experiment(record: Callable[..., Pa
     names = {
         "experiment": "other",
         "trained_as": "tiny/original/seed-0",
-        "run": content["run"] | {"experiment": "other"},
+        "run": content.run.model_copy(update={"experiment": "other"}),
     }
-    records.write_run(twin, content | names)
+    records.write_run(twin, content.but(**names))
     runs = [{"folder": str(f), "sessions": 0, "experiment": name} for f, name in ((path, "tiny"), (twin, "other"))]
     heard: list[object] = []
     assert Worker(mirror.job("follow", small_root, "offline", runs=runs), heard.append).end(30) == 0 and not heard

@@ -61,7 +61,7 @@ def finish(run: Run, folder: Path, settings: Settings = SETTINGS, stop: Stop | N
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state = checkpoint.load(folder, records.read_run(folder)["fingerprint"], print)  # type: ignore[index]
+    state = checkpoint.load(folder, [records.read_run(folder).fingerprint], print)  # type: ignore[union-attr]
     assert state is not None
     result: dict[str, torch.Tensor] = state["learner"]["model"]
     return result
@@ -85,7 +85,7 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
         assert last.status == "interrupted"
     assert finish(run, tmp_path / "halting")[-1].status == "done"
     assert_same_bits(tmp_path / "straight", tmp_path / "halting")
-    assert len(records.read_run(tmp_path / "halting")["sessions"]) == 4  # type: ignore[index]
+    assert len(records.read_run(tmp_path / "halting").sessions) == 4  # type: ignore[union-attr]
 
 
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> No
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     record = records.read_run(killed)
-    assert record and record["status"] == "running" and not (killed / "predictions.npz").exists()
+    assert record and record.status == "running" and not (killed / "predictions.npz").exists()
     finish(run, killed, KILLED)
     assert_same_bits(tmp_path / "straight", killed)
 
@@ -151,17 +151,18 @@ def test_what_a_finished_run_leaves(tmp_path: Path) -> None:
     assert record is not None
     assert metrics.iteration.tolist() == [16, 32, 40]  # every 16th, and the last
     assert metrics.lr.tolist() == pytest.approx([0.05, 0.005, 0.005])
-    assert record["status"] == steps[-1].status == "done" and record["iteration"] == 40
-    assert record["final"]["test_error"] == metrics.test_error.iloc[-1] == steps[-1].test_error
-    assert record["best"]["test_error"] == metrics.test_error.min()
+    assert record.status == steps[-1].status == "done" and record.iteration == 40
+    assert record.final.test_error == metrics.test_error.iloc[-1] == steps[-1].test_error
+    assert record.best.test_error == metrics.test_error.min()
     best = metrics.loc[metrics.validation_error.idxmin()]
-    assert record["best_on_validation"]["iteration"] == best.iteration
-    assert record["final"]["train_error"] == pytest.approx(100 - metrics.train_accuracy.iloc[-1])
+    assert record.best_on_validation.iteration == best.iteration
+    assert record.final.train_error == pytest.approx(100 - metrics.train_accuracy.iloc[-1])
     top1, label = records.read_predictions(tmp_path / "run")
-    assert top1.dtype == np.uint8 and 100 * (top1 != label).mean() == pytest.approx(record["final"]["test_error"])
-    session = record["sessions"][0]
-    assert session["threads"] == 1 and session["precision"] == "fp32" and session["packages"]["torch"]
-    assert 0 < record["wall_seconds"] < 600
+    assert top1.dtype == np.uint8 and 100 * (top1 != label).mean() == pytest.approx(record.final.test_error)
+    session = record.sessions[0]
+    assert session.threads == 1 and session.precision == "fp32"
+    assert session.model_dump()["packages"]["torch"]
+    assert 0 < record.wall_seconds < 600
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
         "checkpoint.pt",
         "metrics.csv",
@@ -184,9 +185,9 @@ def test_it_learns(tmp_path: Path) -> None:
 def test_a_diverged_run_is_recorded_with_its_error(tmp_path: Path) -> None:
     steps = finish(small_run(iterations=400, diverge_above=0.5), tmp_path / "run")
     record = records.read_run(tmp_path / "run")
-    assert record and steps[-1].status == record["status"] == "diverged"
-    assert record["iteration"] == 16  # the first look after the bound was passed: an evaluation
-    assert record["final"]["test_error"] > 0 and (tmp_path / "run" / "predictions.npz").exists()
+    assert record and steps[-1].status == record.status == "diverged"
+    assert record.iteration == 16  # the first look after the bound was passed: an evaluation
+    assert record.final.test_error > 0 and (tmp_path / "run" / "predictions.npz").exists()
 
 
 def test_a_run_that_diverged_at_its_end_stays_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +211,7 @@ def test_nan_is_divergence(tmp_path: Path) -> None:
     run = small_run(optimizer={"name": "sgd", "lr": 1e30})
     finish(run, tmp_path / "run")
     record, metrics = records.read_run(tmp_path / "run"), records.read_metrics(tmp_path / "run")
-    assert record and record["status"] == "diverged"
+    assert record and record.status == "diverged"
     assert np.isnan(metrics.train_loss.iloc[-1])
 
 
@@ -232,7 +233,7 @@ def test_a_resumed_runs_speed_is_of_its_own_session(tmp_path: Path) -> None:
     """The stretch before the stop took an hour by the checkpoint: that says nothing about how fast it goes on."""
     run, folder = small_run(evaluate_every=40), tmp_path / "run"
     finish(run, folder, stop=StopAfter(iterations=5))
-    state = checkpoint.load(folder, records.read_run(folder)["fingerprint"], print)  # type: ignore[index]
+    state = checkpoint.load(folder, [records.read_run(folder).fingerprint], print)  # type: ignore[union-attr]
     assert state is not None
     checkpoint.save(folder, state | {"window_seconds": 3600.0})
     begun = time.perf_counter()
@@ -280,8 +281,8 @@ def test_a_full_disk_while_a_checkpoint_is_written_leaves_the_old_one(
 def test_a_time_limit_stops_with_a_checkpoint(tmp_path: Path) -> None:
     steps = finish(small_run(iterations=10_000), tmp_path / "run", stop=Stop(deadline=time.monotonic() + 1))
     record = records.read_run(tmp_path / "run")
-    assert record and steps[-1].status == record["status"] == "interrupted" and record["reason"] == "time limit"
-    assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record["iteration"] > 0
+    assert record and steps[-1].status == record.status == "interrupted" and record.reason == "time limit"
+    assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record.iteration > 0
 
 
 @pytest.mark.parametrize(("given", "there"), [({}, ":4096:8"), ({"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, ":16:8")])
@@ -359,13 +360,13 @@ def test_the_final_network_is_evaluated_in_fp32_too(tmp_path: Path, precision: s
     settings = Settings(threads=1, precision=precision, step="plain")
     finish(small_run(), tmp_path / "run", settings)
     record = records.read_run(tmp_path / "run")
-    assert record and record["run"]["recipe"]["precision"] == precision
+    assert record and record.run.recipe.precision == precision
     trained = Learner(small_run(), torch.device("cpu"))
     trained.model.load_state_dict(weights(tmp_path / "run"))
-    assert record["final"]["test_error_fp32"] == trained.test_in_fp32().error
+    assert record.final.test_error_fp32 == trained.test_in_fp32().error
     if precision == "fp32":
-        assert record["final"]["test_error_fp32"] == record["final"]["test_error"]
-    assert "test_error_fp32" not in record["best"]
+        assert record.final.test_error_fp32 == record.final.test_error
+    assert record.best and record.best.test_error_fp32 is None
 
 
 def test_weight_decay_can_spare_norms_and_biases() -> None:

@@ -41,13 +41,13 @@ def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None
     theirs, ours = records.read_run(source), records.read_run(folder)
     assert theirs is not None and ours is not None
     own = {"experiment": "placement", "arm": "original", "trained_as": "depth/resnet32/seed-0"}
-    run = theirs["run"] | {"experiment": "placement", "arm": "original"}
-    assert ours == theirs | own | {"run": run}
+    run = theirs.run.model_copy(update={"experiment": "placement", "arm": "original"})
+    assert ours == theirs.but(**own, run=run)
     for name in ("metrics.csv", "predictions.npz"):
         assert (folder / name).read_bytes() == (source / name).read_bytes()
     third, told = train_in(tmp_path, named("adam", "sgd"))
     record = records.read_run(third)
-    assert record is not None and record["trained_as"] == "depth/resnet32/seed-0" and "depth/resnet32" in told
+    assert record is not None and record.trained_as == "depth/resnet32/seed-0" and "depth/resnet32" in told
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_no_other_run_is(tmp_path: Path, change: dict[str, Any]) -> None:
     source, _ = train_in(tmp_path, named("depth", "resnet32"))
     record = records.read_run(source)
     assert record is not None
-    sessions = [s | change.get("sessions", {}) for s in record["sessions"]]
-    records.write_run(source, record | change | {"sessions": sessions})
+    sessions = tuple(s.model_copy(update=change.get("sessions", {})) for s in record.sessions)
+    records.write_run(source, record.but(**(change | {"sessions": sessions})))
     folder, told = train_in(tmp_path, named("placement", "original"))
     assert told == "" and weights(folder)
     record = records.read_run(folder)
-    assert record is not None and "trained_as" not in record
+    assert record is not None and not record.trained_as
 
 
 def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, monkeypatch: p
     folder, told = train_in(tmp_path, named("placement", "original"), replace(PLAIN, threads=2))
     assert "depth/resnet32/seed-0, whose record is taken over" in told
     record = records.read_run(folder)
-    assert record is not None and record["sessions"][0]["threads"] == 1
+    assert record is not None and record.sessions[0].threads == 1
 
 
 def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:

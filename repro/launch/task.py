@@ -58,6 +58,6 @@ def _note_failure(folder: Path, log: Path, error: Exception) -> None:
         with log.open("a", encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)))
         if record := records.read_run(folder):
-            records.write_run(folder, record | {"status": "failed", "reason": f"{type(error).__name__}: {told}"})
+            records.write_run(folder, record.but(status="failed", reason=f"{type(error).__name__}: {told}"))
     except (OSError, UserError):  # UserError: run.json itself cannot be read
         pass  # a full disk is most likely what the message is about already

@@ -12,6 +12,7 @@ from repro.data import catalog
 from repro.durations import duration
 from repro.plan import Planned
 from repro.queue.load import Entry, PlannedEntry, Queue
+from repro.record import FINISHED
 
 
 @dataclass
@@ -43,7 +44,7 @@ def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
     ahead: set[str] = set()  # fingerprints
     found = []
     for each in entries:
-        left = [p for p in each.planned if p.state.kind not in records.FINISHED]
+        left = [p for p in each.planned if p.state.kind not in FINISHED]
         expected: dict[str, Expected] = defaultdict(Expected)
         for planned in left:
             identities, begun = _identities(planned), planned.state.kind == "resume"
@@ -84,7 +85,7 @@ def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, tuple[float, str]
 
 def _iterations_left(planned: Planned) -> int:
     record, end = planned.state.record, planned.run.recipe.schedule.iterations
-    return end - (int(record["iteration"]) if record and planned.state.kind == "resume" else 0)
+    return end - (record.iteration if record and planned.state.kind == "resume" else 0)
 
 
 def as_text(queue: Queue, outlooks: list[Outlook]) -> str:

@@ -13,6 +13,7 @@ from repro.freeze import Registry
 from repro.judge import Judged, judge
 from repro.ledger import effect, ledger
 from repro.protocol import differences
+from repro.record import FINISHED
 from repro.spec import Arm, Experiment
 
 
@@ -197,7 +198,7 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
             told.append(f"{who} is stale, not counted: {run['stale']}")
         elif run["status"] == "diverged":
             told.append(f"{who} diverged at iteration {run['iteration']:,}: it counts as diverged, and is in no mean")
-        elif run["status"] not in records.FINISHED:
+        elif run["status"] not in FINISHED:
             told.append(f"{who} is unfinished, not counted: {run['status']} at iteration {run['iteration']:,}")
         elif " then " in (run["numerics"] or ""):
             told.append(f"{who}: its sessions span commits that changed code which numbers go through")

@@ -11,6 +11,7 @@ from typing import Any
 from repro import records, spec
 from repro.data import catalog
 from repro.protocol import differences
+from repro.record import Record
 from repro.spec import Experiment, Published
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags
@@ -31,9 +32,9 @@ class Telling:
     config: dict[str, Any]
 
 
-def telling(record: dict[str, Any], experiment: Experiment) -> Telling:
+def telling(record: Record, experiment: Experiment) -> Telling:
     """The run's place in the project of its paper: group = experiment, job type = arm, name = <arm>-s<seed>."""
-    arm, seed = record["arm"], record["seed"]
+    arm, seed = record.arm, record.seed
     return Telling(
         id=run_id(record),
         project=experiment.paper,
@@ -45,15 +46,15 @@ def telling(record: dict[str, Any], experiment: Experiment) -> Telling:
     )
 
 
-def run_id(record: dict[str, Any]) -> str:
+def run_id(record: Record) -> str:
     """The fingerprint and the seed, and between them what tells two trainings of one recipe apart: arm and beginning.
 
     Two experiments of a paper may share a recipe, and a record may be trained anew: W&B only ever adds to a history,
     so each training has a run of its own there, and all sessions of it have the same one.
     """
-    training = (record["experiment"], record["arm"], record["sessions"][0].get("started"))
+    training = (record.experiment, record.arm, record.sessions[0].started)
     short = hashlib.sha256(json.dumps(training).encode()).hexdigest()[:8]
-    return f"{record['fingerprint']}-{short}-s{record['seed']}"
+    return f"{record.fingerprint}-{short}-s{record.seed}"
 
 
 def scale_tag(scale: str) -> str:
@@ -61,36 +62,36 @@ def scale_tag(scale: str) -> str:
     return "full-scale" if scale == spec.FULL else records.results_folder(Path(), scale).name
 
 
-def _tags(record: dict[str, Any], experiment: Experiment) -> tuple[str, ...]:
-    claims = [claim.id for claim in experiment.claims if record["arm"] in claim.arms]
-    dirty = ["dirty"] if any(session["dirty"] for session in record["sessions"]) else []
-    tags = [experiment.paper, scale_tag(record["scale"]), *claims, *dirty]
+def _tags(record: Record, experiment: Experiment) -> tuple[str, ...]:
+    claims = [claim.id for claim in experiment.claims if record.arm in claim.arms]
+    dirty = ["dirty"] if any(session.dirty for session in record.sessions) else []
+    tags = [experiment.paper, scale_tag(record.scale), *claims, *dirty]
     return tuple(dict.fromkeys(tag[:TAG_LENGTH] for tag in tags))
 
 
-def config(record: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+def config(record: Record, experiment: Experiment) -> dict[str, Any]:
     """The resolved run and where its numbers come from, with flat keys: W&B's filters know no dots."""
-    run = dict(record["run"])
+    run = record.run.model_dump(mode="json")
     recipe = run.pop("recipe")
-    session = {key: value for key, value in record["sessions"][-1].items() if key not in MOMENT}
-    told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record["sessions"])}
-    told |= {key: record[key] for key in ("fingerprint", "recipe_version", "data_checksum", "parameters")}
-    told |= {key: record[key] for key in ("trained_as",) if key in record}
+    session = record.sessions[-1].model_dump(mode="json", exclude=set(MOMENT))
+    told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record.sessions)}
+    told |= record.model_dump(include={"fingerprint", "recipe_version", "data_checksum", "parameters"})
+    told |= {"trained_as": record.trained_as} if record.trained_as else {}
     flat = records.flat(told)
     result = {key.replace(".", "_").replace("-", "_"): value for key, value in flat.items()}
     assert len(result) == len(flat), "two keys of the run became one"
     return result
 
 
-def published(record: dict[str, Any], experiment: Experiment) -> Published | None:
+def published(record: Record, experiment: Experiment) -> Published | None:
     """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
-    arm = next((arm for arm in experiment.arms if arm.name == record["arm"]), None)
-    if arm is None or arm.published is None or differences(arm.published) or record["scale"] != spec.FULL:
+    arm = next((arm for arm in experiment.arms if arm.name == record.arm), None)
+    if arm is None or arm.published is None or differences(arm.published) or record.scale != spec.FULL:
         return None
     return arm.published
 
 
-def history(folder: Path, record: dict[str, Any], experiment: Experiment) -> list[Row]:
+def history(folder: Path, record: Record, experiment: Experiment) -> list[Row]:
     """The rows of metrics.csv up to the iteration that the record tells, without what is not known.
 
     Rows beyond it may be left from before an interruption, and are not yet the record's. The published number goes
@@ -98,7 +99,7 @@ def history(folder: Path, record: dict[str, Any], experiment: Experiment) -> lis
     """
     number = published(record, experiment)
     beside = {"published_test_error": number.test_error} if number else {}
-    return [row | beside for row in metrics(folder) if row["iteration"] <= record["iteration"]]
+    return [row | beside for row in metrics(folder) if row["iteration"] <= record.iteration]
 
 
 def metrics(folder: Path) -> list[Row]:
@@ -111,21 +112,21 @@ def metrics(folder: Path) -> list[Row]:
     return [{key: int(cell) if key == "iteration" else float(cell) for key, cell in r.items() if cell} for r in rows]
 
 
-def summary(record: dict[str, Any], rows: list[Row], experiment: Experiment) -> dict[str, Any]:
+def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str, Any]:
     """How the run ended, in numbers: errors in % of the test images, peek bias in points. None = not known."""
-    final, best = record["final"] or {}, record["best"] or {}
+    final, best = record.final, record.best
     speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
-    batch_size = record["run"]["recipe"]["batch_size"]
+    batch_size = record.run.recipe.batch_size
     number = published(record, experiment)
     return {
-        "status": record["status"],
-        "final_test_error": final.get("test_error"),
-        "best_test_error": best.get("test_error"),
-        "best_iteration": best.get("iteration"),
-        "peek_bias": best["test_error"] - final["test_error"] if final and best else None,
+        "status": record.status,
+        "final_test_error": final and final.test_error,
+        "best_test_error": best and best.test_error,
+        "best_iteration": best and best.iteration,
+        "peek_bias": best.test_error - final.test_error if final and best else None,
         "published_test_error": number.test_error if number else None,
         "iterations_per_second": statistics.median(speeds) / batch_size if speeds else None,
-        "wall_seconds": record["wall_seconds"],
+        "wall_seconds": record.wall_seconds,
     }
 
 

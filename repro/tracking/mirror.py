@@ -115,4 +115,4 @@ def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Ca
 def _sessions(planned: Planned) -> int:
     """How many sessions of training the record has before this one; a stale one is set aside."""
     record = planned.state.record if planned.state.kind == "resume" else None
-    return len(record["sessions"]) if record else 0
+    return len(record.sessions) if record else 0

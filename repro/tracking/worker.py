@@ -18,6 +18,7 @@ import filelock
 
 from repro import records, spec
 from repro.errors import UserError
+from repro.record import Record
 from repro.spec import Experiment
 from repro.tracking import content, mirror
 
@@ -142,7 +143,7 @@ class Followed:
         if self.over or (changed == self.seen and not last):
             return
         record = records.read_run(self.folder) if changed else None
-        if record is None or len(record["sessions"]) <= self.sessions:
+        if record is None or len(record.sessions) <= self.sessions:
             return  # not begun in this session
         self.claim = self.claim or client.claim(content.run_id(record), self.place)
         if self.claim is None:
@@ -154,7 +155,7 @@ class Followed:
         rows = content.history(self.folder, record, self.experiment)
         client.log(self.run, rows[self.sent :])
         self.sent = max(self.sent, len(rows))
-        if last or record["status"] != "running":
+        if last or record.status != "running":
             self.over = True
             _finish(self.run, record, rows, self.experiment, self.place)
             self.claim.release()
@@ -183,7 +184,7 @@ def send(folder: Path, root: Path, place: "Place") -> dict[str, Any]:
 
     record = records.read_run(folder)
     assert record, f"no record in {folder}"
-    experiment = spec.load(record["experiment"], root)
+    experiment = spec.load(record.experiment, root)
     claim = client.claim(content.run_id(record), place)
     if claim is None:
         return {"folder": str(folder), "why_not": "another process is sending it"}
@@ -197,16 +198,14 @@ def send(folder: Path, root: Path, place: "Place") -> dict[str, Any]:
     return {"folder": str(folder), "rows": max(0, len(rows) - had), "had": had, "of": len(rows), "where": where}
 
 
-def _finish(
-    run: "wandb.Run", record: dict[str, Any], rows: list[content.Row], experiment: Experiment, place: "Place"
-) -> None:
+def _finish(run: "wandb.Run", record: Record, rows: list[content.Row], experiment: Experiment, place: "Place") -> None:
     """End the run; offline, read back what was written and hold it against the record."""
     from repro.tracking import client
 
     summary = content.summary(record, rows, experiment)
-    client.finish(run, summary, failed=record["status"] not in records.FINISHED)
+    client.finish(run, summary, failed=not record.is_finished)
     if place.mode == "offline" and not _whole(content.run_id(record), rows, place):
-        raise Problem(f"its copy of {experiment.name}/{record['arm']}/seed-{record['seed']} is not whole: disk full?")
+        raise Problem(f"its copy of {experiment.name}/{record.arm}/seed-{record.seed} is not whole: disk full?")
 
 
 def _whole(run_id: str, rows: list[content.Row], place: "Place") -> bool:
