@@ -56,7 +56,7 @@ class Learner:
         self.iteration = 0  # updates made
         self.rate = 0.0  # learning rate of the last of them
         if isinstance(self.step, CompiledStep):
-            self.note = self._compile(self.step)
+            self.note = "; ".join(filter(None, [self.note, self._compile(self.step)]))
 
     @staticmethod
     def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:

@@ -43,6 +43,7 @@ METRICS = (
     "images_per_second",  # of training, evaluations not counted
 )
 RESULTS = ("metrics.csv", "predictions.npz")
+LOCK = ".lock"
 
 
 class Busy(UserError):
@@ -89,7 +90,7 @@ def check_writable(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run's lock; Busy where another process has it. The system frees it when a process dies."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock", blocking=False)
+    lock = filelock.FileLock(folder / LOCK, blocking=False)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -126,13 +127,19 @@ def copy_results(source: Path, folder: Path) -> None:
 
 
 def set_aside(folder: Path, fingerprint: str) -> Path:
-    """Move a stale run's folder out of the way, beside itself; nothing is deleted."""
+    """Move what a stale run's folder holds into one beside it, but for the lock; nothing is deleted.
+
+    The record goes last: killed on the way, the run is still stale.
+    """
     aside = folder.with_name(f"{folder.name}.stale-{fingerprint}")
     serial = 1
     while aside.exists():
         serial += 1
         aside = folder.with_name(f"{folder.name}.stale-{fingerprint}-{serial}")
-    folder.replace(aside)
+    aside.mkdir()
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
+        if path.name != LOCK:
+            path.replace(aside / path.name)
     return aside
 
 
@@ -230,14 +237,14 @@ def state(root: Path, run: Run, checksum: str) -> State:
         return State("new", "no record")
     _check_place(folder, record, run.scale)
     if record.fingerprint not in spec.fingerprints(run, checksum):
-        return State("stale", _difference(record, run, checksum), record)
+        return State("stale", difference(record, run, checksum), record)
     if record.is_finished:
         return State(record.status, f"finished {record.finished} in {record.precision}", record)
     end = run.recipe.schedule.iterations
     return State("resume", f"{record.status} at iteration {record.iteration} of {end}", record)
 
 
-def _difference(record: Record, run: Run, checksum: str) -> str:
+def difference(record: Record, run: Run, checksum: str) -> str:
     """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
     run = spec.in_precision(run, record.precision)
     if record.recipe_version != RECIPE_VERSION:
@@ -326,7 +333,7 @@ def _staleness(record: Record, experiment: spec.Experiment) -> str:
     run = spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record.data_checksum  # a folder of images may not be here
-    return "" if record.fingerprint in spec.fingerprints(run, checksum) else _difference(record, run, checksum)
+    return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
 
 
 COLUMNS = (

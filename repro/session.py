@@ -103,7 +103,7 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
         mirrored(root, todo, options["wandb"], display.say),
         stopping_on_signals(stop, display),
     ):
-        tasks = [_prepare(p, display) for p in todo]
+        tasks = [Task(p.run, p.folder) for p in todo]
         jobs, settings = share_out(planned, todo, options["jobs"], settings, display)
         trained, refusal = False, ""
         for task, event in launched(tasks, settings, stop, jobs):
@@ -129,15 +129,6 @@ def _other_precision(planned: Planned, asked: str) -> str:
     if asked in ("auto", precision):
         return ""
     return f"in {precision}, so nothing was trained in {asked}: a seed has one record"
-
-
-def _prepare(planned: Planned, display: Display) -> Task:
-    if planned.state.kind == "stale" and planned.state.record:
-        with records.locked(planned.folder):
-            pass  # nobody is at work on it
-        aside = records.set_aside(planned.folder, planned.state.record.fingerprint)
-        display.say(f"{planned.run.name} is stale ({planned.state.reason}): kept as {aside.name}, trained anew")
-    return Task(planned.run, planned.folder)
 
 
 @contextmanager

@@ -106,6 +106,9 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     run = spec.in_precision(run, learner.method.precision)
     identity = spec.fingerprint(run, checksum)
+    if before and before.fingerprint not in identities:  # nothing refuses the run any more, so it really begins
+        why, aside = records.difference(before, run, checksum), records.set_aside(folder, before.fingerprint)
+        notes.append(f"its record is stale ({why}) and kept as {aside.name}; it is trained from the start")
     frozen = freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None
     sessions: tuple[Session, ...] = ()
     if learner.note:

@@ -215,7 +215,13 @@ def test_dry_run_says_done_resume_new_and_stale_with_the_reason_and_does_nothing
     record("original", 0, errors=[50.0])
     record("original", 1, errors=[50.0], status="interrupted", iteration=7)
     recipe = spec.load("tiny", small_root).arms[1].recipe.model_dump(mode="json")
-    record("bn-after-add", 0, errors=[50.0], fingerprint="0" * 16, run={"recipe": recipe | {"batch_size": 8, "precision": "fp32"}})
+    record(
+        "bn-after-add",
+        0,
+        errors=[50.0],
+        fingerprint="0" * 16,
+        run={"recipe": recipe | {"batch_size": 8, "precision": "fp32"}},
+    )
     before = sorted(small_root.rglob("*"))
     lines = cli(*RUN, "--seeds", "2", "--dry-run").stdout.splitlines()
     assert [line.split(maxsplit=2) for line in lines[:-1]] == [
@@ -272,11 +278,32 @@ def test_a_stale_run_is_kept_aside_and_trained_anew(small_root: Path, cli: Cli, 
     edit({"lr = 0.05": "lr = 0.06"})
     result = cli(*RUN, "--arm", "original")
     assert result.exit_code == 0
-    assert "tiny/original/seed-0 is stale (optimizer.lr 0.05, today 0.06): kept as seed-0.stale-" in result.stderr
+    told = "tiny/original/seed-0: its record is stale (optimizer.lr 0.05, today 0.06) and kept as seed-0.stale-"
+    assert told in result.stderr
     (aside,) = folder_of(small_root).parent.glob("seed-0.stale-*")
     assert (aside / "run.json").read_bytes() == before
     assert (folder_of(small_root) / "run.json").read_bytes() != before
     assert "(n = 1)" in result.stdout
+
+
+def test_a_refused_run_leaves_a_stale_record_where_it_is(small_root: Path, cli: Cli, edit: Edit) -> None:
+    cli(*RUN, "--arm", "original")
+    edit({"lr = 0.05": "lr = 0.06"})
+    before = sorted(small_root.rglob("*"))
+    result = cli("run", "tiny", "--arm", "original", "--step", "graph")
+    assert result.exit_code == 2 and "stale" not in result.stderr
+    assert sorted(small_root.rglob("*")) == before
+
+
+def test_a_busy_stale_run_costs_itself_alone(small_root: Path, cli: Cli, edit: Edit) -> None:
+    cli(*RUN)
+    edit({"lr = 0.05": "lr = 0.06"})
+    before = (folder_of(small_root) / "run.json").read_bytes()
+    with records.locked(folder_of(small_root)):
+        result = cli(*RUN)
+    assert result.exit_code == 1 and "tiny/original/seed-0 busy" in result.stderr
+    assert (folder_of(small_root) / "run.json").read_bytes() == before
+    assert list(folder_of(small_root, "bn-after-add").parent.glob("seed-0.stale-*"))
 
 
 def test_demo_and_reduced_scale_keep_their_records_apart(small_root: Path, cli: Cli) -> None:

@@ -171,7 +171,8 @@ def test_set_aside_keeps_everything_under_names_of_its_own(small_root: Path, rec
     for errors in ([50.0], [40.0]):
         folder = record("original", 0, errors=errors)
         names.append(records.set_aside(folder, "0123456789abcdef").name)
-        assert not folder.exists()
+        assert [path.name for path in folder.iterdir()] == []
+        folder.rmdir()
     assert names == ["seed-0.stale-0123456789abcdef", "seed-0.stale-0123456789abcdef-2"]
     kept = [records.read_run(folder.with_name(name)) for name in names]
     assert [record and record.final.test_error for record in kept] == [50.0, 40.0]

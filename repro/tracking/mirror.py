@@ -85,7 +85,13 @@ def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Ca
             warn(problem)
 
     runs = [
-        {"folder": str(p.folder.resolve()), "sessions": _sessions(p), "experiment": p.run.experiment} for p in planned
+        {
+            "folder": str(p.folder.resolve()),
+            "experiment": p.run.experiment,
+            "sessions": _sessions(p),
+            "stale": _stale(p),
+        }
+        for p in planned
     ]
     try:
         worker = Worker(job("follow", root, mode, runs=runs), hear)
@@ -113,6 +119,12 @@ def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Ca
 
 
 def _sessions(planned: Planned) -> int:
-    """How many sessions of training the record has before this one; a stale one is set aside."""
+    """How many sessions of training the record has before this one."""
     record = planned.state.record if planned.state.kind == "resume" else None
     return len(record.sessions) if record else 0
+
+
+def _stale(planned: Planned) -> str:
+    """The fingerprint of a record that this run sets aside when it begins."""
+    record = planned.state.record if planned.state.kind == "stale" else None
+    return record.fingerprint if record else ""

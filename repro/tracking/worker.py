@@ -105,7 +105,8 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
     if job["task"] == "follow":
         experiments = {name: spec.load(name, root) for name in {run["experiment"] for run in job["runs"]}}
         runs = [
-            Followed(Path(run["folder"]), run["sessions"], experiments[run["experiment"]], place) for run in job["runs"]
+            Followed(Path(run["folder"]), run["sessions"], run.get("stale", ""), experiments[run["experiment"]], place)
+            for run in job["runs"]
         ]
         follow(runs, over)
     elif job["task"] == "sync":
@@ -127,6 +128,7 @@ class Followed:
 
     folder: Path
     sessions: int  # before this one
+    stale: str  # the fingerprint of a record that is not this run's
     experiment: Experiment
     place: "Place"
     claim: filelock.BaseFileLock | None = None
@@ -143,7 +145,7 @@ class Followed:
         if self.over or (changed == self.seen and not last):
             return
         record = records.read_run(self.folder) if changed else None
-        if record is None or len(record.sessions) <= self.sessions:
+        if record is None or len(record.sessions) <= self.sessions or record.fingerprint == self.stale:
             return  # not begun in this session
         self.claim = self.claim or client.claim(content.run_id(record), self.place)
         if self.claim is None:
