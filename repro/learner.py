@@ -26,6 +26,7 @@ class Learner:
     """A run's moving parts on one device; what they are after i iterations depends on the run and the method alone.
 
     `precision` and `step` are what was asked for (see repro.method); `method` is what it became, `note` why so.
+    `splits`: images on the device, in place of the recipe's data set.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class Learner:
         data_dir: Path | None = None,
         precision: str = "fp32",
         step: str = "plain",
+        splits: Splits | None = None,
     ) -> None:
         recipe = run.recipe
         self.run, self.device = run, device
-        self.splits = load(recipe, device, data_dir)
+        self.splits = splits or load(recipe, device, data_dir)
         channels, height, width = self.splits.train.pixels.shape[1:]
         self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
         self.pixels = Pixels.fit(recipe, self.splits.train)

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from repro import durations, launch, records, spec
+from repro import compiled, durations, launch, method, records, spec
+from repro.bench import ways
 from repro.data import catalog
 from repro.errors import UserError
 from repro.launch import Outcome, Task
@@ -98,13 +99,16 @@ def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
     )
     if every := options["checkpoint_every"]:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
+    display, jobs = Display(len(todo)), options["jobs"]
+    if options["ways"]:
+        jobs, settings = fastest(todo, settings, stop, display)
     with (
-        Display(len(todo)) as display,
+        display,
         mirrored(root, todo, options["wandb"], display.say),
         stopping_on_signals(stop, display),
     ):
         tasks = [Task(p.run, p.folder) for p in todo]
-        jobs, settings = share_out(planned, todo, options["jobs"], settings, display)
+        jobs, settings = share_out(planned, todo, jobs, settings, display)
         trained, refusal = False, ""
         for task, event in launched(tasks, settings, stop, jobs):
             if isinstance(event, Outcome):
@@ -181,6 +185,30 @@ def share_out(
         jobs = cores() if settings.device == "cpu" else 1
     share = threads_for(todo[0].run.scale, min(int(jobs), len(planned)))
     return min(int(jobs), len(todo)), replace(settings, share=share)
+
+
+def fastest(todo: list[Planned], settings: Settings, stop: Stop, display: Display) -> tuple[int | str, Settings]:
+    """How many of `todo` at a time, and the settings with the step: as measured for the first of them (--ways auto).
+
+    A third of the time there is until `stop` may be spent on it. The step stays "auto" where that means the fastest
+    one, because runs that follow may need another.
+    """
+    if not worth_measuring(todo):
+        return "auto", settings
+    display.say("--ways auto: measuring the ways to train, for up to two minutes")
+    every = ways.ways(settings, cores(), len(todo))
+    if any(compiled.refusal(p.run.recipe.model) for p in todo):
+        every = [way for way in every if way.step != "compiled"]
+    left = stop.deadline - time.monotonic()
+    measured = list(ways.measure(todo[0].run, settings, every, ways.SECONDS, made_up_data=True, limit=left / 3))
+    way = ways.best(measured)
+    if not way:
+        display.say(f"--ways auto could measure nothing ({measured[0].error}): one run at a time")
+        return 1, settings
+    told = ", ".join(f"{w.step} {w.jobs} {f'{w.rate:.4g} it/s' if w.rate else 'failed'}" for w in measured)
+    display.say(f"--ways auto takes {way.step}, {way.jobs} at a time; measured: {told}")
+    chosen = way.step if way.step in (*method.UNMEASURED, "plain") else "auto"
+    return way.jobs, replace(settings, step=chosen)
 
 
 def worth_measuring(todo: list[Planned]) -> bool:

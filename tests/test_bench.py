@@ -9,6 +9,7 @@ from repro import bench, spec
 from repro.bench import around, limits
 from repro.errors import UserError
 from repro.launch import tune
+from repro.spec import Run
 from repro.train import Settings
 
 REPO = Path(__file__).resolve().parent.parent
@@ -42,7 +43,12 @@ def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch:
 
 def test_side_by_side_measures_one_run_and_one_a_core(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: asked.append((jobs, threads)) or 3.0 * jobs)
+
+    def rate(run: Run, settings: Settings, jobs: int, threads: int) -> tune.Rate:
+        asked.append((jobs, threads))
+        return tune.Rate(3.0 * jobs, "fp32")
+
+    monkeypatch.setattr(tune, "rate", rate)
     run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet20"])[0]
     found = around.side_by_side(run, Settings(data_dir=cifar10), cores=4)
     assert asked == [(1, 4), (4, 1)] and found is not None and found.together / found.alone == 4
@@ -57,4 +63,4 @@ def test_a_model_is_an_arm_of_any_experiment_on_cifar10(small_root: Path) -> Non
     with pytest.raises(UserError, match="unknown experiment 'vgg-dept'"):
         bench.run_of(REPO, "vgg-dept/a")
     with pytest.raises(UserError, match="--model tiny/original is trained on digits; allowed: an arm on cifar10"):
-        bench.run_of(small_root, "tiny/original")
+        bench.bench(small_root, "tiny/original", Settings())

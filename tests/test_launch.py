@@ -97,15 +97,21 @@ def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) 
 
 
 def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: {1: 3.0, 2: 4.5}[jobs])
+    monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: tune.Rate({1: 3.0, 2: 4.5}[jobs], "fp32"))
     jobs, threads, told = tune.best(small_run(), Settings(), cores=2, runs=6)
     assert (jobs, threads) == (2, 1)
     assert told == "--jobs auto takes 2: 1 at a time 3.0 it/s in all, 2 at a time 4.5 it/s in all"
 
 
-def test_rates_are_measured_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "SECONDS", 0.2)
-    assert tune.rate(small_run(), Settings(), jobs=1, threads=1) > 0
+def test_rates_are_measured_in_processes() -> None:
+    rate = tune.rate(small_run(), Settings(step="plain"), jobs=1, threads=1, seconds=0.2)
+    assert rate.iterations_per_second > 0 and rate.precision == "fp32"
+
+
+def test_runs_of_one_process_are_measured_in_turns() -> None:
+    """As on a GPU; here without its streams."""
+    rate = tune._interleaved(small_run(), Settings(step="plain"), 2, seconds=0.2, made_up_data=True)
+    assert rate.iterations_per_second > 0 and rate.precision == "fp32"
 
 
 def test_jobs_auto_trains(small_root: Path, cli: Any) -> None:

@@ -115,6 +115,8 @@ class Bench:
 def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> Bench:
     """Time an arm on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm, or another data set's."""
     run = run_of(root, model)
+    if run.recipe.dataset != "cifar10":
+        raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
     settings = going_on(run, settings, None)  # in the recipe's precision, where it has one
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
@@ -163,10 +165,7 @@ def run_of(root: Path, model: str) -> Run:
     name, _, arm = model.rpartition("/")
     experiment = spec.load(name or "resnet-depth", root)
     plan.check_arms(experiment, [arm])
-    run = spec.resolve(experiment, [0], arms=[arm])[0]
-    if run.recipe.dataset != "cifar10":
-        raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
-    return run
+    return spec.resolve(experiment, [0], arms=[arm])[0]
 
 
 def row(learner: Learner, rates: list[float], reference: list[float]) -> Row:

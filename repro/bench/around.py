@@ -66,12 +66,12 @@ class SideBySide:
 
 def side_by_side(run: Run, settings: Settings, cores: int) -> SideBySide | None:
     """On the CPU a run a core; on a GPU five. None on a single core."""
-    if settings.device.startswith("cuda"):
-        alone, together = (tune.rate_interleaved(run, settings, jobs, 1) for jobs in (1, GPU_JOBS))
-        return SideBySide(GPU_JOBS, 1, alone, together)
-    if cores == 1:
+    cuda = settings.device.startswith("cuda")
+    jobs, alone = (GPU_JOBS, 1) if cuda else (cores, cores)  # runs, and threads of one that is alone
+    if jobs == 1:
         return None
-    return SideBySide(cores, 1, tune.rate(run, settings, 1, cores), tune.rate(run, settings, cores, 1))
+    rates = [tune.rate(run, settings, *way).iterations_per_second for way in ((1, alone), (jobs, 1))]
+    return SideBySide(jobs, 1, *rates)
 
 
 def start_up(run: Run, settings: Settings) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from repro.errors import UserError
 
@@ -140,3 +141,10 @@ step_option = click.option(
     type=click.Choice(["auto", "plain", "kernels", "matrices", "graph", "compiled"]),
     help="How to compute a batch: plainly, by CPU kernels or matrix products, as a CUDA graph (of compiled blocks).",
 )
+
+
+def check_ways(ctx: click.Context) -> None:
+    """UserError where --ways auto is to choose what was chosen already."""
+    for name in ("step", "jobs"):
+        if ctx.params["ways"] and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise UserError(f"--ways auto chooses --step and --jobs itself: leave out --ways or --{name}")

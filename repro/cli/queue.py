@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.common import json_option, root_of
+from repro.cli.common import check_ways, json_option, root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -83,11 +83,12 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
 
     \b
     repro queue run cpu --jobs 2 --threads 1
-    repro queue run full --jobs 4 --time-limit 8h
+    repro queue run full --ways auto --time-limit 8h
     """
     from repro import plan
     from repro import queue as queues
 
+    check_ways(ctx)
     root = root_of(ctx)
     chosen = queues.load(name, root)
     planned = queues.runs(queues.plan(root, chosen))

@@ -1,6 +1,7 @@
 """`repro list|show|status|run`: experiments, and training them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from repro.cli.common import (
     JobsType,
     arms_option,
+    check_ways,
     complete_arm,
     demo_option,
     experiment_argument,
@@ -121,6 +123,11 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 @threads_option
 @precision_option
 @step_option
+@click.option(
+    "--ways",
+    type=click.Choice(["auto"]),
+    help="auto measures for up to two minutes which --step and --jobs are fastest.",
+)
 @click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
 @click.option(
     "--checkpoint-every",
@@ -148,6 +155,7 @@ def run(
     """
     from repro import plan
 
+    check_ways(ctx)
     root = root_of(ctx)
     chosen = plan.plan(root, experiment, list(options["arms"]), options["seeds"], scale_of(scale, demo))
     if dry_run:
@@ -173,31 +181,61 @@ def run(
 @threads_option
 @precision_option
 @step_option
+@click.option("--ways", is_flag=True, help="Time each way to train instead: every step, several runs at a time.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, 600, min_open=True), help="With --ways: how long each way.  [default: 3]"
+)
+@click.option("--made-up-data", is_flag=True, help="With --ways: random images, so that no data set is needed.")
 @json_option
 @click.pass_context
 def bench(
-    ctx: click.Context, model: str, device: str, threads: int | None, precision: str, step: str, as_json: bool
+    ctx: click.Context,
+    model: str,
+    device: str,
+    threads: int | None,
+    precision: str,
+    step: str,
+    ways: bool,
+    seconds: float | None,
+    made_up_data: bool,
+    as_json: bool,
 ) -> None:
     """Time training on CIFAR-10 beside the loop that public repositories run, in turns; takes a few minutes.
+
+    With --ways: find the fastest way to train here; takes about two minutes. Each way is a line as soon as it is
+    measured, and the best of them is the last line.
 
     \b
     repro bench
     repro bench --model resnet56 --json
     repro bench --model vgg-depth/a --threads 1
+    repro bench --ways --made-up-data
     """
     from repro import bench, session
+    from repro.bench import ways as each_way
     from repro.data import catalog
     from repro.train import Settings
 
+    if not ways and (seconds or made_up_data):
+        raise UserError("--seconds and --made-up-data are for --ways: add it, or leave them out")
     settings = Settings(
         session.device_of(device),
-        threads or session.cores(),
+        threads,
         data_dir=catalog.data_dir(),
         precision=precision,
         step=step,
     )
-    found = bench.bench(root_of(ctx), model, settings)
-    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
+    if not ways:
+        found = bench.bench(root_of(ctx), model, replace(settings, threads=threads or session.cores()))
+        click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
+        return
+    run = bench.run_of(root_of(ctx), model)
+    chosen = each_way.ways(settings, session.cores())
+    measured = each_way.measure(run, settings, chosen, seconds or each_way.SECONDS, made_up_data)
+    if not as_json:
+        click.echo(f"{model}, {seconds or each_way.SECONDS:g} s per way")
+    for line in each_way.lines(measured, as_json):
+        click.echo(line)
 
 
 COMMANDS = (list_, show, status, run, bench)
