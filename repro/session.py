@@ -1,6 +1,5 @@
-"""One `repro run`: choose device and launcher, train what is not done yet, show it, and sum up how it ended."""
+"""One `repro run`: train what is not done yet by a launcher, show it, and sum up how it ended."""
 
-import os
 import shlex
 import signal
 import sys
@@ -12,29 +11,39 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
-from repro import compiled, durations, launch, method, records, spec
-from repro.bench import ways
+from repro import durations, launch, records, sharing
 from repro.data import catalog
 from repro.errors import UserError
-from repro.launch import Outcome, Task
+from repro.launch import Ending, Task
 from repro.plan import Planned
 from repro.progress import Display
 from repro.record import FINISHED
 from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
 
-WORTH_MEASURING = 2000  # iterations of all runs together
+
+@dataclass(frozen=True)
+class Options:
+    """What `repro run` was asked for, beside the runs themselves; each as its option's help says."""
+
+    device: str = "auto"
+    jobs: int | str = 1  # "auto": as measured
+    threads: int | None = None
+    precision: str = "auto"
+    step: str = "auto"
+    ways: str | None = None
+    time_limit: str | None = None
+    checkpoint_every: int | None = None
+    wandb: str | None = None
 
 
 @dataclass
-class Ended:
+class Result:
     """How the runs of one invocation ended; `exit_code` as the CLI documents it."""
 
     stop: Stop
     command: str
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Ending] = field(default_factory=dict)
     not_begun: int = 0
 
     @property
@@ -73,45 +82,44 @@ class Ended:
         }
 
 
-def run(root: Path, planned: list[Planned], options: dict[str, Any]) -> Ended:
+def run(root: Path, planned: list[Planned], options: Options) -> Result:
     """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
-    limit = options["time_limit"]
-    stop = Stop() if limit is None else Stop(time.monotonic() + durations.parse(limit))
-    ended = Ended(stop, shlex.join(["repro", *sys.argv[1:]]))
+    stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
+    ended = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
     todo = [p for p in planned if p.state.kind not in FINISHED]
     for p in planned:
         if p.state.kind in FINISHED:
-            ended.outcomes[p.run.name] = Outcome(p.state.kind, _other_precision(p, options["precision"]))
+            ended.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
     if not todo:
         return ended
-    device = device_of(options["device"])
+    device = sharing.device_of(options.device)
     for scale in {p.run.scale for p in todo}:
         records.check_writable(records.results_folder(root, scale))
     for name in {p.run.recipe.dataset for p in todo}:
         catalog.require(catalog.describe(name), catalog.data_dir())
     settings = Settings(
         device=device,
-        threads=options["threads"],
+        threads=options.threads,
         data_dir=catalog.data_dir(),
-        precision=options["precision"],
-        step=options["step"],
+        precision=options.precision,
+        step=options.step,
         root=root,
     )
-    if every := options["checkpoint_every"]:
+    if every := options.checkpoint_every:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
-    display, jobs = Display(len(todo)), options["jobs"]
-    if options["ways"]:
-        jobs, settings = fastest(todo, settings, stop, display)
+    display, jobs = Display(len(todo)), options.jobs
+    if options.ways:
+        jobs, settings = sharing.fastest(todo, settings, stop, display)
     with (
         display,
-        mirrored(root, todo, options["wandb"], display.say),
+        mirrored(root, todo, options.wandb, display.say),
         stopping_on_signals(stop, display),
     ):
         tasks = [Task(p.run, p.folder) for p in todo]
-        jobs, settings = share_out(planned, todo, jobs, settings, display)
+        jobs, settings = sharing.share_out(planned, todo, jobs, settings, display)
         trained, refusal = False, ""
-        for task, event in launched(tasks, settings, stop, jobs):
-            if isinstance(event, Outcome):
+        for task, event in launch.LAUNCHERS[launch.choose(settings.device, jobs)](tasks, settings, stop, jobs):
+            if isinstance(event, Ending):
                 if event.status == "refused" and not trained:  # wrong from the beginning: nothing else is begun
                     refusal, stop.reason = event.message, stop.reason or "refused"
                     continue
@@ -151,83 +159,3 @@ def stopping_on_signals(stop: Stop, display: Display) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def device_of(name: str) -> str:
-    """ "auto" -> "cuda" where there is one, else "cpu". UserError for a device that is not there."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type == "cpu" or (device.type == "cuda" and (device.index or 0) < gpus):
-        return name
-    numbers = "".join(f", cuda:{number}" for number in range(gpus))
-    there = f"cpu, cuda{numbers}" if gpus else "cpu (no CUDA device is here)"
-    raise UserError(f"--device {name} is not available; allowed: auto, {there}")
-
-
-def share_out(
-    planned: list[Planned], todo: list[Planned], jobs: int | str, settings: Settings, display: Display
-) -> tuple[int, Settings]:
-    """How many runs at a time, and the settings with each one's share of the threads. "auto" is measured where it pays.
-
-    The share does not depend on what of `planned` is done already: the same command trains to the same bits.
-    """
-    if jobs == "auto" and worth_measuring(todo):
-        jobs, share, told = launch.tune.best(todo[0].run, settings, cores(), len(todo))
-        if told:
-            display.say(told)
-        return jobs, replace(settings, share=share)
-    if jobs == "auto":
-        jobs = cores() if settings.device == "cpu" else 1
-    share = threads_for(todo[0].run.scale, min(int(jobs), len(planned)))
-    return min(int(jobs), len(todo)), replace(settings, share=share)
-
-
-def fastest(todo: list[Planned], settings: Settings, stop: Stop, display: Display) -> tuple[int | str, Settings]:
-    """How many of `todo` at a time, and the settings with the step: as measured for the first of them (--ways auto).
-
-    A third of the time there is until `stop` may be spent on it. The step stays "auto" where that means the fastest
-    one, because runs that follow may need another.
-    """
-    if not worth_measuring(todo):
-        return "auto", settings
-    display.say("--ways auto: measuring the ways to train, for up to two minutes")
-    every = ways.ways(settings, cores(), len(todo))
-    if any(compiled.refusal(p.run.recipe.model) for p in todo):
-        every = [way for way in every if way.step != "compiled"]
-    left = stop.deadline - time.monotonic()
-    measured = list(ways.measure(todo[0].run, settings, every, ways.SECONDS, made_up_data=True, limit=left / 3))
-    way = ways.best(measured)
-    if not way:
-        display.say(f"--ways auto could measure nothing ({measured[0].error}): one run at a time")
-        return 1, settings
-    told = ", ".join(f"{w.step} {w.jobs} {f'{w.rate:.4g} it/s' if w.rate else 'failed'}" for w in measured)
-    display.say(f"--ways auto takes {way.step}, {way.jobs} at a time; measured: {told}")
-    chosen = way.step if way.step in (*method.UNMEASURED, "plain") else "auto"
-    return way.jobs, replace(settings, step=chosen)
-
-
-def worth_measuring(todo: list[Planned]) -> bool:
-    enough = sum(p.run.recipe.schedule.iterations for p in todo) >= WORTH_MEASURING
-    return enough and todo[0].run.scale != spec.DEMO
-
-
-def launched(tasks: list[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
-    if jobs == 1:
-        return launch.in_process(tasks, settings, stop)
-    if settings.device.startswith("cuda"):
-        return launch.interleaved(tasks, settings, stop, jobs)
-    return launch.pool(tasks, settings, stop, jobs)
-
-
-def threads_for(scale: str, jobs: int) -> int:
-    """The cores shared out; one for a demo, whose small networks only wait for each other on several."""
-    return 1 if scale == spec.DEMO else max(1, cores() // jobs)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -46,11 +46,11 @@ class Settings:
 class Stop:
     """Asked before every iteration; a reason ends the run with a checkpoint, to be gone on with later."""
 
-    deadline: float = math.inf  # on time.monotonic()'s clock
+    deadline: float = math.inf  # on time.time()'s clock, which other machines share
     reason: str = ""
 
     def requested(self) -> str:
-        if not self.reason and time.monotonic() > self.deadline:
+        if not self.reason and time.time() > self.deadline:
             self.reason = "time limit"
         return self.reason
 
@@ -61,7 +61,7 @@ class Progress:
 
     iteration: int
     iterations: int
-    status: str = "running"
+    status: Status = "running"
     loss: float = math.nan
     test_error: float = math.nan
     iterations_per_second: float = math.nan

@@ -26,6 +26,7 @@ from click.testing import Result
 from repro import launch, records, session, spec
 from repro.cli import main
 from repro.data import catalog
+from repro.launch.pool import pool
 from repro.progress import Display
 from repro.train import Settings, Stop
 
@@ -447,8 +448,13 @@ def test_checkpoints_come_as_often_as_asked_for(
     words: tuple[str, ...], expected: tuple[int, float], cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the iteration where that is said, else with some seconds between two."""
-    seen = []
-    monkeypatch.setattr(session, "launched", lambda tasks, settings, stop, jobs: seen.append(settings) or iter(()))
+    seen: list[Settings] = []
+
+    def launcher(tasks: object, settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
+        seen.append(settings)
+        yield from ()
+
+    monkeypatch.setitem(launch.LAUNCHERS, "in-process", launcher)
     cli(*RUN, *words)
     assert [(settings.checkpoint_every, settings.checkpoint_seconds) for settings in seen] == [expected]
 
@@ -515,8 +521,8 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
-    for task, event in launch.pool(tasks, Settings(threads=1), stop, jobs=1):
-        if isinstance(event, launch.Outcome):
+    for task, event in pool(tasks, Settings(threads=1), stop, jobs=1):
+        if isinstance(event, launch.Ending):
             outcomes.append((task.run.arm, event.status, event.message))
         elif task is tasks[0]:
             for worker in multiprocessing.active_children():

@@ -13,7 +13,8 @@ from repro import freeze, records, spec
 from repro.errors import UserError
 from repro.freeze import Registry
 from repro.judge import judge
-from repro.launch import Outcome, Task, in_process
+from repro.launch import Ending, Task
+from repro.launch.in_process import in_process
 from repro.train import Settings, Stop
 
 Cli = Callable[..., Result]
@@ -131,7 +132,7 @@ def test_a_run_stores_the_claims_in_force_when_it_began(small_root: Path, edit: 
         run = spec.resolve(spec.load("tiny", small_root), [seed], arms=["original"])[0]
         folder = records.run_folder(small_root, run)
         *_, (_, end) = in_process([Task(run, folder)], Settings(threads=1, root=small_root), Stop())
-        assert isinstance(end, Outcome) and end.status == "done"
+        assert isinstance(end, Ending) and end.status == "done"
         record = records.read_run(folder)
         assert record
         frozen: str | None = record.frozen

@@ -17,6 +17,7 @@ from repro.compiled import CompiledStep
 from repro.data.batches import Draws
 from repro.errors import UserError
 from repro.graph import no_collection, untouched
+from repro.launch.interleaved import interleaved
 from repro.learner import Learner
 from repro.spec import Run
 from repro.step import PlainStep
@@ -206,6 +207,6 @@ def test_runs_side_by_side_on_a_gpu_end_with_the_bits_of_each_alone(tmp_path: Pa
     tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
     for task in tasks:
         task.folder.mkdir()
-    list(launch.interleaved(tasks, settings, Stop(), jobs=3))
+    list(interleaved(tasks, settings, Stop(), jobs=3))
     for run in runs:
         assert_same_bits(tmp_path / f"alone-{run.seed}", tmp_path / f"beside-{run.seed}")

@@ -2,15 +2,17 @@
 
 import multiprocessing
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_train import StopAfter, assert_same_bits, finish, small_run
 
-from repro import launch, plan, progress, records, session, spec
-from repro.launch import local, tune
-from repro.launch.local import share_cores
+from repro import launch, plan, progress, records, sharing, spec
+from repro.launch import tune
+from repro.launch.interleaved import interleaved
+from repro.launch.pool import _RemoteStop, share_cores
 from repro.train import Progress, Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -24,8 +26,8 @@ def test_interleaved_runs_end_with_the_bits_of_each_alone(tmp_path: Path) -> Non
     tasks = [launch.Task(run, tmp_path / f"beside-{run.seed}") for run in runs]
     for task in tasks:
         task.folder.mkdir()
-    events = list(launch.interleaved(tasks, Settings(threads=1), Stop(), jobs=2))
-    ended = [task.run.seed for task, event in events if isinstance(event, launch.Outcome) and event.status == "done"]
+    events = list(interleaved(tasks, Settings(threads=1), Stop(), jobs=2))
+    ended = [task.run.seed for task, event in events if isinstance(event, launch.Ending) and event.status == "done"]
     assert sorted(ended) == [0, 1, 2]
     order = [task.run.seed for task, _ in events]
     assert order[:4] == [0, 1, 0, 1], "two at a time, in turns"
@@ -38,9 +40,9 @@ def test_interleaved_runs_stop_together(tmp_path: Path) -> None:
     for task in tasks:
         task.folder.mkdir()
     stop, seen = Stop(), []
-    for task, event in launch.interleaved(tasks, Settings(threads=1), stop, jobs=2):
+    for task, event in interleaved(tasks, Settings(threads=1), stop, jobs=2):
         stop.reason = "SIGINT"
-        if isinstance(event, launch.Outcome):
+        if isinstance(event, launch.Ending):
             seen.append((task.run.seed, event.status))
     assert seen == [(0, "interrupted"), (1, "interrupted")], "the third is not begun"
 
@@ -87,7 +89,7 @@ def _dies(*args: object) -> None:
 
 def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) -> None:
     parents, workers = multiprocessing.Pipe()
-    stop = local._RemoteStop()
+    stop = _RemoteStop()
     stop.pipe = workers
     assert not stop.requested()
     parents.close()
@@ -129,18 +131,18 @@ def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
 
 
 def test_threads_follow_the_jobs() -> None:
-    assert session.threads_for("1", jobs=1) == session.cores()
-    assert session.threads_for(spec.DEMO, jobs=1) == 1
+    assert sharing.threads_for("1", jobs=1) == sharing.cores()
+    assert sharing.threads_for(spec.DEMO, jobs=1) == 1
 
 
 @pytest.mark.parametrize("jobs", [2, "auto"])
 def test_threads_do_not_depend_on_what_is_done_already(
     small_root: Path, monkeypatch: pytest.MonkeyPatch, jobs: int | str
 ) -> None:
-    monkeypatch.setattr(session, "cores", lambda: 2)
+    monkeypatch.setattr(sharing, "cores", lambda: 2)
     planned = plan.plan(small_root, "tiny", [], 2, "1")
     with progress.Display(1) as display:
-        shares = [session.share_out(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
+        shares = [sharing.share_out(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
     assert shares == [(2, Settings(share=1)), (1, Settings(share=1))]
 
 
@@ -151,3 +153,47 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(tmp_path: Path) -> Non
     finish(small_run(), tmp_path / "run", Settings(threads=1))
     record = records.read_run(tmp_path / "run")
     assert record is not None and [session.threads for session in record.sessions] == [2, 2, 1]
+
+
+class Scripted:
+    """A launcher that trains nothing: each task ends as the script says, after the progress it names."""
+
+    def __init__(self, **script: launch.Ending) -> None:
+        self.script, self.asked = script, list[str]()
+
+    def __call__(
+        self, tasks: Sequence[launch.Task], settings: Settings, stop: Stop, jobs: int
+    ) -> Iterator[launch.Event]:
+        for task in tasks:
+            if stop.requested():
+                return
+            self.asked.append(task.run.arm)
+            yield task, Progress(1, task.run.recipe.schedule.iterations)
+            yield task, self.script[task.run.arm.replace("-", "_")]
+
+
+@pytest.mark.parametrize(
+    "ends, code, told",
+    [
+        (("done", "done"), 0, ""),
+        (("done", "diverged"), 0, ""),
+        (("failed", "done"), 1, "tiny/original/seed-0 failed: why"),
+        (("busy", "done"), 1, "tiny/original/seed-0 busy: why"),
+        (("done", "refused"), 2, "tiny/bn-after-add/seed-0 refused: why"),
+        (("refused", "failed"), 1, "tiny/original/seed-0 refused: why"),
+    ],
+)
+def test_a_launcher_is_a_line_and_its_endings_make_the_exit_code(
+    small_root: Path, cli: Any, monkeypatch: pytest.MonkeyPatch, ends: tuple[Any, Any], code: int, told: str
+) -> None:
+    """Whatever launcher trains the runs; one that fails costs the others nothing."""
+    endings = {
+        arm: launch.Ending(end, "why" * (end in ("failed", "busy", "refused")))
+        for arm, end in zip(("original", "bn_after_add"), ends, strict=True)
+    }
+    scripted = Scripted(**endings)
+    monkeypatch.setitem(launch.LAUNCHERS, "scripted", scripted)
+    monkeypatch.setattr(launch, "choose", lambda device, jobs: "scripted")
+    result = cli("run", "tiny")
+    assert scripted.asked == ["original", "bn-after-add"]
+    assert result.exit_code == code and told in result.stderr

@@ -17,7 +17,7 @@ import torch
 from click.testing import Result
 from test_train import small_run
 
-from repro import plan, session
+from repro import plan, sharing
 from repro.bench import ways
 from repro.bench.ways import Way
 from repro.errors import UserError
@@ -37,7 +37,7 @@ def test_every_way_is_a_line_and_the_best_is_the_last(
 ) -> None:
     """In processes of their own, without CIFAR-10."""
     monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path / "nothing here"))
-    monkeypatch.setattr(session, "cores", lambda: 1)
+    monkeypatch.setattr(sharing, "cores", lambda: 1)
     edit({'"digits"': '"cifar10"', "batch_size = 16": "batch_size = 2"})
     command = ("bench", "--ways", "--model", "tiny/original", "--device", "cpu", "--step", "plain")
     result = cli(*command, "--made-up-data", "--seconds", "0.1", "--json")
@@ -180,7 +180,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Way], float]]:
         for way in every:
             yield replace(way, rate=100.0 * (way.jobs == 4) + 50 * (way.step == "compiled") + 1)
 
-    monkeypatch.setattr(session, "worth_measuring", lambda todo: True)
+    monkeypatch.setattr(sharing, "worth_measuring", lambda todo: True)
     monkeypatch.setattr(ways, "measure", measure)
     return found
 
@@ -189,8 +189,8 @@ def test_ways_auto_takes_the_fastest_and_says_so(
     asked: list[tuple[list[Way], float]], small_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     todo = plan.plan(small_root, "tiny", [], 4, "1")
-    stop = Stop(time.monotonic() + 90)
-    jobs, settings = session.fastest(todo, Settings("cuda"), stop, Display(8))
+    stop = Stop(time.time() + 90)
+    jobs, settings = sharing.fastest(todo, Settings("cuda"), stop, Display(8))
     assert (jobs, settings.step) == (4, "compiled")
     ((every, limit),) = asked
     assert len(every) == 12 and 29 < limit <= 30, "a third of the time limit"
@@ -205,7 +205,7 @@ def test_ways_auto_takes_no_step_that_some_run_cannot(
     vgg = '{ name = "vgg", config = "A", width_divisor = 32, fc_width = 512 }'
     edit({'model = { block = "bn-after-add" }': f"image_size = 32\nmodel = {vgg}"})
     todo = plan.plan(small_root, "tiny", [], 4, "1")
-    jobs, settings = session.fastest(todo, Settings("cuda"), Stop(), Display(8))
+    jobs, settings = sharing.fastest(todo, Settings("cuda"), Stop(), Display(8))
     assert (jobs, settings.step) == (4, "auto")
     assert {way.step for way in asked[0][0]} == {"graph", "plain"}
 
@@ -218,7 +218,7 @@ def test_ways_auto_goes_on_where_nothing_could_be_measured(
 ) -> None:
     monkeypatch.setattr(ways, "measure", lambda *_, **__: iter([Way("graph", 4, 1, error="no time left")]))
     todo = plan.plan(small_root, "tiny", [], 1, "1")
-    assert session.fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
+    assert sharing.fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
     assert "--ways auto could measure nothing (no time left): one run at a time" in capsys.readouterr().err
 
 

@@ -97,7 +97,7 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
         return
     from repro import session
 
-    ended = session.run(root, planned, options)
+    ended = session.run(root, planned, session.Options(**options))
     if as_json:
         click.echo(json.dumps(ended.summary(), indent=1))
     else:

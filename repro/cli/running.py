@@ -144,7 +144,16 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 @json_option
 @click.pass_context
 def run(
-    ctx: click.Context, /, experiment: str, scale: str, demo: bool, dry_run: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    experiment: str,
+    arms: tuple[str, ...],
+    seeds: int,
+    scale: str,
+    demo: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train an experiment's runs, going on where they were left; then print its table.
 
@@ -157,13 +166,13 @@ def run(
 
     check_ways(ctx)
     root = root_of(ctx)
-    chosen = plan.plan(root, experiment, list(options["arms"]), options["seeds"], scale_of(scale, demo))
+    chosen = plan.plan(root, experiment, list(arms), seeds, scale_of(scale, demo))
     if dry_run:
         click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
         return
     from repro import session
 
-    ended = session.run(root, chosen, options)
+    ended = session.run(root, chosen, session.Options(**options))
     if as_json:
         click.echo(json.dumps(ended.summary(), indent=1))
     else:
@@ -211,7 +220,7 @@ def bench(
     repro bench --model vgg-depth/a --threads 1
     repro bench --ways --made-up-data
     """
-    from repro import bench, session
+    from repro import bench, sharing
     from repro.bench import ways as each_way
     from repro.data import catalog
     from repro.train import Settings
@@ -219,18 +228,18 @@ def bench(
     if not ways and (seconds or made_up_data):
         raise UserError("--seconds and --made-up-data are for --ways: add it, or leave them out")
     settings = Settings(
-        session.device_of(device),
+        sharing.device_of(device),
         threads,
         data_dir=catalog.data_dir(),
         precision=precision,
         step=step,
     )
     if not ways:
-        found = bench.bench(root_of(ctx), model, replace(settings, threads=threads or session.cores()))
+        found = bench.bench(root_of(ctx), model, replace(settings, threads=threads or sharing.cores()))
         click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
         return
     run = bench.run_of(root_of(ctx), model)
-    chosen = each_way.ways(settings, session.cores())
+    chosen = each_way.ways(settings, sharing.cores())
     measured = each_way.measure(run, settings, chosen, seconds or each_way.SECONDS, made_up_data)
     if not as_json:
         click.echo(f"{model}, {seconds or each_way.SECONDS:g} s per way")

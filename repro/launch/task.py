@@ -4,9 +4,11 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from repro import records
 from repro.errors import UserError
+from repro.record import Status
 from repro.spec import Run
 from repro.train import Progress, Settings, Stop, train
 
@@ -18,18 +20,18 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ending:
     """How a run ended: done, diverged, interrupted, failed (then `message`, and a traceback in `log`), busy or refused.
 
     Refused is what cannot be trained as it was asked for; `message` says what is allowed.
     """
 
-    status: str
+    status: Literal[Status, "busy", "refused"]
     message: str = ""
     log: Path | None = None
 
 
-Event = tuple[Task, Progress | Outcome]
+Event = tuple[Task, Progress | Ending]
 
 
 def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
@@ -37,18 +39,18 @@ def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
     log = task.folder / "run.log"
     try:
         with records.locked(task.folder):
-            status = "failed"
+            status: Status = "failed"
             for progress in train(task.run, task.folder, settings, stop):
                 status = progress.status
                 yield task, progress
-            yield task, Outcome(status, stop.reason if status == "interrupted" else "")
+            yield task, Ending(status, stop.reason if status == "interrupted" else "")
     except records.Busy as error:
-        yield task, Outcome("busy", str(error))
+        yield task, Ending("busy", str(error))
     except UserError as error:
-        yield task, Outcome("refused", str(error))
+        yield task, Ending("refused", str(error))
     except Exception as error:  # whatever it is, it is told, kept in the log, and the other runs go on
         _note_failure(task.folder, log, error)
-        yield task, Outcome("failed", f"{type(error).__name__}: {error}", log)
+        yield task, Ending("failed", f"{type(error).__name__}: {error}", log)
 
 
 def _note_failure(folder: Path, log: Path, error: Exception) -> None:

@@ -17,8 +17,8 @@ import torch
 
 from repro.errors import UserError
 from repro.launch.interleaved import stream_of
-from repro.launch.local import share_cores
 from repro.launch.made_up import made_up
+from repro.launch.pool import share_cores
 from repro.learner import Learner
 from repro.spec import Run
 from repro.train import Settings, going_on, prepare

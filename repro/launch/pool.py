@@ -1,4 +1,4 @@
-"""Launchers on this machine: one run after another in this process, or side by side in worker processes."""
+"""Runs side by side, each in a worker process of its own."""
 
 import multiprocessing
 import os
@@ -10,16 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from repro.launch.task import Event, Outcome, Task, carry_out
+from repro.launch.task import Ending, Event, Task, carry_out
 from repro.train import Settings, Stop
-
-
-def in_process(tasks: Sequence[Task], settings: Settings, stop: Stop) -> Iterator[Event]:
-    """One run after another; after a stop the rest are not begun."""
-    for task in tasks:
-        if stop.requested():
-            return
-        yield from carry_out(task, settings, stop)
 
 
 @dataclass
@@ -64,10 +56,10 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                     workers.remove(worker)
                     worker.process.join()
                     message = f"its process died with exit code {worker.process.exitcode}"
-                    yield worker.task, Outcome("failed", message, worker.task.folder / "run.log")
+                    yield worker.task, Ending("failed", message, worker.task.folder / "run.log")
                     continue
                 yield worker.task, event
-                if isinstance(event, Outcome):
+                if isinstance(event, Ending):
                     if waiting and not stop.requested():
                         worker.task = waiting.popleft()
                         _tell(worker, worker.task)
