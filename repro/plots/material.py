@@ -166,11 +166,3 @@ def gather(
         recipes={run.arm: run.recipe for run in spec.resolve(experiment, [0], scale=scale)},
         data_dir=data_dir or catalog.data_dir(),
     )
-
-
-def family(recipe: Recipe) -> str:
-    """The kind of network, whatever its depth."""
-    model = recipe.model
-    if model.name == "vgg":
-        return "VGG with batch norm" if model.batch_norm else "VGG"
-    return "plain nets" if model.shortcut == "none" else "residual nets"

@@ -15,11 +15,14 @@ from pydantic import ValidationError
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec.recipe import Adam, Frozen, Recipe, ResNetCifar, Schedule, Sgd, Vgg, Warmup
+from repro.fields import Frozen
+from repro.models import FAMILIES
+from repro.spec.recipe import Adam, Recipe, Schedule, Sgd, Warmup
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
 REGISTRY = "frozen.toml"  # what `repro freeze` writes beside the specs
 ARM_KEYS = ("name", "label", "published", "demo")
+NAMED: dict[str, type[Frozen]] = {**FAMILIES, "sgd": Sgd, "adam": Adam}  # what the tables with a `name` may be
 MOST_EPOCHS = 10**6
 TOP_KEYS = (
     "name",
@@ -235,7 +238,7 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
         # pydantic puts a union's tag into the location; no key of ours is called like a tag's value
         keys = [str(key) for key in fault["loc"]]
         place = where if isinstance(where, str) else _origin(keys, where)
-        keys = [key for key in keys if key not in ("resnet-cifar", "vgg", "sgd", "adam")]
+        keys = [key for key in keys if key not in NAMED]
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
@@ -253,8 +256,7 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The keys of the table that the last of `location` stands in; at the top of a recipe also an arm's own."""
-    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup}
-    kinds |= {"resnet-cifar": ResNetCifar, "vgg": Vgg, "sgd": Sgd, "adam": Adam}
+    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **NAMED}
     for part in location[:-1]:
         model = kinds.get(str(part), model)
     return [*model.model_fields, *(ARM_KEYS if model is Recipe else ())]
@@ -267,7 +269,7 @@ def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
         for key in keys:
             if isinstance(table, dict) and key in table:
                 table = table[key]
-            elif key not in ("resnet-cifar", "vgg", "sgd", "adam"):
+            elif key not in NAMED:
                 break
         else:
             return place

@@ -1,81 +1,25 @@
-"""The frozen, strict models of a recipe: network, optimizer, schedule, data. Says what is allowed. Imports no torch.
+"""The frozen, strict models of a recipe: optimizer, schedule, data. Says what is allowed. Imports no torch.
 
+A network's settings are its family's (repro.models).
 Units: learning rates per update, schedule in iterations (optimizer updates).
 """
 
 import re
-from typing import Annotated, Any, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from repro.data import catalog
-
-
-class Frozen(BaseModel):
-    """Unknown keys and silently converted types are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def array(item: Any) -> Any:
-    """A TOML array, held as a tuple."""
-    return Annotated[tuple[item, ...], Field(strict=False)]
-
-
-Positive = Annotated[int, Field(gt=0, le=10**9)]
-Rate = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+from repro.fields import Frozen, Positive, Rate, array
+from repro.models import FAMILIES, Network
 
 Precision = Literal["fp32", "tf32", "bf16"]
-Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1"]
-
-
-class ResNetCifar(Frozen):
-    """He et al. 2015, section 4.2: 6n+2 layers of 3x3 convolutions for small images (plain without shortcuts)."""
-
-    name: Literal["resnet-cifar"]
-    depth: Annotated[int, Field(ge=8, le=10_000)]
-    block: Literal["original", "bn-after-add", "relu-before-add", "relu-only-preact", "full-preact"] = "original"
-    shortcut: Literal["identity", "identity-centred", "none"] = (
-        "identity"  # option A; the zeros after, or on both sides
-    )
-    subsample: Literal["in-block", "separate-conv"] = "in-block"
-    width: Positive = 16  # channels of the first stage
-    init: Init = "he-fan-in"
-
-    @field_validator("depth")
-    @classmethod
-    def _six_n_plus_two(cls, depth: int) -> int:
-        if (depth - 2) % 6:
-            raise ValueError("a CIFAR ResNet has 6n+2 layers: 8, 14, 20, 26, 32, ...")
-        return depth
-
-    @model_validator(mode="after")
-    def _plain_is_original(self) -> "ResNetCifar":
-        if self.shortcut == "none" and self.block != "original":
-            raise ValueError('shortcut = "none" (a plain net) goes with block = "original" only')
-        return self
-
-
-class Vgg(Frozen):
-    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, two hidden layers and the classifier."""
-
-    name: Literal["vgg"]
-    config: Literal["A", "A-LRN", "B", "C", "D", "E"]
-    batch_norm: bool = False
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    fc_width: Positive = 512
-    width_divisor: Positive = 1
-    init: Init = "glorot"
-
-    @model_validator(mode="after")
-    def _divides(self) -> "Vgg":
-        if 64 % self.width_divisor or self.fc_width % self.width_divisor:
-            raise ValueError(f"width_divisor = {self.width_divisor} must divide 64 and fc_width = {self.fc_width}")
-        return self
-
-
-Model = Annotated[ResNetCifar | Vgg, Field(discriminator="name")]
+if TYPE_CHECKING:
+    Model = Network
+else:  # by name, one of the families' settings
+    Model = Annotated[reduce(or_, FAMILIES.values()), Field(discriminator="name")]
 
 
 class Sgd(Frozen):
@@ -176,13 +120,9 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _network_fits(self) -> "Recipe":
-        if not isinstance(self.model, Vgg):
-            return self
-        size = self.image_size or (catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else 32)
-        if size % 32:
-            raise ValueError(f"image_size = {size}: the five poolings of a VGG need a multiple of 32 pixels")
-        if self.bn_batch and not self.model.batch_norm:
-            raise ValueError(f"bn_batch = {self.bn_batch} goes with batch_norm = true")
+        native = catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else None
+        if misfit := self.model.misfit(self.image_size or native, self.bn_batch):
+            raise ValueError(misfit)
         return self
 
     @property

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from repro.spec.recipe import Frozen, Name, Positive, Recipe, array
+from repro.fields import Frozen, Name, Positive, array
+from repro.spec.recipe import Recipe
 
 Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
 
