@@ -365,10 +365,13 @@ def test_absent_data_sets_are_a_reason(tmp_path: Path) -> None:
 
 
 def test_pixels_are_those_the_networks_saw() -> None:
+    import torch
+    from test_data import recipe
+
     from repro.data import load
 
     shown, labels = pixels.read_images(catalog.BUILT_IN["digits"], Path("unused"), [0, 17, 359])
-    test = load.READERS["digits"](Path("unused"))[1]
+    test = load.load(recipe(), torch.device("cpu"), Path("unused")).test
     assert np.array_equal(shown, test.pixels[[0, 17, 359], 0].numpy())
     assert np.array_equal(labels, test.labels[[0, 17, 359]].numpy())
 

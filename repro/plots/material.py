@@ -82,11 +82,8 @@ class Material:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Class names; numbers where an image folder is not here to be asked."""
-        try:
-            return catalog.describe(self.dataset, self.data_dir).classes
-        except UserError:
-            highest = max(int(a.top1.max()) for a in self.answers)
-            return tuple(str(i) for i in range(max(highest, int(self.labels.max())) + 1))
+        highest = max(int(classes.max()) for classes in (self.labels, *(a.top1 for a in self.answers)))
+        return catalog.class_names(self.dataset, highest + 1, self.data_dir)
 
     @cached_property
     def labels(self) -> np.ndarray:

@@ -98,7 +98,7 @@ class Recipe(Frozen):
     @classmethod
     def _known_dataset(cls, name: str) -> str:
         if not catalog.known(name):
-            raise ValueError(f"allowed: {', '.join(catalog.BUILT_IN)}, {catalog.FOLDER_PREFIX}NAME")
+            raise ValueError(f"allowed: {catalog.allowed()}")
         return name
 
     @field_validator("augment")
