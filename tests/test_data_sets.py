@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result
+from PIL import Image
 
 from repro.data import catalog
 from repro.data.dataset import DataSet, Part, chosen
@@ -48,3 +50,35 @@ def test_a_data_set_of_one_file_is_listed_trained_tabulated_and_drawn(
 def test_a_name_that_the_dict_lacks_is_none(cli: Cli, edit: Callable[..., Path]) -> None:
     edit({'"digits"': '"stripes"'})
     assert "allowed: cifar10, mnist, fashion-mnist, digits, folder:NAME" in cli("show", "tiny").stderr
+
+
+def test_records_are_shown_where_the_images_are_not(
+    cli: Cli, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained on an image folder, counted in epochs, and read on a machine without it."""
+    pets = small_root / "data" / "pets"
+    for part, title, shade in product(("train", "test"), ("cat", "dog"), range(12)):
+        path = pets / part / title / f"{shade}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 8), (20 * shade, 100 * (title == "cat"), 0)).save(path)
+    monkeypatch.setenv("REPRO_DATA_DIR", str(small_root / "data"))
+    edit({'"digits"': '"folder:pets"\nimage_size = 8', "iterations = 12, drops = [6, 9]": "epochs = 6, drops = [3]"})
+    done = cli("run", "tiny", "--arm", "original", "--device", "cpu", "--wandb", "off")
+    assert done.exit_code == 0, done.stderr
+
+    def shown() -> list[str]:
+        commands = ("list", "status", "table tiny", "table tiny --per-class", "table tiny --curves")
+        return [cli(*command.split()).stdout for command in commands]
+
+    here = shown()
+    assert "1 done" in here[1]
+    pets.rename(small_root / "away")
+    away = shown()
+    assert away[:2] == here[:2], "no record is stale"
+    assert away[3] == here[3].replace("cat", "0  ").replace("dog", "1  ")
+    assert away[4] == here[4]
+    assert cli("plot", "tiny", "--out", str(small_root / "figures")).exit_code == 0
+    assert (small_root / "figures" / "tiny" / "curves.svg").exists()
+    assert cli("report").exit_code == 0 and cli("report", "--check").exit_code == 0
+    absent = cli("run", "tiny", "--seeds", "2", "--device", "cpu", "--wandb", "off")
+    assert absent.exit_code == 2 and "'folder:pets': no folder" in absent.stderr

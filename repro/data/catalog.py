@@ -11,9 +11,10 @@ import platformdirs
 
 from repro.data.dataset import DataSet, md5
 from repro.data.sets import BUILT_IN, image_folder
+from repro.data.sets.image_folder import Absent
 from repro.errors import UserError
 
-__all__ = ["BUILT_IN", "DataSet", "allowed", "class_names", "data_dir", "describe", "known", "problems", "require"]
+__all__ = ["BUILT_IN", "Absent", "DataSet"]
 
 
 def data_dir() -> Path:

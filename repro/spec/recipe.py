@@ -1,20 +1,21 @@
 """The frozen, strict models of a recipe: optimizer, schedule, data. Says what is allowed. Imports no torch.
 
 A network's settings are its family's (repro.models).
-Units: learning rates per update, schedule in iterations (optimizer updates).
+Units: learning rates per update; iterations are optimizer updates, epochs passes over the training images.
 """
 
 import re
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
 from repro.fields import Frozen, Positive, Rate, array
 from repro.models import FAMILIES, Network
 
+Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Precision = Literal["fp32", "tf32", "bf16"]
 if TYPE_CHECKING:
     Model = Network
@@ -54,6 +55,13 @@ class Warmup(Frozen):
     iterations: Positive
 
 
+class EpochWarmup(Frozen):
+    """The same, counted in epochs."""
+
+    lr: Rate
+    epochs: Epochs
+
+
 class Schedule(Frozen):
     """Step schedule: the learning rate is multiplied by `factor` at each of `drops`; all counted in iterations."""
 
@@ -64,17 +72,47 @@ class Schedule(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Schedule":
-        if list(self.drops) != sorted(set(self.drops)):
-            raise ValueError(f"drops = {list(self.drops)} must rise")
-        if self.drops and self.drops[-1] >= self.iterations:
-            raise ValueError(f"drops = {list(self.drops)} must come before the end, iteration {self.iterations}")
+        _drops_in_order(self.drops, self.iterations, "iteration")
         if self.warmup and self.warmup.iterations >= self.iterations:
             raise ValueError(f"warmup.iterations must be below the end, iteration {self.iterations}")
         return self
 
 
-class Recipe(Frozen):
-    """Everything that decides a run's numbers except its seed; every default is explicit once resolved."""
+class EpochSchedule(Frozen):
+    """The same, counted in epochs, of which `resolve` makes iterations; a warm-up may be counted in either."""
+
+    epochs: Epochs
+    drops: array(Epochs) = ()  # type: ignore[valid-type]
+    factor: Annotated[float, Field(gt=0)] = 0.1
+    warmup: (
+        Annotated[
+            Annotated[Warmup, Tag("Warmup")] | Annotated[EpochWarmup, Tag("EpochWarmup")],
+            Discriminator(lambda value: "EpochWarmup" if _in_epochs(value) else "Warmup"),
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "EpochSchedule":
+        _drops_in_order(self.drops, self.epochs, "epoch")
+        if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
+            raise ValueError(f"warmup.epochs must be below the end, epoch {self.epochs}")
+        return self
+
+
+def _in_epochs(value: Any) -> bool:
+    return "epochs" in value if isinstance(value, dict) else isinstance(value, EpochSchedule | EpochWarmup)
+
+
+def _drops_in_order(drops: tuple[int, ...], end: int, unit: str) -> None:
+    if list(drops) != sorted(set(drops)):
+        raise ValueError(f"drops = {list(drops)} must rise")
+    if drops and drops[-1] >= end:
+        raise ValueError(f"drops = {list(drops)} must come before the end, {unit} {end}")
+
+
+class StatedRecipe(Frozen):
+    """Everything that decides a run's numbers except its seed, as a spec states it: the schedule in either unit."""
 
     dataset: str
     train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?)?$")] = (
@@ -89,7 +127,10 @@ class Recipe(Frozen):
     bn_batch: Positive | None = None  # images that batch norm sees together; None = the whole batch
     model: Model
     optimizer: Optimizer
-    schedule: Schedule
+    schedule: Annotated[
+        Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],
+        Discriminator(lambda value: "EpochSchedule" if _in_epochs(value) else "Schedule"),
+    ]
     evaluate_every: Positive = 1000  # iterations
     diverge_above: Annotated[float, Field(gt=0)] = 1e4  # training loss (nats) that ends the run as diverged
     precision: Precision | None = None  # None = settled when it is trained; the record's recipe says which
@@ -110,7 +151,7 @@ class Recipe(Frozen):
         return augment
 
     @model_validator(mode="after")
-    def _groups_fit(self) -> "Recipe":
+    def _groups_fit(self) -> "StatedRecipe":
         if self.bn_batch and (self.batch_size % self.bn_batch or self.last_batch == "keep"):
             raise ValueError(
                 f"bn_batch = {self.bn_batch} must divide every batch: batch_size = {self.batch_size}, "
@@ -119,7 +160,7 @@ class Recipe(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _network_fits(self) -> "Recipe":
+    def _network_fits(self) -> "StatedRecipe":
         native = catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else None
         if misfit := self.model.misfit(self.image_size or native, self.bn_batch):
             raise ValueError(misfit)
@@ -133,3 +174,9 @@ class Recipe(Frozen):
     @property
     def hflip(self) -> bool:
         return "hflip" in self.augment
+
+
+class Recipe(StatedRecipe):
+    """A recipe as it is trained: the schedule in iterations, every default explicit."""
+
+    schedule: Schedule

@@ -19,6 +19,10 @@ MOST_CLASSES = 256  # a prediction is a byte in predictions.npz
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
+class Absent(UserError):
+    """The folder is not here to be asked."""
+
+
 class ImageFolder(DataSet):
     def read(
         self, directory: Path, part: Part, places: Sequence[int] | None = None
@@ -37,16 +41,17 @@ class ImageFolder(DataSet):
 
 
 def describe(name: str, directory: Path) -> ImageFolder:
-    """The data set called `name`, read off its files below `directory`. UserError where they are not laid out so."""
+    """The data set called `name`, read off its files below `directory`.
+
+    Absent where its folders are not there, UserError where they are not laid out so.
+    """
     folder = name.removeprefix(PREFIX)
     root = directory / folder
     files: dict[str, dict[str, str]] = {"train": {}, "test": {}}
     classes: dict[str, tuple[str, ...]] = {}
     for part, found in files.items():
         if not (root / part).is_dir():
-            raise UserError(
-                f"data set {name!r}: no folder {root / part}; expected {root}/{{train,test}}/<class>/<image>"
-            )
+            raise Absent(f"data set {name!r}: no folder {root / part}; expected {root}/{{train,test}}/<class>/<image>")
         images, classes[part] = _images(root / part), _classes(root / part)
         if not images:
             raise UserError(
