@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from repro.errors import UserError
-from repro.models.resnet_cifar import Block
+from repro.models.residual import Block
 from repro.spec import Model
 from repro.step import PlainStep
 
@@ -15,7 +15,7 @@ SHAPES = 256  # kinds of block, precisions and batch sizes that one process may 
 
 def refusal(model: Model) -> str:
     """Why nothing of a network (a spec's) would be compiled; "" where something is."""
-    return "" if model.name == "resnet-cifar" else f"only the blocks of ResNets are compiled, and {model.name} has none"
+    return "" if "compiled" in model.steps else f"only the blocks of ResNets are compiled, and {model.name} has none"
 
 
 class CompiledStep(PlainStep):

@@ -19,7 +19,7 @@ PAIRS = 256 * 512  # of channels, at least; with fewer, laying out the patches c
 
 def refusal(model: Model, image: tuple[int, int, int]) -> str:
     """Why nothing of a network (a spec's) would be computed so on images (channels, height, width); "" where it is."""
-    if model.name != "vgg" or model.width_divisor != 1:
+    if "matrices" not in model.steps:
         return "it is made for VGGs of the paper's width"
     _, height, width = image
     if (height // LAST) * (width // LAST) > POSITIONS:

@@ -29,7 +29,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.record import FINISHED, SCHEMA, Record, parsed
-from repro.spec import RECIPE_VERSION, Run
+from repro.spec import RECIPE_VERSION, Recipe, Run
 
 METRICS = (
     "iteration",
@@ -62,7 +62,18 @@ def results_folder(root: Path, scale: str) -> Path:
 
 
 def run_folder(root: Path, run: Run) -> Path:
-    return results_folder(root, run.scale) / run.experiment / run.arm / f"seed-{run.seed}"
+    return folder_of(root, run.scale, run.experiment, run.arm, run.seed)
+
+
+def folder_of(root: Path, scale: str, experiment: str, arm: str, seed: int) -> Path:
+    return results_folder(root, scale) / experiment / arm / f"seed-{seed}"
+
+
+def trained_recipe(folder: Path) -> Recipe:
+    """The recipe of the run recorded in `folder`, as it was trained."""
+    record = read_run(folder)
+    assert record, folder
+    return Recipe.model_validate(record.run.recipe.model_dump(mode="json"))
 
 
 def scales(root: Path) -> list[str]:
@@ -330,10 +341,25 @@ def seconds_trained(frame: pd.DataFrame) -> float:
 def _staleness(record: Record, experiment: spec.Experiment) -> str:
     if record.arm not in [arm.name for arm in experiment.arms]:
         return f"the spec has no arm {record.arm!r} any more"
-    run = spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
+    run = _run_today(record, experiment)
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record.data_checksum  # a folder of images may not be here
     return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
+
+
+def _run_today(record: Record, experiment: spec.Experiment) -> Run:
+    """The record's run by today's spec; as many iterations as recorded where an image folder's epochs have no length.
+
+    That is where the folder is not here.
+    """
+    try:
+        return spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
+    except catalog.Absent:
+        then = record.run.recipe.model_dump(mode="json")
+        recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
+        fields = dict(spec.stated(experiment, experiment.arm(record.arm), record.scale)) | recorded
+        recipe = Recipe.model_validate(fields)
+        return Run(experiment=experiment.name, arm=record.arm, seed=record.seed, scale=record.scale, recipe=recipe)
 
 
 COLUMNS = (

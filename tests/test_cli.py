@@ -1,12 +1,12 @@
 """repro.cli: commands from end to end, exit codes, and that a user's mistake is a message, never a traceback."""
 
-import importlib
 import inspect
 import json
 import multiprocessing
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +26,8 @@ from click.testing import Result
 from repro import launch, records, session, spec
 from repro.cli import main
 from repro.data import catalog
+from repro.data.dataset import DataSet
+from repro.data.sets.cifar10 import Cifar10
 from repro.launch.pool import pool
 from repro.progress import Display
 from repro.train import Settings, Stop
@@ -783,23 +785,42 @@ def test_data_fetch_refuses_what_is_not_the_official_data(
     cli: Cli, empty_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And leaves what was there before alone."""
-    fetch = importlib.import_module("repro.data.fetch")
     old = empty_data / "cifar-10-batches-py" / "data_batch_1"
     old.parent.mkdir()
     old.write_bytes(b"old")
 
-    def forged(folder: str, **_: object) -> None:
-        target = Path(folder) / "cifar-10-batches-py"
+    def forged(_: DataSet, folder: Path) -> None:
+        target = folder / "cifar-10-batches-py"
         target.mkdir()
         (target / "data_batch_1").write_bytes(b"forged")
 
-    monkeypatch.setitem(fetch.CLASSES, "cifar10", forged)
+    monkeypatch.setattr(Cifar10, "download", forged)
     result = cli("data", "fetch", "cifar10")
     assert result.exit_code == 2
     assert "not the official data" in result.stderr
     assert "data_batch_1: wrong checksum" in result.stderr
     assert old.read_bytes() == b"old"
     assert os.listdir(empty_data) == ["cifar-10-batches-py"]
+
+
+def test_data_fetch_moves_other_files_aside(
+    cli: Cli, empty_data: Path, cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = empty_data / "cifar-10-batches-py"
+    for again in ("first", "second"):
+        folder.mkdir(exist_ok=True)
+        (folder / "data_batch_1").unlink(missing_ok=True)
+        (folder / "data_batch_1").write_text(again)
+
+        def official(_: DataSet, workshop: Path) -> None:
+            shutil.copytree(cifar10 / "cifar-10-batches-py", workshop / "cifar-10-batches-py", copy_function=os.symlink)
+
+        monkeypatch.setattr(Cifar10, "download", official)
+        result = cli("data", "fetch", "cifar10")
+        aside = empty_data / f"cifar-10-batches-py.old-{1 if again == 'first' else 2}"
+        assert result.exit_code == 0 and f"now in {aside}" in result.stdout
+        assert (aside / "data_batch_1").read_text() == again
+        assert cli("data", "check", "cifar10").exit_code == 0
 
 
 # --- shell completion ------------------------------------------------------------------------------------------------

@@ -1,19 +1,24 @@
 """The data a network sees: the official bytes, each image once an epoch, torchvision's own augmentation."""
 
+import hashlib
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from test_train import small_run
 from torchvision import transforms
+from torchvision.transforms import v2 as transforms_v2
 
 from repro import streams
 from repro.data import catalog
 from repro.data.batches import Draws, Order, Pixels, crop, draw_epoch
-from repro.data.load import KEPT, READERS, Images, Splits, _loaded, load
+from repro.data.dataset import Part
+from repro.data.load import KEPT, Images, Splits, _loaded, load
+from repro.data.sets.digits import Digits
 from repro.errors import UserError
 from repro.learner import Learner
 from repro.spec import Recipe
@@ -172,8 +177,13 @@ def test_train45k_holds_out_the_same_5000_images_for_every_seed(cifar10: Path) -
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders from which digits are read, by a process that has read nothing yet."""
-    folders, read = [], READERS["digits"]
-    monkeypatch.setitem(READERS, "digits", lambda folder: folders.append(folder) or read(folder))
+    folders, read = [], Digits.read
+
+    def counted(dataset: Digits, folder: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        folders.extend([folder] * (part == "train"))
+        return read(dataset, folder, part)
+
+    monkeypatch.setattr(Digits, "read", counted)
     _loaded.cache_clear()
     return folders
 
@@ -238,6 +248,51 @@ def test_a_folder_of_photographs(tmp_path: Path) -> None:
     (tmp_path / "pets" / "train" / "cat" / "1.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="folder:pets"):
         load(settings, CPU, tmp_path)
+
+
+def test_photographs_are_torchvisions(tmp_path: Path) -> None:
+    """Bit for bit its ImageFolder, in its order; what lies in no class's folder is counted nowhere."""
+    noise = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for place in ("cat/b", "cat/a/z", "dog/x", "cat/a/y", "stray"):
+            path = tmp_path / "pets" / part / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(noise.integers(0, 256, (50, 37, 3), np.uint8)).save(path)
+    usual = transforms_v2.Compose([transforms_v2.PILToTensor(), transforms_v2.Resize(16), transforms_v2.CenterCrop(16)])
+    theirs = torchvision.datasets.ImageFolder(tmp_path / "pets" / "train", usual)
+    ours = load(recipe(dataset="folder:pets", image_size=16, batch_size=2), CPU, tmp_path).train
+    assert len(theirs) == len(ours) == catalog.describe("folder:pets", tmp_path).train_images == 4
+    for i, (pixels, label) in enumerate(theirs):
+        assert torch.equal(ours.pixels[i], pixels) and ours.labels[i] == label
+
+
+def test_classes_must_be_those_of_the_training_images(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/dog", "test/cat"):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / place / "0.png")
+    with pytest.raises(UserError, match=r"test has the classes \['cat'\], the training images \['cat', 'dog'\]"):
+        catalog.describe("folder:pets", tmp_path)
+    (tmp_path / "pets" / "test" / "dog").mkdir()
+    with pytest.raises(UserError, match="test/dog holds no images"):
+        catalog.describe("folder:pets", tmp_path)
+
+
+CHECKSUMS = {  # of pixels and labels: training images, then test images
+    "cifar10": ("9d5c2eddadb0", "f5cfe00b0f00", "177777c33ba7", "cbb7365de8ed"),
+    "mnist": ("741c988805d0", "e474323ac02f", "6d87418db22c", "2fd8de6bdb8d"),
+    "fashion-mnist": ("2e487a6c8912", "e3245b63f7c4", "c867c93ff953", "d51d859896c5"),
+    "digits": ("38fc53a1fd05", "cb6863cc760a", "1d537b00e1e8", "58c508427633"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_the_tensors_of_every_data_set_are_pinned(name: str, data_dir: Path) -> None:
+    """As torchvision's own classes gave them; recorded numbers rest on them."""
+    if catalog.problems(catalog.BUILT_IN[name], data_dir):
+        pytest.skip(f"{name} is not in {data_dir}")
+    splits = load(recipe(dataset=name, image_size=None), CPU, data_dir)
+    assert list(CHECKSUMS) == list(catalog.BUILT_IN)
+    assert tuple(hashlib.sha256(t.numpy().tobytes()).hexdigest()[:12] for t in tensors(splits)) == CHECKSUMS[name]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])

@@ -3,7 +3,7 @@ hand, initial weights by their formulas, and no draw from torch's global generat
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.functional import relu
 
-from repro.models.init import initialise
+from repro import models
+from repro.models import FAMILIES
+from repro.models.family import Init
+from repro.models.init import SCHEMES, initialise
 from repro.models.layers import Dropout, GhostBatchNorm2d, LocalResponseNorm, batch_norm
-from repro.models.resnet_cifar import resnet_cifar
-from repro.models.vgg import vgg
 
 BLOCKS = ["original", "bn-after-add", "relu-before-add", "relu-only-preact", "full-preact"]
+RESNET = {"name": "resnet-cifar", "depth": 20}
+VGG = {"name": "vgg", "config": "A"}
 CONFIGS = ["A", "A-LRN", "B", "C", "D", "E"]
 
 
@@ -29,15 +32,18 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def resnet(seed: int = 0, **changes: Any) -> nn.Module:
-    args: dict[str, Any] = dict(depth=20, block="original", shortcut="identity", subsample="in-block", width=16)
-    args |= dict(init="he-fan-in", bn_batch=None, channels=3, classes=10)
-    return resnet_cifar(**(args | changes), generator=seeded(seed))
+    return built("resnet-cifar", seed, {"depth": 20} | changes)
 
 
 def small_vgg(seed: int = 0, **changes: Any) -> nn.Module:
-    args: dict[str, Any] = dict(config="A", batch_norm=False, dropout=0.5, init="he-fan-in", fc_width=512)
-    args |= dict(width_divisor=8, bn_batch=None, channels=3, size=32, classes=10, dropout_generator=seeded(99))
-    return vgg(**(args | changes), generator=seeded(seed))
+    return built("vgg", seed, {"config": "A", "init": "he-fan-in", "width_divisor": 8} | changes)
+
+
+def built(name: str, seed: int, settings: dict[str, Any]) -> nn.Module:
+    """The network with some settings, and of some shape, that differ from the usual."""
+    shape = {"channels": 3, "size": 32, "classes": 10, "bn_batch": None, "masks": seeded(99)}
+    shape |= {key: settings.pop(key) for key in shape if key in settings}
+    return FAMILIES[name].model_validate({"name": name, **settings}).build(**shape, generator=seeded(seed))
 
 
 def parameters(model: nn.Module) -> int:
@@ -293,7 +299,7 @@ def test_every_vgg_is_table_1s(config: str, bn: bool) -> None:
 
 def test_vgg_drops_out_after_the_first_two_fully_connected_layers() -> None:
     generator = seeded(5)
-    model = small_vgg(dropout=0.5, dropout_generator=generator)
+    model = small_vgg(dropout=0.5, masks=generator)
     assert [type(m) for m in model.get_submodule("classifier").children()] == [
         nn.Linear,
         nn.ReLU,
@@ -489,28 +495,30 @@ def test_local_response_norm_in_bfloat16_is_rounded_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "changes", "message"),
+    ("network", "changes", "message"),
     [
-        (resnet, dict(depth=18), "depth 18 .*6n \\+ 2"),
-        (resnet, dict(depth=2), "depth 2 .*6n \\+ 2"),
-        (resnet, dict(block="bn-last"), "block 'bn-last' .*original, bn-after-add, .*full-preact"),
-        (resnet, dict(shortcut="projection"), "shortcut 'projection' .*identity.*none"),
-        (resnet, dict(subsample="pool"), "subsample 'pool' .*in-block, separate-conv"),
-        (resnet, dict(shortcut="none", block="full-preact"), "'full-preact' .*'none'.*'original'"),
-        (resnet, dict(width=0), "width 0 .*at least 1"),
-        (resnet, dict(init="he"), "init 'he' .*he-fan-in, he-fan-out, glorot, normal-0.1"),
-        (resnet, dict(bn_batch=0), "group 0 .*at least 1"),
-        (small_vgg, dict(config="F"), "config 'F' .*A, A-LRN, B, C, D, E"),
-        (small_vgg, dict(size=48), "size 48 .*multiple of 32"),
-        (small_vgg, dict(size=0), "size 0 .*multiple of 32"),
-        (small_vgg, dict(width_divisor=3), "width_divisor 3 .*divide 64"),
-        (small_vgg, dict(fc_width=12), "fc_width 12 .*width_divisor, 8"),
-        (small_vgg, dict(dropout=1.0), "rate 1.0 .*less than 1"),
-        (small_vgg, dict(dropout=-0.1), "rate -0.1 .*at least 0"),
-        (small_vgg, dict(bn_batch=64), "bn_batch 64 .*batch_norm"),
-        (small_vgg, dict(init="xavier"), "init 'xavier' .*glorot"),
+        (RESNET, dict(depth=18), "6n\\+2"),
+        (RESNET, dict(depth=2), "depth\n.*equal to 8"),
+        (RESNET, dict(block="bn-last"), "block\n.*'original', 'bn-after-add', .*'full-preact'"),
+        (RESNET, dict(shortcut="projection"), "shortcut\n.*'identity'.*'none'"),
+        (RESNET, dict(subsample="pool"), "subsample\n.*'in-block' or 'separate-conv'"),
+        (RESNET, dict(shortcut="none", block="full-preact"), '"none".*"original"'),
+        (RESNET, dict(width=0), "width\n.*greater than 0"),
+        (RESNET, dict(init="he"), "init\n.*'he-fan-in', 'he-fan-out', 'glorot' or 'normal-0.1'"),
+        (RESNET, dict(bn_batch=0), "group 0 .*at least 1"),
+        (VGG, dict(config="F"), "config\n.*'A', 'A-LRN', 'B', 'C', 'D' or 'E'"),
+        (VGG, dict(size=48), "image_size = 48: .*multiple of 32"),
+        (VGG, dict(width_divisor=3), "width_divisor = 3 must divide 64"),
+        (VGG, dict(fc_width=12, width_divisor=8), "must divide 64 and fc_width = 12"),
+        (VGG, dict(dropout=1.0), "dropout\n.*less than 1"),
+        (VGG, dict(bn_batch=64), "bn_batch = 64 goes with batch_norm"),
+        ({"name": "resnet"}, {}, "'resnet' is unknown; allowed: resnet-cifar, vgg"),
     ],
 )
-def test_bad_arguments_are_named(build: Callable[..., nn.Module], changes: dict[str, Any], message: str) -> None:
+def test_bad_arguments_are_named(network: dict[str, Any], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build(**changes)
+        models.build(**(network | changes))
+
+
+def test_a_spec_may_name_every_scheme() -> None:
+    assert list(SCHEMES) == list(get_args(Init))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from repro import plots, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.plots import classes, curves, depth, hardest, look, material, pixels
+from repro.plots import classes, curves, hardest, look, material, pixels
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -248,9 +248,9 @@ def test_depth_needs_arms_that_differ_in_it(small_root: Path, record: Record) ->
 
 def test_vgg_depths_and_kinds() -> None:
     arms = spec.load("vgg-depth", REPO).arms
-    depths = {arm.name: depth.layers(arm.recipe) for arm in arms}
+    depths = {arm.name: arm.recipe.model.layers for arm in arms}
     assert [depths[name] for name in ("a", "a-lrn", "b", "c", "d", "e", "e-bn")] == [11, 11, 13, 16, 16, 19, 19]
-    kinds = {arm.name: depth.line(arm.recipe) for arm in arms}
+    kinds = {arm.name: arm.recipe.model.line for arm in arms}
     assert kinds["a"] == kinds["d"] == "VGG"
     assert kinds["a-bn"] == "VGG with batch norm"
     assert len({kinds[name] for name in ("a", "a-lrn", "c", "a-bn")}) == 4
@@ -365,10 +365,13 @@ def test_absent_data_sets_are_a_reason(tmp_path: Path) -> None:
 
 
 def test_pixels_are_those_the_networks_saw() -> None:
+    import torch
+    from test_data import recipe
+
     from repro.data import load
 
     shown, labels = pixels.read_images(catalog.BUILT_IN["digits"], Path("unused"), [0, 17, 359])
-    test = load.READERS["digits"](Path("unused"))[1]
+    test = load.load(recipe(), torch.device("cpu"), Path("unused")).test
     assert np.array_equal(shown, test.pixels[[0, 17, 359], 0].numpy())
     assert np.array_equal(labels, test.labels[[0, 17, 359]].numpy())
 

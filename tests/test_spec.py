@@ -143,6 +143,32 @@ def test_epochs_are_those_of_the_training_split(edit: Edit, small_root: Path) ->
     assert run_of(small_root).recipe.schedule.iterations == 20
 
 
+@pytest.mark.parametrize(("warmup", "iterations"), [("epochs = 2", 180), ("iterations = 7", 7)])
+def test_a_warm_up_in_epochs_or_iterations(edit: Edit, small_root: Path, warmup: str, iterations: int) -> None:
+    long = "iterations = 12, drops = [6, 9]"
+    edit({long: f"epochs = 3, warmup = {{ lr = 0.01, {warmup} }}"} | NO_DEMO)
+    schedule = run_of(small_root).recipe.schedule
+    assert schedule.iterations == 270
+    assert schedule.warmup and schedule.warmup.model_dump() == {"lr": 0.01, "iterations": iterations}
+
+
+def test_an_image_folder_is_asked_when_its_runs_are_resolved(
+    edit: Edit, small_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a spec can be read where its images are not."""
+    monkeypatch.setenv("REPRO_DATA_DIR", str(small_root / "data"))
+    edit({'"digits"': '"folder:pets"\nimage_size = 8', "iterations = 12, drops = [6, 9]": "epochs = 3"} | NO_DEMO)
+    assert spec.load("tiny", small_root).arms[0].recipe.schedule.model_dump()["epochs"] == 3
+    with pytest.raises(catalog.Absent, match="'folder:pets': no folder"):
+        run_of(small_root)
+    for part, title, count in (("train", "cat", 30), ("train", "dog", 34), ("test", "cat", 1), ("test", "dog", 1)):
+        for number in range(count):
+            path = small_root / "data" / "pets" / part / title / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"never decoded here")
+    assert run_of(small_root).recipe.schedule.iterations == 3 * 64 / 16
+
+
 def test_train45k_leaves_45000_images() -> None:
     recipe = spec.load("resnet-depth", REPO).arm("resnet20").recipe
     assert spec.train_images(recipe) == 50_000
@@ -585,7 +611,27 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         ["'w'", "'nope'", "the arms are"],
     ),
     "an absurd batch": ({"batch_size = 16": "batch_size = 10000000000"}, "", ["batch_size", "1000000000"]),
-    "absurd epochs": ({"iterations = 12, drops = [6, 9]": "epochs = 10000000, drops = [6]"}, "", ["from 1 to 1000000"]),
+    "absurd epochs": (
+        {"iterations = 12, drops = [6, 9]": "epochs = 10000000, drops = [6]"},
+        "",
+        ["epochs", "equal to 1000000"],
+    ),
+    "drops beyond the last epoch": (
+        {"iterations = 12, drops = [6, 9]": "epochs = 4, drops = [2, 4]"} | NO_DEMO,
+        "",
+        ["schedule", "drops = [2, 4] must come before the end, epoch 4"],
+    ),
+    "epochs of no iteration": (
+        {"batch_size = 16": 'batch_size = 2000\nlast_batch = "drop"', "iterations = 12, drops = [6, 9]": "epochs = 2"}
+        | NO_DEMO,
+        "",
+        ["counted in iterations", "greater than 0"],
+    ),
+    "unknown key among epochs": (
+        {"iterations = 12, drops = [6, 9]": "epochs = 4, drop = [2]"} | NO_DEMO,
+        "",
+        ["[base]: unknown key 'schedule.drop'", "did you mean 'drops'?", "allowed: epochs, drops, factor, warmup"],
+    ),
     "no label": ({'label = "BN after addition"': 'label = ""'}, "", ["label", "at least 1 character"]),
     "a number for a table": (
         {'{ test_error = 40.0, reference = "nobody", where = "Table 1" }': "3"},
@@ -640,7 +686,11 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         "",
         ["schedule", "epochs or iterations, not both"],
     ),
-    "half an epoch": ({"iterations = 12, drops = [6, 9]": "epochs = 0.5"} | NO_DEMO, "", ["epochs", "0.5", "whole"]),
+    "half an epoch": (
+        {"iterations = 12, drops = [6, 9]": "epochs = 0.5"} | NO_DEMO,
+        "",
+        ["epochs = 0.5", "valid integer"],
+    ),
     "drops in epochs not a list": (
         {"iterations = 12, drops = [6, 9]": "epochs = 4, drops = 2"} | NO_DEMO,
         "",

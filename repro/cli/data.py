@@ -42,7 +42,7 @@ def data_list(as_json: bool) -> None:
 @data.command("fetch")
 @click.argument("names", nargs=-1, required=True)
 def data_fetch(names: tuple[str, ...]) -> None:
-    """Download data sets through torchvision, and check them.
+    """Download data sets, and check them. Other files in their place are moved aside.
 
     \b
     repro data fetch cifar10
@@ -50,8 +50,7 @@ def data_fetch(names: tuple[str, ...]) -> None:
     from repro.data import catalog, fetch
 
     for name in names:
-        new = fetch.fetch(name, catalog.data_dir())
-        click.echo(f"{name}: {'fetched into' if new else 'already in'} {catalog.data_dir()}")
+        click.echo(f"{name}: {fetch.fetch(name, catalog.data_dir())}")
 
 
 @data.command("check")

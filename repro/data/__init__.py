@@ -1,1 +1,1 @@
-"""Data sets: what there is (`catalog`), getting it (`fetch`), holding it (`load`) and drawing batches (`batches`)."""
+"""Data sets, one file each in `sets`: finding, downloading and loading them, and drawing batches."""

@@ -1,24 +1,24 @@
 """Data sets as uint8 tensors on a device, split into training, validation and test images.
 
-Reads through torchvision's and scikit-learn's own classes, after the checksums of `catalog` hold. No augmentation
-and no normalisation happens here. All runs of a process share one copy, so nobody writes into these tensors.
+What a data set's own file reads, after the checksums of `catalog` hold. No augmentation and no normalisation happens
+here. All runs of a process share one copy, so nobody writes into these tensors.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
 from torchvision.transforms import v2
 
 from repro import streams
 from repro.data import catalog
+from repro.data.dataset import DataSet, Part
 from repro.errors import UserError
 from repro.spec import Recipe, train_images
 
+PARTS: tuple[Part, Part] = ("train", "test")
 KEPT = 2  # data sets that a process keeps in memory: the most recent ones, each at one size, split and device
 
 
@@ -65,9 +65,10 @@ def load(recipe: Recipe, device: torch.device, directory: Path | None = None) ->
 
 
 @lru_cache(KEPT)
-def _loaded(dataset: catalog.DataSet, directory: Path, size: int | None, count: int, device: torch.device) -> Splits:
+def _loaded(dataset: DataSet, directory: Path, size: int | None, count: int, device: torch.device) -> Splits:
     """The first `count` images of the shuffled training set are for training, the rest for validation."""
-    train, test = _read(dataset, directory, size)
+    catalog.require(dataset, directory)
+    train, test = (_read(dataset, directory, part, size) for part in PARTS)
     validation = None
     if count < len(train):
         # one split for all seeds and arms, so that they can be compared on the same validation images
@@ -80,74 +81,16 @@ def _loaded(dataset: catalog.DataSet, directory: Path, size: int | None, count: 
     return splits
 
 
-def _read(dataset: catalog.DataSet, directory: Path, size: int | None) -> tuple[Images, Images]:
-    if dataset.name.startswith(catalog.FOLDER_PREFIX):
-        return tuple(_image_folder(directory / dataset.folder / part, dataset, size) for part in ("train", "test"))  # type: ignore[return-value]
-    catalog.require(dataset, directory)
-    train, test = READERS[dataset.name](directory)
-    return _resized(train, size), _resized(test, size)
-
-
-def _cifar10(directory: Path) -> tuple[Images, Images]:
-    parts = (torchvision.datasets.CIFAR10(directory, train=train) for train in (True, False))
-    train, test = (
-        Images(torch.from_numpy(p.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(p.targets)) for p in parts
-    )
-    return train, test
-
-
-def _mnist(directory: Path) -> tuple[Images, Images]:
-    return _idx(torchvision.datasets.MNIST, directory)
-
-
-def _fashion_mnist(directory: Path) -> tuple[Images, Images]:
-    return _idx(torchvision.datasets.FashionMNIST, directory)
-
-
-def _idx(kind: type[torchvision.datasets.MNIST], directory: Path) -> tuple[Images, Images]:
-    parts = (kind(directory, train=train) for train in (True, False))
-    train, test = (Images(p.data.unsqueeze(1), p.targets) for p in parts)
-    return train, test
-
-
-def _digits(directory: Path) -> tuple[Images, Images]:
-    """8x8 digits with 17 grey levels; the last 360 of the 1797 are the test images."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    levels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
-    checksum = hashlib.sha256(levels.tobytes() + labels.tobytes()).hexdigest()[:16]
-    dataset = catalog.BUILT_IN["digits"]
-    if checksum != dataset.checksum:
-        raise UserError(
-            f"scikit-learn's digits have checksum {checksum}, not {dataset.checksum}: another version of the data"
-        )
-    pixels = torch.from_numpy(levels).mul(15).unsqueeze(1)  # 0..16 -> 0..240
-    every = Images(pixels, torch.from_numpy(labels.astype(np.int64)))
-    index = torch.arange(len(every))
-    return every[index[: dataset.train_images]], every[index[dataset.train_images :]]
-
-
-READERS = {"cifar10": _cifar10, "mnist": _mnist, "fashion-mnist": _fashion_mnist, "digits": _digits}
-
-
-def _resized(images: Images, size: int | None) -> Images:
-    if size is None or images.pixels.shape[-2:] == (size, size):
-        return images
-    return Images(v2.functional.resize(images.pixels, [size, size], antialias=True), images.labels)
-
-
-def _image_folder(folder: Path, dataset: catalog.DataSet, size: int | None) -> Images:
-    """Photographs in colour: shorter side resized to `size`, then the centre square."""
-    if size is None:
-        raise UserError(f"data set {dataset.name!r} has images of many sizes: the recipe must set image_size")
-    try:
-        photos = torchvision.datasets.ImageFolder(
-            folder, v2.Compose([v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size)])
-        )
-        if tuple(photos.classes) != dataset.classes:
-            raise UserError(f"{folder} has the classes {photos.classes}, the training images {list(dataset.classes)}")
-        items = [photos[i] for i in range(len(photos))]
-    except OSError as error:  # an unreadable or damaged image; PIL's and the file system's
-        raise UserError(f"data set {dataset.name!r}: {error}") from error
-    return Images(torch.stack([pixels for pixels, _ in items]), torch.tensor([label for _, label in items]))
+def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Images:
+    pixels, labels = dataset.read(directory, part)
+    if isinstance(pixels, np.ndarray):
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        if size and images.shape[-2:] != (size, size):
+            images = v2.functional.resize(images, [size, size], antialias=True)
+    else:
+        # photographs: the shorter side resized to `size`, then the centre square
+        if size is None:
+            raise UserError(f"data set {dataset.name!r} has images of many sizes: the recipe must set image_size")
+        square = v2.Compose([v2.Resize(size), v2.CenterCrop(size)])
+        images = torch.stack([square(torch.from_numpy(photo).permute(2, 0, 1)) for photo in pixels])
+    return Images(images, torch.from_numpy(labels))

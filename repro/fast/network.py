@@ -5,8 +5,6 @@ statistics, so optimizer, checkpoints and evaluation know of no other. Each oper
 pass on a tape. All images live in buffers that are used again every iteration.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,12 +13,13 @@ from repro.fast import build, kernels
 from repro.fast.kernels import CHANNELS, LEAST, Conv, Norm
 from repro.fast.tape import Tape, Value
 from repro.models.layers import GhostBatchNorm2d
-from repro.models.resnet_cifar import Block
+from repro.models.residual import Block
+from repro.spec import Model
 
 
-def refusal(model: Any, image: tuple[int, int, int]) -> str:
+def refusal(model: Model, image: tuple[int, int, int]) -> str:
     """Why the kernels are not for a model (a spec's) on images (channels, height, width); "" where they are."""
-    if model.name != "resnet-cifar" or model.width != CHANNELS[0]:
+    if "kernels" not in model.steps:
         return f"the kernels are made for ResNets of width {CHANNELS[0]}"
     channels, height, width = image
     if channels > LEAST[torch.float32]:

@@ -1,32 +1,21 @@
-"""Networks by the name the papers use: `build("resnet-cifar", depth=20)`. One file a family.
+"""Networks by the name the papers use: `build("resnet-cifar", depth=20)`. One file per family, named in `FAMILIES`.
 
-Losses and training stay out.
+Imports torch only to build one. Does not hold losses or training.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from pydantic import TypeAdapter
-from torch import nn
+from repro.models.family import Network
+from repro.models.resnet_cifar import ResNetCifar
+from repro.models.vgg import Vgg
 
-from repro import streams
-from repro.models.resnet_cifar import resnet_cifar
-from repro.models.vgg import vgg
-from repro.spec import Model
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-__all__ = ["FAMILIES", "build", "parameters"]
+__all__ = ["FAMILIES", "Network", "build", "parameters"]
 
-
-def _resnet_cifar(size: int, masks: torch.Generator, **args: Any) -> nn.Module:
-    return resnet_cifar(**args)  # any image size, no dropout
-
-
-def _vgg(size: int, masks: torch.Generator, **args: Any) -> nn.Module:
-    return vgg(size=size, dropout_generator=masks, **args)
-
-
-FAMILIES: dict[str, Callable[..., nn.Module]] = {"resnet-cifar": _resnet_cifar, "vgg": _vgg}
+FAMILIES: dict[str, type[Network]] = {"resnet-cifar": ResNetCifar, "vgg": Vgg}
 
 
 def build(
@@ -37,26 +26,31 @@ def build(
     classes: int = 10,
     bn_batch: int | None = None,
     seed: int = 0,
-    masks: torch.Generator | None = None,
-    **args: Any,
-) -> nn.Module:
-    """The network `name` with the arguments its spec takes (repro.spec.recipe), on the CPU, weights drawn from `seed`.
+    masks: "torch.Generator | None" = None,
+    **settings: Any,
+) -> "nn.Module":
+    """The network `name` with the settings its spec takes, on the CPU, weights drawn from `seed`.
 
     Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout, on the device
-    that will train it (default: a CPU stream of the seed). ValueError names an argument that is not allowed.
+    that will train it (default: a CPU stream of the seed). ValueError names a setting or a shape that is not allowed.
     """
-    settings = TypeAdapter[Any](Model).validate_python({"name": name, **args})
-    return FAMILIES[name](
-        size=size,
-        masks=masks or streams.generator(seed, "dropout"),
+    from repro import streams
+
+    if name not in FAMILIES:
+        raise ValueError(f"network {name!r} is unknown; allowed: {', '.join(FAMILIES)}")
+    network = FAMILIES[name].model_validate({"name": name, **settings})
+    if misfit := network.misfit(size, bn_batch):
+        raise ValueError(misfit)
+    return network.build(
         channels=channels,
+        size=size,
         classes=classes,
         bn_batch=bn_batch,
         generator=streams.generator(seed, "init"),
-        **settings.model_dump(exclude={"name"}),
+        masks=masks or streams.generator(seed, "dropout"),
     )
 
 
-def parameters(model: nn.Module) -> int:
+def parameters(model: "nn.Module") -> int:
     """The number of trained values; batch norm's running statistics are none."""
     return sum(parameter.numel() for parameter in model.parameters())

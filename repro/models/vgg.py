@@ -1,18 +1,21 @@
 """The VGG networks of Simonyan & Zisserman 2014, arXiv:1409.1556, Table 1, for small images too.
 
 The convolutional part is the paper's. The fully connected part takes what is left after five poolings (1x1
-positions of a 32x32 image, 7x7 of a 224x224 one), and its width is the caller's: the paper's 4096 was made
+positions of a 32x32 image, 7x7 of a 224x224 one), and its width is the spec's: the paper's 4096 was made
 for 1000 classes.
 """
 
 from collections import OrderedDict
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
-from torch import nn
+from pydantic import Field, model_validator
 
-from . import layers
-from .init import initialise
-from .layers import lookup
+from repro.fields import Positive
+from repro.models.family import Init, Network
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 # Table 1, a column a configuration: per stage the kernel sizes of its convolutions; "L" is local response
 # normalisation. Each convolution is followed by ReLU, each stage by 2x2 max-pooling.
@@ -26,89 +29,119 @@ CONFIGS: dict[str, tuple[str, str, str, str, str]] = {
 }
 WIDTHS = (64, 128, 256, 512, 512)  # channels in each stage
 SHRINK = 2 ** len(WIDTHS)  # the poolings together
+FULLY_CONNECTED = 3  # layers
+VARIANTS = {"A-LRN": "VGG with LRN", "C": "VGG with 1x1"}  # as deep as A and D: points of their own in figures
 
 
-def convolutions(
-    config: str, channels: int, batch_norm: bool, width_divisor: int, bn_batch: int | None
-) -> nn.Sequential:
-    """The convolutional part: (N, channels, H, W) -> (N, 512 / width_divisor, H / 32, W / 32)."""
-    features = nn.Sequential()
-    for stage, width in zip(CONFIGS[config], WIDTHS, strict=True):
-        width //= width_divisor
-        for op in stage:
-            if op == "L":
-                features.append(layers.LocalResponseNorm())
-                continue
-            kernel = int(op)
-            features.append(nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=not batch_norm))
-            if batch_norm:
-                features.append(layers.batch_norm(width, bn_batch))
-            features.append(nn.ReLU())
-            channels = width
-        features.append(nn.MaxPool2d(2))
-    return features
+class Vgg(Network):
+    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, two hidden layers and the classifier.
 
-
-def vgg(
-    *,
-    config: str,
-    batch_norm: bool,
-    dropout: float,
-    init: str,
-    fc_width: int,
-    width_divisor: int,
-    bn_batch: int | None,
-    channels: int,
-    size: int,
-    classes: int,
-    generator: torch.Generator,
-    dropout_generator: torch.Generator,
-) -> nn.Module:
-    """A network from (N, channels, size, size) images to (N, classes) logits, with weights from `generator`.
-
-    config: a column of Table 1: A, A-LRN, B, C, D or E (11, 11, 13, 16, 16 and 19 layers with weights). Where
-        the table is silent: local response normalisation comes after the ReLU, as in Krizhevsky et al. 2012.
-    batch_norm: between each convolution and its ReLU, of `bn_batch` images at a time (None: of all the
-        batch). The paper, of 2014, has none. The convolutions then have no biases, which the normalisation
-        would subtract again.
-    dropout: rate in the first two of the three fully connected layers (section 3.1: 0.5), after their ReLU;
-        the masks are drawn from `dropout_generator`, which lives on the device the network will run on.
-    init: a key of init.SCHEMES; the paper's is "normal-0.1".
+    config: a column of Table 1. Where the table is silent: local response normalisation comes after the ReLU, as in
+        Krizhevsky et al. 2012.
+    batch_norm: between each convolution and its ReLU. The paper, of 2014, has none. The convolutions then have no
+        biases, which the normalisation would subtract again.
+    dropout: rate in the first two of the three fully connected layers (section 3.1: 0.5), after their ReLU.
     fc_width: units in those two layers; 4096 in the paper.
     width_divisor: divides the channels and fc_width.
-    size: pixels on a side, a multiple of 32.
-
-    ValueError: an argument out of range, with what is allowed.
+    init: the paper's is "normal-0.1".
     """
-    lookup(CONFIGS, "config", config)
-    if size < SHRINK or size % SHRINK != 0:
-        raise ValueError(
-            f"size {size} is not allowed; five 2x2 poolings need a multiple of {SHRINK} pixels: 32, 64, ..."
-        )
-    if width_divisor < 1 or WIDTHS[0] % width_divisor != 0:
-        raise ValueError(f"width_divisor {width_divisor} is not allowed; it must divide {WIDTHS[0]}: 1, 2, 4, ..., 64")
-    if fc_width < width_divisor or fc_width % width_divisor != 0:
-        raise ValueError(f"fc_width {fc_width} is not allowed; it must be a multiple of width_divisor, {width_divisor}")
-    if bn_batch is not None and not batch_norm:
-        raise ValueError(f"bn_batch {bn_batch} is not allowed without batch_norm; leave it out")
 
-    hidden = fc_width // width_divisor
-    # torch draws weights on construction: initialise() overwrites them, fork_rng hides that from other draws
-    with torch.random.fork_rng(devices=[]):
-        model = nn.Sequential(
-            OrderedDict(
-                features=convolutions(config, channels, batch_norm, width_divisor, bn_batch),
-                flatten=nn.Flatten(),
-                classifier=nn.Sequential(
-                    nn.Linear(WIDTHS[-1] // width_divisor * (size // SHRINK) ** 2, hidden),
-                    nn.ReLU(),
-                    layers.Dropout(dropout, dropout_generator),
-                    nn.Linear(hidden, hidden),
-                    nn.ReLU(),
-                    layers.Dropout(dropout, dropout_generator),
-                    nn.Linear(hidden, classes),
-                ),
+    name: Literal["vgg"]
+    config: Literal["A", "A-LRN", "B", "C", "D", "E"]
+    batch_norm: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    fc_width: Positive = 512
+    width_divisor: Positive = 1
+    init: Init = "glorot"
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Vgg":
+        if WIDTHS[0] % self.width_divisor or self.fc_width % self.width_divisor:
+            raise ValueError(
+                f"width_divisor = {self.width_divisor} must divide {WIDTHS[0]} and fc_width = {self.fc_width}"
             )
-        )
-    initialise(model, init, generator)
-    return model
+        return self
+
+    @property
+    def layers(self) -> int:
+        return FULLY_CONNECTED + sum(op.isdigit() for stage in CONFIGS[self.config] for op in stage)
+
+    @property
+    def kind(self) -> str:
+        return "VGG with batch norm" if self.batch_norm else "VGG"
+
+    @property
+    def line(self) -> str:
+        variant = VARIANTS.get(self.config)
+        return f"{variant}{' and batch norm' * self.batch_norm}" if variant else self.kind
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Narrower convolutions are no faster as matrix products."""
+        return ("matrices",) if self.width_divisor == 1 else ()
+
+    def misfit(self, size: int | None, bn_batch: int | None) -> str:
+        if size and size % SHRINK:
+            return f"image_size = {size}: the five poolings of a VGG need a multiple of {SHRINK} pixels"
+        if bn_batch and not self.batch_norm:
+            return f"bn_batch = {bn_batch} goes with batch_norm = true"
+        return ""
+
+    def build(
+        self,
+        *,
+        channels: int,
+        size: int,
+        classes: int,
+        bn_batch: int | None,
+        generator: "torch.Generator",
+        masks: "torch.Generator",
+    ) -> "nn.Module":
+        import torch
+        from torch import nn
+
+        from repro.models import layers
+        from repro.models.init import initialise
+
+        hidden = self.fc_width // self.width_divisor
+        # torch draws weights on construction: initialise() overwrites them, fork_rng hides that from other draws
+        with torch.random.fork_rng(devices=[]):
+            model = nn.Sequential(
+                OrderedDict(
+                    features=self._convolutions(channels, bn_batch),
+                    flatten=nn.Flatten(),
+                    classifier=nn.Sequential(
+                        nn.Linear(WIDTHS[-1] // self.width_divisor * (size // SHRINK) ** 2, hidden),
+                        nn.ReLU(),
+                        layers.Dropout(self.dropout, masks),
+                        nn.Linear(hidden, hidden),
+                        nn.ReLU(),
+                        layers.Dropout(self.dropout, masks),
+                        nn.Linear(hidden, classes),
+                    ),
+                )
+            )
+        initialise(model, self.init, generator)
+        return model
+
+    def _convolutions(self, channels: int, bn_batch: int | None) -> "nn.Sequential":
+        """The convolutional part: (N, channels, H, W) -> (N, 512 / width_divisor, H / 32, W / 32)."""
+        from torch import nn
+
+        from repro.models import layers
+
+        features = nn.Sequential()
+        for stage, width in zip(CONFIGS[self.config], WIDTHS, strict=True):
+            width //= self.width_divisor
+            for op in stage:
+                if op == "L":
+                    features.append(layers.LocalResponseNorm())
+                    continue
+                kernel = int(op)
+                features.append(nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=not self.batch_norm))
+                if self.batch_norm:
+                    features.append(layers.batch_norm(width, bn_batch))
+                features.append(nn.ReLU())
+                channels = width
+            features.append(nn.MaxPool2d(2))
+        return features

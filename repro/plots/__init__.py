@@ -11,7 +11,7 @@ from `repro.records` and `repro.stats`; tables and REPORT.md are elsewhere. Impo
 | `rows.py` | `final`, `peek-bias`: a row an arm |
 | `depth.py` | `depth`: final error against the number of layers |
 | `classes.py` | `confusion`, `per-class` |
-| `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels, read without torch |
+| `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels |
 
 An arm has the colour and marker of its place in the spec, in every kind and at every scale. A published number is
 drawn at full scale only, hollow where its protocol, selection or data set is not ours.

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from repro.plots.look import FAINT, INK, arm_look, bare, beside, legend_width, sheet
-from repro.plots.material import Material, family
+from repro.plots.material import Material
 from repro.spec import Arm
 
 TRAIN_DASHES = (0, (3.5, 1.6))
@@ -22,7 +22,7 @@ def curves(material: Material) -> Figure:
     """Mean over seeds and the band from the lowest to the highest seed; vertical lines where the rate drops."""
     panels: dict[str, list[Arm]] = {}
     for arm in material.arms:
-        panels.setdefault(family(material.recipes[arm.name]), []).append(arm)
+        panels.setdefault(material.recipes[arm.name].model.kind, []).append(arm)
     if len(material.arms) <= ONE_PANEL:
         panels = {"": list(material.arms)}
     diverged = int((material.counts.status == "diverged").sum())

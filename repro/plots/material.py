@@ -11,7 +11,7 @@ import pandas as pd
 from repro import plan, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec import Arm, Experiment, Published, Recipe, Run
+from repro.spec import Arm, Experiment, Published, Recipe
 
 
 class NothingToDraw(Exception):
@@ -36,7 +36,7 @@ class Material:
     scale: str
     arms: tuple[Arm, ...]
     counts: pd.DataFrame
-    recipes: dict[str, Recipe]  # by arm, as resolved at this scale
+    recipes: dict[str, Recipe]  # by arm, as trained
     data_dir: Path
 
     @property
@@ -57,8 +57,7 @@ class Material:
         return arm.published if self.compared else None
 
     def folder(self, arm: str, seed: int) -> Path:
-        run = Run(experiment=self.experiment.name, arm=arm, seed=seed, scale=self.scale, recipe=self.recipes[arm])
-        return records.run_folder(self.root, run)
+        return records.folder_of(self.root, self.scale, self.experiment.name, arm, seed)
 
     def metrics(self, arm: Arm, status: str) -> dict[int, pd.DataFrame]:
         """The arm's metrics.csv by seed."""
@@ -82,11 +81,8 @@ class Material:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Class names; numbers where an image folder is not here to be asked."""
-        try:
-            return catalog.describe(self.dataset, self.data_dir).classes
-        except UserError:
-            highest = max(int(a.top1.max()) for a in self.answers)
-            return tuple(str(i) for i in range(max(highest, int(self.labels.max())) + 1))
+        highest = max(int(classes.max()) for classes in (self.labels, *(a.top1 for a in self.answers)))
+        return catalog.class_names(self.dataset, highest + 1, self.data_dir)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -156,21 +152,17 @@ def gather(
     counts = records.counted(records.load(root, [experiment_name], scale))
     if arms:
         counts = counts[counts.arm.isin(arms)]
-    have = set(counts.arm)
+    first = counts.drop_duplicates("arm")
+    have = {arm: int(seed) for arm, seed in zip(first.arm, first.seed, strict=True)}
     return Material(
         root=root,
         experiment=experiment,
         scale=scale,
         arms=tuple(arm for arm in experiment.arms if arm.name in have),
         counts=counts,
-        recipes={run.arm: run.recipe for run in spec.resolve(experiment, [0], scale=scale)},
+        recipes={
+            arm: records.trained_recipe(records.folder_of(root, scale, experiment_name, arm, seed))
+            for arm, seed in have.items()
+        },
         data_dir=data_dir or catalog.data_dir(),
     )
-
-
-def family(recipe: Recipe) -> str:
-    """The kind of network, whatever its depth."""
-    model = recipe.model
-    if model.name == "vgg":
-        return "VGG with batch norm" if model.batch_norm else "VGG"
-    return "plain nets" if model.shortcut == "none" else "residual nets"

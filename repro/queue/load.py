@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError, field_validator
 from repro import plan as plans
 from repro import spec
 from repro.errors import UserError
+from repro.fields import Frozen, Name, Positive
 from repro.plan import Planned
 from repro.spec.load import explain, read_toml, unknown_key
-from repro.spec.recipe import Frozen, Name, Positive
 
 M = TypeVar("M", bound=Frozen)
 

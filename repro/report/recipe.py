@@ -6,14 +6,14 @@ from repro import records
 from repro.durations import duration
 from repro.report.document import Table, Text, cells
 from repro.report.gather import Part
-from repro.spec import Recipe
+from repro.spec import StatedRecipe
 from repro.tables import places
 
 GROUPS = ("model", "optimizer", "schedule")
 SAME = "as shared"
 
 
-def _flat(recipe: Recipe, stated_only: bool = False) -> dict[str, Any]:
+def _flat(recipe: StatedRecipe, stated_only: bool = False) -> dict[str, Any]:
     """Dotted keys; `stated_only`: without what is left at its default."""
     return records.flat(recipe.model_dump(mode="json", exclude_defaults=stated_only))
 

@@ -1,7 +1,8 @@
 """What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. No torch."""
 
-from repro.spec.load import REGISTRY, in_iterations, load, names, parse, train_images
-from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule
+from repro.spec.epochs import in_iterations, train_images
+from repro.spec.load import REGISTRY, load, names, parse
+from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
 from repro.spec.resolve import (
     DEMO,
     FULL,
@@ -12,6 +13,7 @@ from repro.spec.resolve import (
     in_precision,
     parse_scale,
     resolve,
+    stated,
 )
 from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
 
@@ -33,6 +35,7 @@ __all__ = [
     "Reference",
     "Run",
     "Schedule",
+    "StatedRecipe",
     "fingerprint",
     "fingerprints",
     "identity",
@@ -43,5 +46,6 @@ __all__ = [
     "parse",
     "parse_scale",
     "resolve",
+    "stated",
     "train_images",
 ]

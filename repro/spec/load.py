@@ -5,7 +5,6 @@ laid over it. Tables merge key by key, except that a table with another `name` r
 """
 
 import difflib
-import math
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,19 @@ from pydantic import ValidationError
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec.recipe import Adam, Frozen, Recipe, ResNetCifar, Schedule, Sgd, Vgg, Warmup
+from repro.fields import Frozen
+from repro.models import FAMILIES
+from repro.spec.epochs import counted, train_images
+from repro.spec.recipe import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
 REGISTRY = "frozen.toml"  # what `repro freeze` writes beside the specs
 ARM_KEYS = ("name", "label", "published", "demo")
-MOST_EPOCHS = 10**6
+NAMED: dict[str, type[Frozen]] = {  # what pydantic puts into a location to say which of several tables it is
+    **FAMILIES,
+    **{"sgd": Sgd, "adam": Adam},
+    **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup)},
+}
 TOP_KEYS = (
     "name",
     "title",
@@ -111,18 +117,20 @@ class _Reader:
             fields["published"] = self._model(Published, entry["published"], f"{place} published")
         return self._model(Arm, fields, place)
 
-    def _recipe(self, layers: list[tuple[str, Table]]) -> Recipe:
+    def _recipe(self, layers: list[tuple[str, Table]]) -> StatedRecipe:
         merged: Table = {}
         for _, layer in layers:
             merged = overlay(_without_other_unit(merged, layer), layer)
         schedule = merged.get("schedule")
-        if isinstance(schedule, dict) and "epochs" in schedule:
-            if "iterations" in schedule:
-                self._fail("schedule: say epochs or iterations, not both")
-            merged = merged | {"schedule": self._in_iterations(schedule, merged)}
-        recipe = self._model(Recipe, merged, layers)
-        if recipe.dataset in catalog.BUILT_IN:
-            self._train_images(recipe)
+        if isinstance(schedule, dict) and {"epochs", "iterations"} <= schedule.keys():
+            self._fail("schedule: say epochs or iterations, not both")
+        recipe = self._model(StatedRecipe, merged, layers)
+        if recipe.dataset in catalog.BUILT_IN:  # an image folder need not be here
+            try:
+                train_images(recipe)
+                counted(recipe)
+            except UserError as error:
+                self._fail(str(error))
         if recipe.image_size is None:
             recipe = recipe.model_copy(update={"image_size": self._native_size(recipe.dataset)})
         return recipe
@@ -131,29 +139,6 @@ class _Reader:
         if dataset not in catalog.BUILT_IN:
             self._fail(f"dataset = {dataset!r} has images of many sizes: image_size (pixels a side) is missing")
         return catalog.BUILT_IN[dataset].size
-
-    def _in_iterations(self, schedule: Table, merged: Table) -> Table:
-        """A schedule counted in epochs (`epochs`, `drops`), counted in iterations."""
-        epochs, drops = schedule["epochs"], schedule.get("drops", [])
-        counts = [epochs, *drops] if isinstance(drops, list) else [epochs, drops]
-        if not isinstance(drops, list) or not all(type(count) is int and 0 < count <= MOST_EPOCHS for count in counts):
-            self._fail(
-                f"schedule: epochs and drops (a list) must be whole numbers from 1 to {MOST_EPOCHS}, not "
-                f"{str(epochs)[:40]} and {str(drops)[:40]}"
-            )
-        rest = {key: value for key, value in schedule.items() if key not in ("epochs", "drops")}
-        # a stand-in schedule: only the data set, split and batch decide how long an epoch is
-        recipe = self._model(Recipe, merged | {"schedule": {"iterations": 1}}, "[base]")
-        self._train_images(recipe)
-        end, *after = (in_iterations(recipe, count) for count in counts)
-        return rest | {"iterations": end, "drops": after}
-
-    def _train_images(self, recipe: Recipe) -> None:
-        """Fail where the split asks for more images than there are."""
-        try:
-            train_images(recipe)
-        except UserError as error:
-            self._fail(str(error))
 
     def _table(self, key: str) -> Table:
         value = self.tables.get(key)
@@ -208,34 +193,13 @@ def overlay(below: Table, above: Table) -> Table:
     return merged
 
 
-def train_images(recipe: Recipe, directory: Path | None = None) -> int:
-    """How many images the recipe trains on; UserError where its split asks for more than there are."""
-    available = catalog.describe(recipe.dataset, directory).train_images
-    count = recipe.train_split.removeprefix("train")
-    if not count:
-        return available
-    wanted = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
-    if wanted >= available:
-        raise UserError(f"train_split = {recipe.train_split!r}: {recipe.dataset} has {available} training images")
-    return wanted
-
-
-def in_iterations(recipe: Recipe, epochs: int) -> int:
-    """`epochs` passes over the training images, counted in iterations."""
-    images = train_images(recipe)
-    if recipe.last_batch == "wrap":
-        return math.ceil(epochs * images / recipe.batch_size)
-    whole = math.ceil if recipe.last_batch == "keep" else math.floor
-    return epochs * whole(images / recipe.batch_size)
-
-
 def explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
     """One line a fault: table, key, value, what is allowed."""
     for fault in error.errors():
         # pydantic puts a union's tag into the location; no key of ours is called like a tag's value
         keys = [str(key) for key in fault["loc"]]
         place = where if isinstance(where, str) else _origin(keys, where)
-        keys = [key for key in keys if key not in ("resnet-cifar", "vgg", "sgd", "adam")]
+        keys = [key for key in keys if key not in NAMED]
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
@@ -253,11 +217,10 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The keys of the table that the last of `location` stands in; at the top of a recipe also an arm's own."""
-    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup}
-    kinds |= {"resnet-cifar": ResNetCifar, "vgg": Vgg, "sgd": Sgd, "adam": Adam}
+    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **NAMED}
     for part in location[:-1]:
         model = kinds.get(str(part), model)
-    return [*model.model_fields, *(ARM_KEYS if model is Recipe else ())]
+    return [*model.model_fields, *(ARM_KEYS if model is StatedRecipe else ())]
 
 
 def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
@@ -267,7 +230,7 @@ def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
         for key in keys:
             if isinstance(table, dict) and key in table:
                 table = table[key]
-            elif key not in ("resnet-cifar", "vgg", "sgd", "adam"):
+            elif key not in NAMED:
                 break
         else:
             return place

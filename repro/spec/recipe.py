@@ -1,81 +1,26 @@
-"""The frozen, strict models of a recipe: network, optimizer, schedule, data. Says what is allowed. Imports no torch.
+"""The frozen, strict models of a recipe: optimizer, schedule, data. Says what is allowed. Imports no torch.
 
-Units: learning rates per update, schedule in iterations (optimizer updates).
+A network's settings are its family's (repro.models).
+Units: learning rates per update; iterations are optimizer updates, epochs passes over the training images.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
+from repro.fields import Frozen, Positive, Rate, array
+from repro.models import FAMILIES, Network
 
-
-class Frozen(BaseModel):
-    """Unknown keys and silently converted types are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def array(item: Any) -> Any:
-    """A TOML array, held as a tuple."""
-    return Annotated[tuple[item, ...], Field(strict=False)]
-
-
-Positive = Annotated[int, Field(gt=0, le=10**9)]
-Rate = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-
+Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Precision = Literal["fp32", "tf32", "bf16"]
-Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1"]
-
-
-class ResNetCifar(Frozen):
-    """He et al. 2015, section 4.2: 6n+2 layers of 3x3 convolutions for small images (plain without shortcuts)."""
-
-    name: Literal["resnet-cifar"]
-    depth: Annotated[int, Field(ge=8, le=10_000)]
-    block: Literal["original", "bn-after-add", "relu-before-add", "relu-only-preact", "full-preact"] = "original"
-    shortcut: Literal["identity", "identity-centred", "none"] = (
-        "identity"  # option A; the zeros after, or on both sides
-    )
-    subsample: Literal["in-block", "separate-conv"] = "in-block"
-    width: Positive = 16  # channels of the first stage
-    init: Init = "he-fan-in"
-
-    @field_validator("depth")
-    @classmethod
-    def _six_n_plus_two(cls, depth: int) -> int:
-        if (depth - 2) % 6:
-            raise ValueError("a CIFAR ResNet has 6n+2 layers: 8, 14, 20, 26, 32, ...")
-        return depth
-
-    @model_validator(mode="after")
-    def _plain_is_original(self) -> "ResNetCifar":
-        if self.shortcut == "none" and self.block != "original":
-            raise ValueError('shortcut = "none" (a plain net) goes with block = "original" only')
-        return self
-
-
-class Vgg(Frozen):
-    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, two hidden layers and the classifier."""
-
-    name: Literal["vgg"]
-    config: Literal["A", "A-LRN", "B", "C", "D", "E"]
-    batch_norm: bool = False
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    fc_width: Positive = 512
-    width_divisor: Positive = 1
-    init: Init = "glorot"
-
-    @model_validator(mode="after")
-    def _divides(self) -> "Vgg":
-        if 64 % self.width_divisor or self.fc_width % self.width_divisor:
-            raise ValueError(f"width_divisor = {self.width_divisor} must divide 64 and fc_width = {self.fc_width}")
-        return self
-
-
-Model = Annotated[ResNetCifar | Vgg, Field(discriminator="name")]
+if TYPE_CHECKING:
+    Model = Network
+else:  # by name, one of the families' settings
+    Model = Annotated[reduce(or_, FAMILIES.values()), Field(discriminator="name")]
 
 
 class Sgd(Frozen):
@@ -110,6 +55,13 @@ class Warmup(Frozen):
     iterations: Positive
 
 
+class EpochWarmup(Frozen):
+    """The same, counted in epochs."""
+
+    lr: Rate
+    epochs: Epochs
+
+
 class Schedule(Frozen):
     """Step schedule: the learning rate is multiplied by `factor` at each of `drops`; all counted in iterations."""
 
@@ -120,17 +72,47 @@ class Schedule(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Schedule":
-        if list(self.drops) != sorted(set(self.drops)):
-            raise ValueError(f"drops = {list(self.drops)} must rise")
-        if self.drops and self.drops[-1] >= self.iterations:
-            raise ValueError(f"drops = {list(self.drops)} must come before the end, iteration {self.iterations}")
+        _drops_in_order(self.drops, self.iterations, "iteration")
         if self.warmup and self.warmup.iterations >= self.iterations:
             raise ValueError(f"warmup.iterations must be below the end, iteration {self.iterations}")
         return self
 
 
-class Recipe(Frozen):
-    """Everything that decides a run's numbers except its seed; every default is explicit once resolved."""
+class EpochSchedule(Frozen):
+    """The same, counted in epochs, of which `resolve` makes iterations; a warm-up may be counted in either."""
+
+    epochs: Epochs
+    drops: array(Epochs) = ()  # type: ignore[valid-type]
+    factor: Annotated[float, Field(gt=0)] = 0.1
+    warmup: (
+        Annotated[
+            Annotated[Warmup, Tag("Warmup")] | Annotated[EpochWarmup, Tag("EpochWarmup")],
+            Discriminator(lambda value: "EpochWarmup" if _in_epochs(value) else "Warmup"),
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "EpochSchedule":
+        _drops_in_order(self.drops, self.epochs, "epoch")
+        if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
+            raise ValueError(f"warmup.epochs must be below the end, epoch {self.epochs}")
+        return self
+
+
+def _in_epochs(value: Any) -> bool:
+    return "epochs" in value if isinstance(value, dict) else isinstance(value, EpochSchedule | EpochWarmup)
+
+
+def _drops_in_order(drops: tuple[int, ...], end: int, unit: str) -> None:
+    if list(drops) != sorted(set(drops)):
+        raise ValueError(f"drops = {list(drops)} must rise")
+    if drops and drops[-1] >= end:
+        raise ValueError(f"drops = {list(drops)} must come before the end, {unit} {end}")
+
+
+class StatedRecipe(Frozen):
+    """Everything that decides a run's numbers except its seed, as a spec states it: the schedule in either unit."""
 
     dataset: str
     train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?)?$")] = (
@@ -145,7 +127,10 @@ class Recipe(Frozen):
     bn_batch: Positive | None = None  # images that batch norm sees together; None = the whole batch
     model: Model
     optimizer: Optimizer
-    schedule: Schedule
+    schedule: Annotated[
+        Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],
+        Discriminator(lambda value: "EpochSchedule" if _in_epochs(value) else "Schedule"),
+    ]
     evaluate_every: Positive = 1000  # iterations
     diverge_above: Annotated[float, Field(gt=0)] = 1e4  # training loss (nats) that ends the run as diverged
     precision: Precision | None = None  # None = settled when it is trained; the record's recipe says which
@@ -154,7 +139,7 @@ class Recipe(Frozen):
     @classmethod
     def _known_dataset(cls, name: str) -> str:
         if not catalog.known(name):
-            raise ValueError(f"allowed: {', '.join(catalog.BUILT_IN)}, {catalog.FOLDER_PREFIX}NAME")
+            raise ValueError(f"allowed: {catalog.allowed()}")
         return name
 
     @field_validator("augment")
@@ -166,7 +151,7 @@ class Recipe(Frozen):
         return augment
 
     @model_validator(mode="after")
-    def _groups_fit(self) -> "Recipe":
+    def _groups_fit(self) -> "StatedRecipe":
         if self.bn_batch and (self.batch_size % self.bn_batch or self.last_batch == "keep"):
             raise ValueError(
                 f"bn_batch = {self.bn_batch} must divide every batch: batch_size = {self.batch_size}, "
@@ -175,14 +160,10 @@ class Recipe(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _network_fits(self) -> "Recipe":
-        if not isinstance(self.model, Vgg):
-            return self
-        size = self.image_size or (catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else 32)
-        if size % 32:
-            raise ValueError(f"image_size = {size}: the five poolings of a VGG need a multiple of 32 pixels")
-        if self.bn_batch and not self.model.batch_norm:
-            raise ValueError(f"bn_batch = {self.bn_batch} goes with batch_norm = true")
+    def _network_fits(self) -> "StatedRecipe":
+        native = catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else None
+        if misfit := self.model.misfit(self.image_size or native, self.bn_batch):
+            raise ValueError(misfit)
         return self
 
     @property
@@ -193,3 +174,9 @@ class Recipe(Frozen):
     @property
     def hflip(self) -> bool:
         return "hflip" in self.augment
+
+
+class Recipe(StatedRecipe):
+    """A recipe as it is trained: the schedule in iterations, every default explicit."""
+
+    schedule: Schedule

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from repro.errors import UserError
-from repro.spec.recipe import Precision, Recipe
-from repro.spec.schema import Experiment, Run
+from repro.spec.epochs import counted
+from repro.spec.recipe import Precision, Recipe, StatedRecipe
+from repro.spec.schema import Arm, Experiment, Run
 
 # Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
 RECIPE_VERSION = 1
@@ -48,6 +49,15 @@ def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
     return recipe.model_copy(update={"schedule": schedule, "evaluate_every": every})
 
 
+def stated(experiment: Experiment, arm: Arm, scale: str) -> StatedRecipe:
+    """What the spec states for the arm, before `scale` shrinks it."""
+    if scale != DEMO:
+        return arm.recipe
+    if arm.demo is None:
+        raise UserError(f"experiment {experiment.name!r} has no [demo] table")
+    return arm.demo
+
+
 def resolve(
     experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: str = FULL
 ) -> list[Run]:
@@ -56,12 +66,8 @@ def resolve(
     for arm in experiment.arms:
         if arms and arm.name not in arms:
             continue
-        if scale == DEMO:
-            if arm.demo is None:
-                raise UserError(f"experiment {experiment.name!r} has no [demo] table")
-            recipes[arm.name] = arm.demo
-        else:
-            recipes[arm.name] = arm.recipe if scale == FULL else scaled(arm.recipe, Fraction(scale))
+        recipe = counted(stated(experiment, arm, scale))
+        recipes[arm.name] = recipe if scale in (FULL, DEMO) else scaled(recipe, Fraction(scale))
     return [
         Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)
         for seed in seeds

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from repro.spec.recipe import Frozen, Name, Positive, Recipe, array
+from repro.fields import Frozen, Name, Positive, array
+from repro.spec.recipe import Recipe, StatedRecipe
 
 Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
 
@@ -146,12 +147,12 @@ class Cost(Frozen):
 
 
 class Arm(Frozen):
-    """One condition of an experiment: its resolved recipe, and its published number where there is one."""
+    """One condition of an experiment: its recipe, and its published number where there is one."""
 
     name: Name
     label: Annotated[str, Field(min_length=1)]
-    recipe: Recipe
-    demo: Recipe | None
+    recipe: StatedRecipe
+    demo: StatedRecipe | None
     published: Published | None = None
 
 

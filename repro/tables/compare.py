@@ -17,15 +17,15 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
     UserError for an unknown arm, or arms that were tested on different images.
     """
     sides = [_side(root, name, scale) for name in (first, second)]
-    (one, runs_one, trained_one), (other, runs_other, trained_other) = sides
+    (one, folders_one, trained_one), (other, folders_other, trained_other) = sides
     same = [
         seed for seed in sorted(trained_one.keys() & trained_other.keys()) if trained_one[seed] == trained_other[seed]
     ]
     verdict = verdicts.judge_difference(one, other, margin=MARGIN, paired=paired)
     exact = {}
-    for seed in sorted(runs_one.keys() & runs_other.keys()):
+    for seed in sorted(folders_one.keys() & folders_other.keys()):
         (top_one, label), (top_other, label_other) = (
-            records.read_predictions(records.run_folder(root, runs[seed])) for runs in (runs_one, runs_other)
+            records.read_predictions(folders[seed]) for folders in (folders_one, folders_other)
         )
         if len(label) != len(label_other) or (label != label_other).any():
             raise UserError(f"{first} and {second} were not tested on the same images")
@@ -64,8 +64,8 @@ def _words(verdict: verdicts.Verdict) -> str:
     return verdict.sentence.split(": ", 1)[1]
 
 
-def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, spec.Run], dict[int, str]]:
-    """The arm's errors; and by seed its runs, and the names under which those were trained."""
+def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, Path], dict[int, str]]:
+    """The arm's errors; and by seed its runs' folders, and the names under which those were trained."""
     experiment_name, _, arm_name = name.partition("/")
     if not arm_name:
         raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
@@ -74,5 +74,5 @@ def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[i
     counts = records.counted(records.load(root, [experiment_name], scale))
     own = counts[counts.arm == arm_name]
     trained = {int(seed): twin or f"{name}/seed-{seed}" for seed, twin in zip(own.seed, own.trained_as, strict=True)}
-    runs = spec.resolve(experiment, list(trained), arms=[arm_name], scale=scale)
-    return arm_errors(experiment.arm(arm_name), counts, set(trained)), {run.seed: run for run in runs}, trained
+    folders = {seed: records.folder_of(root, scale, experiment_name, arm_name, seed) for seed in trained}
+    return arm_errors(experiment.arm(arm_name), counts, set(trained)), folders, trained

@@ -92,7 +92,7 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
         "" if row.best is None else f"{row.best:.2f}",
         "" if row.peek_bias is None else points(row.peek_bias),
         "" if row.parameters is None else _millions(row.parameters),
-        f"{row.iterations:,}",
+        "" if row.iterations is None else f"{row.iterations:,}",
         "" if row.seconds is None else duration(row.seconds),
     )
 
@@ -122,12 +122,13 @@ def per_class(root: Path, name: str, scale: str) -> Block:
     summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
     classes: tuple[str, ...] = ()
-    for run in _done(root, experiment, scale):
-        top1, label = records.read_predictions(records.run_folder(root, run))
-        classes = catalog.describe(run.recipe.dataset).classes
-        for index, title in enumerate(classes):
+    for arm, seed, folder in _done(root, experiment, scale):
+        top1, label = records.read_predictions(folder)
+        own = catalog.class_names(spec.stated(experiment, arm, scale).dataset, 1 + int(max(top1.max(), label.max())))
+        classes = max(classes, own, key=len)
+        for index, title in enumerate(own):
             wrong = 100 * float(np.mean(top1[label == index] != index))
-            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
+            found.append({"arm": arm.name, "seed": seed, "class": title, "test_error": wrong})
     return _block(summary, [_crosstab("errors by class", "class", classes, found, experiment)], summary.remarks)
 
 
@@ -135,10 +136,10 @@ def curves(root: Path, name: str, scale: str) -> Block:
     """Test error by iteration, mean ± sd over seeds, an arm a column."""
     summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
-    for run in _done(root, experiment, scale):
-        metrics = records.read_metrics(records.run_folder(root, run))
+    for arm, seed, folder in _done(root, experiment, scale):
+        metrics = records.read_metrics(folder)
         for iteration, error in zip(metrics.iteration, metrics.test_error, strict=True):
-            found.append({"arm": run.arm, "seed": run.seed, "iteration": int(iteration), "test_error": float(error)})
+            found.append({"arm": arm.name, "seed": seed, "iteration": int(iteration), "test_error": float(error)})
     every = sorted({point["iteration"] for point in found})
     step = -(-len(every) // CURVE_POINTS) or 1
     shown = tuple(every[::-1][::step][::-1])  # the last is always among them
@@ -163,13 +164,13 @@ def _crosstab(
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 
-def _done(root: Path, experiment: spec.Experiment, scale: str) -> Iterator[spec.Run]:
-    """The runs that count and reached their end, arm by arm: a diverged one is in no mean."""
+def _done(root: Path, experiment: spec.Experiment, scale: str) -> Iterator[tuple[spec.Arm, int, Path]]:
+    """Arm, seed and folder of the runs that count and reached their end: a diverged one is in no mean."""
     counts = records.counted(records.load(root, [experiment.name], scale))
     done = counts[counts.status == "done"]
     for arm in experiment.arms:
         seeds = [int(seed) for seed in done.seed[done.arm == arm.name]]
-        yield from spec.resolve(experiment, seeds, arms=[arm.name], scale=scale)
+        yield from ((arm, seed, records.folder_of(root, scale, experiment.name, arm.name, seed)) for seed in seeds)
 
 
 def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
+from repro.data import catalog
 from repro.describe import heading, title
 from repro.freeze import Registry
 from repro.judge import Judged, judge
@@ -35,7 +36,7 @@ class ArmRow:
     best: float | None  # mean over seeds of the lowest test error at any evaluation
     peek_bias: float | None  # mean of best minus final
     parameters: int | None
-    iterations: int
+    iterations: int | None  # None where the epochs of an image folder that is not here cannot be counted
     seconds: float | None
     diverged: int
     trained_on: str  # hardware and precision of the runs; with how many on each, where `mixed`
@@ -94,11 +95,8 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     compared = scale == spec.FULL
     judged = judge(experiment, frame, Registry(root)) if compared else []
     deviations = ledger(experiment, records.usable(frame))
-    resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
-    rows = [
-        _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
-        for arm in experiment.arms
-    ]
+    iterations = {arm.name: _iterations(experiment, arm, scale) for arm in experiment.arms}
+    rows = [_row(arm, counts[counts.arm == arm.name], iterations[arm.name], compared) for arm in experiment.arms]
     return Summary(
         experiment=name,
         title=title(experiment, scale),
@@ -113,7 +111,14 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
     )
 
 
-def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRow:
+def _iterations(experiment: Experiment, arm: Arm, scale: str) -> int | None:
+    try:
+        return spec.resolve(experiment, [0], arms=[arm.name], scale=scale)[0].recipe.schedule.iterations
+    except catalog.Absent:
+        return None
+
+
+def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -> ArmRow:
     published = arm.published if compared else None
     done = runs[runs.status == "done"]
     places = Counter(runs.hardware + ", " + runs.precision)
@@ -130,7 +135,7 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int, compared: bool) -> ArmRo
         best=_mean(done.best_test_error),
         peek_bias=_mean(done.peek_bias),
         parameters=int(runs.parameters.iloc[0]) if len(runs) else None,
-        iterations=iterations,
+        iterations=int(runs.iterations.iloc[0]) if iterations is None and len(runs) else iterations,
         seconds=_mean(runs.wall_seconds),
         diverged=len(runs) - len(done),
         trained_on="; ".join(counts if len(places) > 1 else places),

@@ -132,5 +132,4 @@ def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str
 
 def images_are_private(experiment: Experiment, scale: str) -> bool:
     """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
-    runs = spec.resolve(experiment, [0], scale=scale)
-    return any(run.recipe.dataset not in catalog.BUILT_IN for run in runs)
+    return any(spec.stated(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)

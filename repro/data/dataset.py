@@ -1,0 +1,72 @@
+"""What a data set is: its description, how its images are read, and how its files are fetched.
+
+A data set is an instance of a subclass of `DataSet` in a file of its own and a line in `repro.data.sets.BUILT_IN`.
+Specs, tables and figures read it, so its file imports neither torch nor torchvision, except inside `download`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from repro.errors import UserError
+
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set's shape and files. `size` is the side of its square images in pixels, 0 where they differ."""
+
+    name: str
+    title: str
+    channels: int
+    size: int
+    classes: tuple[str, ...]
+    train_images: int
+    test_images: int
+    folder: str = ""  # below the data directory
+    files: dict[str, str] = field(default_factory=dict, hash=False)  # path below the data directory -> MD5
+    checksum: str = ""  # of the whole, part of every run's fingerprint
+
+    def read(
+        self, directory: Path, part: Part, places: Sequence[int] | None = None
+    ) -> tuple[Iterable[np.ndarray], np.ndarray]:
+        """The images of `part` at `places` (default: all), in a fixed order, and their labels, int64 (N,).
+
+        The images are one uint8 array (N, H, W, C); where they differ in size, arrays (H, W, C) one after another.
+        The files are the official ones: `catalog.require` was called before. UserError for what cannot be read.
+        """
+        raise NotImplementedError
+
+    def download(self, directory: Path) -> None:
+        """Put the official files below `directory`; a data set that has none to fetch raises a UserError."""
+        raise UserError(f"data set {self.name!r} cannot be fetched")
+
+
+def digest(files: dict[str, str]) -> str:
+    """The checksum of a data set, from its files: path -> MD5."""
+    lines = "".join(f"{name} {md5}\n" for name, md5 in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def chosen(pixels: np.ndarray, labels: np.ndarray, places: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray]:
+    """What `read` gives of a whole part in memory."""
+    every = slice(None) if places is None else list(places)
+    return pixels[every], labels[every].astype(np.int64)
+
+
+def md5(path: Path) -> str:
+    """Read once per process, as long as size and time of change stay: every run of an experiment asks."""
+    now = path.stat()
+    return _md5_as_of(path, now.st_size, now.st_mtime_ns)
+
+
+@cache
+def _md5_as_of(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

@@ -1,0 +1,38 @@
+"""Handwritten digits of 8x8 pixels with 17 grey levels, bundled with scikit-learn. Alpaydin & Kaynak 1998."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from repro.data.dataset import DataSet, Part, chosen
+from repro.errors import UserError
+
+
+class Digits(DataSet):
+    def read(self, directory: Path, part: Part, places: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The last images of the bundled 1797 are the test images. UserError where they are not the known ones."""
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        levels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+        checksum = hashlib.sha256(levels.tobytes() + labels.tobytes()).hexdigest()[:16]
+        if checksum != self.checksum:
+            raise UserError(
+                f"scikit-learn's digits have checksum {checksum}, not {self.checksum}: another version of the data"
+            )
+        own = slice(self.train_images) if part == "train" else slice(self.train_images, None)
+        return chosen(15 * levels[own, :, :, None], labels[own], places)  # 0..16 -> 0..240
+
+
+DIGITS = Digits(
+    name="digits",
+    title="Optical recognition of handwritten digits (Alpaydin & Kaynak 1998), bundled with scikit-learn",
+    channels=1,
+    size=8,
+    classes=tuple("0123456789"),
+    train_images=1_437,
+    test_images=360,
+    checksum="87ff0c9e40dc7e2c",  # of the decoded images and labels, checked when they are read
+)

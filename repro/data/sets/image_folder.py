@@ -1,0 +1,106 @@
+"""A folder of photographs of one's own: `folder:pets` is DATA_DIR/pets/{train,test}/<class>/<image>.
+
+In the order of torchvision's ImageFolder: by class, then by folder, then by name. An image that lies in no class's
+folder is none of the data set's.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from repro.data.dataset import DataSet, Part, digest, md5
+from repro.errors import UserError
+
+PREFIX = "folder:"
+MOST_CLASSES = 256  # a prediction is a byte in predictions.npz
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+class Absent(UserError):
+    """The folder is not here to be asked."""
+
+
+class ImageFolder(DataSet):
+    def read(
+        self, directory: Path, part: Part, places: Sequence[int] | None = None
+    ) -> tuple[Iterator[np.ndarray], np.ndarray]:
+        """In colour, each at its own size, decoded one by one."""
+        images = _images(directory / self.folder / part)
+        images = images if places is None else [images[place] for place in places]
+        labels = [self.classes.index(name) for name, _ in images]
+        return (self._decoded(path) for _, path in images), np.array(labels, np.int64)
+
+    def _decoded(self, path: Path) -> np.ndarray:
+        try:
+            return np.array(Image.open(path).convert("RGB"))
+        except OSError as error:  # unreadable or damaged
+            raise UserError(f"data set {self.name!r}: {path} cannot be read: {error}") from error
+
+
+def describe(name: str, directory: Path) -> ImageFolder:
+    """The data set called `name`, read off its files below `directory`.
+
+    Absent where its folders are not there, UserError where they are not laid out so.
+    """
+    folder = name.removeprefix(PREFIX)
+    root = directory / folder
+    files: dict[str, dict[str, str]] = {"train": {}, "test": {}}
+    classes: dict[str, tuple[str, ...]] = {}
+    for part, found in files.items():
+        if not (root / part).is_dir():
+            raise Absent(f"data set {name!r}: no folder {root / part}; expected {root}/{{train,test}}/<class>/<image>")
+        images, classes[part] = _images(root / part), _classes(root / part)
+        if not images:
+            raise UserError(
+                f"data set {name!r}: the folders in {root / part} hold no images ({', '.join(sorted(SUFFIXES))})"
+            )
+        if empty := [title for title in classes[part] if title not in {title for title, _ in images}]:
+            raise UserError(f"data set {name!r}: {root / part / empty[0]} holds no images")
+        for _, path in images:
+            found[path.relative_to(directory).as_posix()] = _md5_of(path)
+    if classes["test"] != classes["train"]:
+        raise UserError(
+            f"{root / 'test'} has the classes {list(classes['test'])}, the training images {list(classes['train'])}"
+        )
+    if len(classes["train"]) > MOST_CLASSES:
+        raise UserError(
+            f"data set {name!r}: {root / 'train'} has {len(classes['train'])} classes; allowed: up to {MOST_CLASSES}"
+        )
+    every = files["train"] | files["test"]
+    return ImageFolder(
+        name=name,
+        title=f"images in {folder}/",
+        channels=3,
+        size=0,
+        classes=classes["train"],
+        train_images=len(files["train"]),
+        test_images=len(files["test"]),
+        folder=folder,
+        files=every,
+        checksum=digest(every),
+    )
+
+
+def _classes(part: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in part.iterdir() if path.is_dir()))
+
+
+def _images(part: Path) -> list[tuple[str, Path]]:
+    """Class and path of each image."""
+    return [
+        (title, Path(folder) / name)
+        for title in _classes(part)
+        for folder, _, names in sorted(os.walk(part / title, followlinks=True))
+        for name in sorted(names)
+        if name.lower().endswith(SUFFIXES)
+    ]
+
+
+def _md5_of(path: Path) -> str:
+    try:
+        return md5(path)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
