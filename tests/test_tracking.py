@@ -10,20 +10,21 @@ from pathlib import Path
 
 import filelock
 import pytest
+import wandb_offline
 from click.testing import Result
 from fake_wandb import FakeWandb
 
 from repro import records, spec, train
 from repro.errors import UserError
-from repro.tracking import content, mirror, offline
+from repro.tracking import content, mirror
 from repro.tracking.process import Worker
 
 REPO = Path(__file__).resolve().parent.parent
 
 
-def segments(root: Path) -> dict[str, offline.Segment]:
+def segments(root: Path) -> dict[str, wandb_offline.Segment]:
     """The offline runs under a root by group/name; a run has one segment."""
-    found = [offline.read(path) for path in sorted(root.glob("wandb/offline-run-*/run-*.wandb"))]
+    found = [wandb_offline.read(path) for path in sorted(root.glob("wandb/offline-run-*/run-*.wandb"))]
     names = [f"{segment.group}/{segment.name}" for segment in found]
     assert len(set(names)) == len(names), f"a run has several segments: {names}"
     return dict(zip(names, found, strict=True))
@@ -34,7 +35,7 @@ def rows_of(folder: Path) -> list[dict[str, float]]:
         return [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
 
 
-def assert_mirrors(segment: offline.Segment, folder: Path) -> None:
+def assert_mirrors(segment: wandb_offline.Segment, folder: Path) -> None:
     """History, config and summary of the segment against the folder's record."""
     record = records.read_run(folder)
     assert record
@@ -100,7 +101,7 @@ def test_offline_runs_side_by_side_are_their_records_and_nothing_private(
     for path in small_root.glob("wandb/offline-run-*/run-*.wandb"):
         content = path.read_bytes()
         assert not [text for text in private if len(text) > 3 and text.encode() in content]
-        assert offline.read(path).files == [] and not list(path.parent.glob("files/*"))
+        assert wandb_offline.read(path).files == [] and not list(path.parent.glob("files/*"))
 
 
 def test_an_interrupted_run_is_one_clean_run(
@@ -202,11 +203,11 @@ def test_sync_of_records_that_were_never_logged(
     path = next(small_root.glob("wandb/offline-run-*/run-*.wandb"))
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    with pytest.raises(offline.Damaged, match="ends in the middle"):
-        offline.read(path)
+    with pytest.raises(wandb_offline.Damaged, match="ends in the middle"):
+        wandb_offline.read(path)
     path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
-    with pytest.raises(offline.Damaged, match="checksum"):
-        offline.read(path)
+    with pytest.raises(wandb_offline.Damaged, match="checksum"):
+        wandb_offline.read(path)
 
 
 def test_sync_online_sends_what_is_lacking(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wandb_offline
 from click.testing import Result
 from fake_wandb import FakeWandb
 from PIL import Image
@@ -18,7 +19,7 @@ from PIL import Image
 from repro import records, report, spec, tables
 from repro.data import catalog
 from repro.plots import pixels
-from repro.tracking import content, links, mirror, offline
+from repro.tracking import content, links, mirror
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def assert_a_section_a_claim(reviewed: dict[str, Any], small_root: Path, recorde
 
 def assert_tables_figures_images_and_papers(small_root: Path) -> None:
     (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
-    segment = offline.read(path)
+    segment = wandb_offline.read(path)
     assert (segment.project, segment.group, segment.job_type) == ("tiny", "tiny", "review")
     (shown,) = segment.history
     assert {"arms", "claims", "hardest", "figures/final", "figures/curves"} <= {key.split(".")[0] for key in shown}
@@ -110,7 +111,7 @@ def test_a_review_of_a_reduced_scale_judges_no_claim(
     assert "No claim is judged at a reduced scale" in body and "51.10 ± 0.10 (n = 3)" in body
     assert outcomes(body) == [] and "Two tiny networks" not in found["title"]
     (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
-    segment = offline.read(path)
+    segment = wandb_offline.read(path)
     assert "claims" not in {key.split(".")[0] for row in segment.history for key in row}
     assert not [key for key in segment.summary if key.startswith("claims")]
 
@@ -193,7 +194,7 @@ def test_images_of_ones_own_do_not_leave_the_machine(
     result = cli("wandb", "review", "tiny", "--save-json", str(small_root / "review.json"))
     assert result.exit_code == 0, result.output
     (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
-    (shown,) = offline.read(path).history
+    (shown,) = wandb_offline.read(path).history
     keys = {key.split(".")[0] for key in shown}
     assert "figures/final" in keys and not {"hardest", "figures/hardest"} & keys
     sent = b"".join(file.read_bytes() for file in path.parent.rglob("*") if file.is_file() and file.suffix != ".log")

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 POLL = 1.0  # seconds between looks at the folders
 ALONE = 60.0  # seconds that it may go on after the end of its input
-WRITTEN = 5.0  # seconds for what wandb has yet to write after it says that it is done
 NICENESS = 10  # training comes first; more, and on a busy machine the end of a run would not be written in time
 
 
@@ -159,7 +157,7 @@ class Followed:
         self.sent = max(self.sent, len(rows))
         if last or record.status != "running":
             self.over = True
-            _finish(self.run, record, rows, self.experiment, self.place)
+            _finish(self.run, record, rows, self.experiment)
             self.claim.release()
 
 
@@ -194,38 +192,18 @@ def send(folder: Path, root: Path, place: "Place") -> dict[str, Any]:
     had, url = run.starting_step, run.url
     rows = content.history(folder, record, experiment)
     client.log(run, rows[had:])
-    _finish(run, record, rows, experiment, place)
+    _finish(run, record, rows, experiment)
     claim.release()
     where = url or str(next(client.segments(place, content.run_id(record))))
     return {"folder": str(folder), "rows": max(0, len(rows) - had), "had": had, "of": len(rows), "where": where}
 
 
-def _finish(run: "wandb.Run", record: Record, rows: list[content.Row], experiment: Experiment, place: "Place") -> None:
-    """End the run; offline, read back what was written and hold it against the record."""
+def _finish(run: "wandb.Run", record: Record, rows: list[content.Row], experiment: Experiment) -> None:
+    """End the run as its record says."""
     from repro.tracking import client
 
     summary = content.summary(record, rows, experiment)
     client.finish(run, summary, failed=not record.is_finished)
-    if place.mode == "offline" and not _whole(content.run_id(record), rows, place):
-        raise Problem(f"its copy of {experiment.name}/{record.arm}/seed-{record.seed} is not whole: disk full?")
-
-
-def _whole(run_id: str, rows: list[content.Row], place: "Place") -> bool:
-    """Whether the offline segment holds the rows and an end, of which wandb may write the last after it is done."""
-    from repro.tracking import client, offline
-
-    deadline = time.monotonic() + WRITTEN
-    while True:
-        try:
-            (path,) = (segment / f"run-{run_id}.wandb" for segment in client.segments(place, run_id))
-            segment = offline.read(path)
-            if segment.exit_code is not None:
-                return segment.history == rows
-        except (ValueError, OSError, offline.Damaged):
-            pass
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":
