@@ -22,6 +22,7 @@ from repro.plan import Planned
 from repro.progress import Display
 from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
+from repro.wording import plural
 
 WORTH_MEASURING = 2000  # iterations of all runs together
 
@@ -57,7 +58,7 @@ class Ended:
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
-            runs = f"{self._left} run{'s' * (self._left > 1)}"
+            runs = plural(self._left, "run")
             lines.append(f"Stopped ({self.stop.reason}) with {runs} to go. To go on: {self.command}")
         return "\n".join(lines)
 
