@@ -10,6 +10,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.freeze import Registry
 from repro.ledger import effect, ledger
+from repro.show import numbers
 from repro.spec import Claim, Experiment, Published
 
 
@@ -45,10 +46,8 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
 
 
 def _published(number: Published, cited: str) -> str:
-    sd = "" if number.sd is None else f" ± {number.sd:g}"
-    runs = f"{number.statistic} of {number.runs} runs; " if number.runs else ""
-    quote = f": {number.quote}" if number.quote else ""
-    return f"{number.test_error:g}{sd} % ({runs}{cited}{quote})"
+    text = numbers.published(number.test_error, number.sd, number.runs, number.statistic, unit=" %")
+    return f"{text} [{cited}{f': {number.quote}' if number.quote else ''}]"
 
 
 def _margin(claim: Claim) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from repro import freeze, protocol, records, spec, verdicts
-from repro.freeze import Registry
+from repro.data import catalog
+from repro.errors import UserError
+from repro.freeze import Entry, Registry
 from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
@@ -16,13 +18,25 @@ NO_DIFFERENCE = {"equivalence": verdicts.judge_equivalence, "non-inferiority": v
 
 
 @dataclass(frozen=True)
+class PostHoc:
+    """How many of a claim's runs began under another `entry`: before any of the claim (None), or under older rules.
+
+    `then`: what the same runs come to by the claim as it was frozen in that entry, where it was another.
+    """
+
+    runs: int
+    entry: Entry | None
+    then: Verdict | None = None
+
+
+@dataclass(frozen=True)
 class Judged:
-    """A claim with its verdict, the runs that it rests on, and why it is post hoc ("" where it is not)."""
+    """A claim with its verdict, the runs that it rests on, and why it is post hoc (empty where it is not)."""
 
     claim: Claim
     verdict: Verdict
     runs: pd.DataFrame
-    post_hoc: str = ""
+    post_hoc: tuple[PostHoc, ...] = ()
 
 
 def judge(experiment: Experiment, frame: pd.DataFrame, registry: Registry) -> list[Judged]:
@@ -48,21 +62,19 @@ def runs_of(claim: Claim, experiment: Experiment, usable: pd.DataFrame) -> pd.Da
     return usable[usable.arm.isin(claim.arms) & (usable.precision == usable.arm.map(wanted))]
 
 
-def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> str:
-    """Which of the runs began under another claim, and what that one comes to; "" where none did."""
-    now, told = freeze.tested(experiment, claim), []
+def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> tuple[PostHoc, ...]:
+    """Which of the runs began under another claim, and what that one comes to."""
+    now, found = freeze.tested(experiment, claim), []
     for begun, count in Counter(runs.frozen).items():
         entry = registry.entry(begun)
         then = entry.claims.get(claim.id) if entry else None
-        share = f"{count} of its {len(runs)} runs began"
         if entry is None or then is None:
-            told.append(f"{share} before it was frozen")
+            found.append(PostHoc(count, None))
         elif then != now:
-            outcome = _verdict(*freeze.restored(experiment, claim, then), runs).verdict
-            told.append(f"{share} when it was frozen otherwise ({entry.date:%Y-%m-%d}), by which it is: {outcome}")
+            found.append(PostHoc(count, entry, _verdict(*freeze.restored(experiment, claim, then), runs)))
         elif entry.rules != freeze.RULES_VERSION:
-            told.append(f"{share} under version {entry.rules} of the rules")
-    return "; ".join(told)
+            found.append(PostHoc(count, entry))
+    return tuple(found)
 
 
 def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
@@ -93,6 +105,7 @@ def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdic
             published_runs=number.runs,
             alpha=claim.alpha,
             different_protocol=differs,
+            chance_error=chance_error(arms[0].recipe.dataset) if errors[0].diverged else None,
         )
     margin, paired, alpha = claim.margin, claim.paired, claim.alpha
     if claim.kind == "order":
@@ -112,6 +125,19 @@ def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdic
         alpha=alpha,
         different_protocol=differs,
     )
+
+
+def chance_error(dataset: str) -> float:
+    """The error (%) of guessing among the data set's classes, equally often in the test set.
+
+    Among two where they are not known, as for a folder of images that is not here: of all numbers that is the one by
+    which diverged runs speak least against a claim.
+    """
+    try:
+        classes = len(catalog.describe(dataset).classes)
+    except UserError:
+        classes = 2
+    return 100 * (1 - 1 / classes)
 
 
 def _runs(number: Published | None) -> int:

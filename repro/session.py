@@ -20,6 +20,7 @@ from repro.progress import Display
 from repro.record import FINISHED
 from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
+from repro.wording import plural
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Result:
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
-            runs = f"{self._left} run{'s' * (self._left > 1)}"
+            runs = plural(self._left, "run")
             lines.append(f"Stopped ({self.stop.reason}) with {runs} to go. To go on: {self.command}")
         return "\n".join(lines)
 

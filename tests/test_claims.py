@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from rich.text import Text
 from scipy import stats as scipy_stats
 
 from repro import judge, records, spec, stats, tables
 from repro.freeze import Registry
+from repro.show.verdicts import sentence
+from repro.tables import formats, sheets
+from repro.verdicts.reasons import ByDivergedRuns
 
 Cli = Callable[..., Result]
 Record = Callable[..., Path]
@@ -52,7 +56,7 @@ def test_a_claimed_difference_is_judged_on_the_runs_that_count(
 ) -> None:
     record("bn-after-add", 3, errors=[1.0], fingerprint="0" * 16)  # stale: would overturn the claim
     verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
-    assert verdict.verdict == "reproduced" and verdict.runs == (3, 3)
+    assert verdict.outcome == "reproduced" and verdict.runs == (3, 3)
     assert verdict.estimate == pytest.approx(np.mean(WORSE) - np.mean(GOOD))
     welch = scipy_stats.ttest_ind(WORSE, GOOD, equal_var=False)
     low, high = welch.confidence_interval(0.95)
@@ -98,9 +102,9 @@ def test_holm_counts_every_claim_of_the_experiment(two_arms: None, small_root: P
 
 def test_a_value_is_held_against_the_published_number(two_arms: None, small_root: Path, edit: Edit) -> None:
     edit({}, more=VALUE)
-    assert verdicts(small_root)["original-value"].verdict.verdict == "not reproduced"  # 8.1 against 40
+    assert verdicts(small_root)["original-value"].verdict.outcome == "not reproduced"  # 8.1 against 40
     edit({"test_error = 40.0": "test_error = 8.1"})
-    assert verdicts(small_root)["original-value"].verdict.verdict == "reproduced"
+    assert verdicts(small_root)["original-value"].verdict.outcome == "reproduced"
 
 
 def test_another_protocol_is_said_beside_the_verdict(two_arms: None, small_root: Path, edit: Edit, cli: Cli) -> None:
@@ -159,21 +163,21 @@ def test_a_claim_about_training_error(record: Record, small_root: Path, edit: Ed
             content["final"]["train_error"] = train_error
             (folder / "run.json").write_text(json.dumps(content))
     verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
-    assert verdict.verdict == "reproduced" and "Original in training 8.10" in verdict.sentence
+    assert verdict.outcome == "reproduced" and "Original in training 8.10" in sentence(verdict)
 
 
 def test_a_bound(two_arms: None, record: Record, small_root: Path, edit: Edit) -> None:
     bound = '[[claim]]\nid = "b"\nkind = "bound"\narms = ["original"]\nabove = 7.0\nsays = "s"\norigin = "own"\n'
     path = edit({}, more=bound)
     found = verdicts(small_root)["b"].verdict
-    assert found.verdict == "reproduced"
+    assert found.outcome == "reproduced"
     assert found.p == pytest.approx(scipy_stats.ttest_1samp(GOOD, 7.0, alternative="greater").pvalue)
     path.write_text(path.read_text().replace("above = 7.0", "above = 8.09"))
-    assert verdicts(small_root)["b"].verdict.verdict == "inconclusive"
+    assert verdicts(small_root)["b"].verdict.outcome == "inconclusive"
     path.write_text(path.read_text().replace("above = 8.09", "above = 9.0"))
-    assert verdicts(small_root)["b"].verdict.verdict == "not reproduced"
+    assert verdicts(small_root)["b"].verdict.outcome == "not reproduced"
     record("original", 3, errors=[90.0], status="diverged")
-    assert verdicts(small_root)["b"].verdict.verdict == "inconclusive", "a diverged run has no error to average"
+    assert verdicts(small_root)["b"].verdict.outcome == "inconclusive", "a diverged run has no error to average"
 
 
 def test_missing_and_diverged_runs_are_in_the_verdict(record: Record, small_root: Path) -> None:
@@ -184,10 +188,40 @@ def test_missing_and_diverged_runs_are_in_the_verdict(record: Record, small_root
     verdict = verdicts(small_root)["bn-after-add-is-worse"].verdict
     assert (
         verdict.runs == (3, 2)
-        and "2 of 2 runs diverged" in verdict.sentence
-        and "lacks 1 seed that another arm of the claim has" in verdict.sentence
+        and "2 of 2 runs diverged" in sentence(verdict)
+        and "lacks 1 seed that another arm of the claim has" in sentence(verdict)
     )
-    assert verdict.verdict != "reproduced"
+    assert verdict.outcome != "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "chance"),
+    [("cifar10", 90.0), ("digits", 90.0), ("folder:two", 50.0), ("folder:three", 100 * 2 / 3), ("folder:away", 50.0)],
+)
+def test_chance_is_that_of_the_data_sets_classes(
+    dataset: str, chance: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path))
+    for name, classes in (("two", "ab"), ("three", "abc")):
+        for part in ("train", "test"):
+            for title in classes:
+                (tmp_path / name / part / title).mkdir(parents=True)
+                (tmp_path / name / part / title / "image.png").write_bytes(b"")
+    assert judge.chance_error(dataset) == pytest.approx(chance)
+
+
+def test_diverged_runs_of_a_value_count_as_chance_on_their_data_set(
+    record: Record, small_root: Path, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit({"test_error = 40.0": "test_error = 8.0"}, more=VALUE)
+    for seed, status in enumerate(("done", "diverged", "diverged")):
+        record("original", seed, errors=[8.0 if status == "done" else 90.0], status=status)
+    for chance, outcome in ((90.0, "not reproduced"), (50.0, "inconclusive")):
+        if chance == 50.0:
+            monkeypatch.setattr(judge, "chance_error", lambda _: 50.0)
+        verdict = verdicts(small_root)["original-value"].verdict
+        assert isinstance(verdict.reason, ByDivergedRuns) and verdict.reason.counted_as == pytest.approx(chance)
+        assert verdict.outcome == outcome
 
 
 def test_the_check_exits_with_3_when_a_claim_is_not_reproduced(two_arms: None, cli: Cli, edit: Edit) -> None:
@@ -227,6 +261,21 @@ def test_latex_and_html_hold_the_same_cells(two_arms: None, cli: Cli) -> None:
     parser = Cells()
     parser.feed(cli("table", "tiny", "--format", "html").stdout)
     assert "8.10 ± 0.10 (n = 3)" in parser.found and parser.depth == 0
+
+
+def test_latex_escapes_every_special_character(two_arms: None, edit: Edit, cli: Cli) -> None:
+    edit({'label = "Original"': "label = '" + r"a\b {c} x^2 ~d & 5% $e #f g_h <i>" + "'"})
+    escaped = r"a\textbackslash{}b \{c\} x\textasciicircum{}2 \textasciitilde{}d \& 5\% \$e \#f g\_h $<$i$>$ & 40.00 & "
+    assert any(line.startswith(escaped) for line in cli("table", "tiny", "--format", "latex").stdout.splitlines())
+
+
+def test_only_a_verdict_has_a_colour(two_arms: None, small_root: Path, edit: Edit) -> None:
+    """An arm that is called like one has none."""
+    edit({'label = "BN after addition"': 'label = "inconclusive"'})
+    tables_ = [formats._rich(sheet) for sheet in sheets.arms(small_root, "tiny", spec.FULL).sheets]
+    cells = [cell for table in tables_ for column in table.columns for cell in column.cells if isinstance(cell, Text)]
+    assert "inconclusive" in [cell.plain for cell in cells]
+    assert [(cell.plain, cell.style) for cell in cells if cell.style] == [("reproduced (post hoc)", "green")]
 
 
 def test_csv_and_json_carry_the_claims_unrounded(two_arms: None, cli: Cli) -> None:

@@ -147,7 +147,7 @@ def test_the_shipped_experiments_are_found_without_saying_where(place: str, tmp_
 def test_show_an_experiment(cli: Cli) -> None:
     output = cli("show", "tiny").stdout
     assert "tiny: Two tiny networks" in output
-    assert "published 40 % (Nobody, Table 1)" in output
+    assert "published 40.00 % [Nobody, Table 1]" in output
     assert "bn-after-add-is-worse (primary): batch norm after the addition is worse [own]" in output
     assert json.loads(cli("show", "tiny", "--json").stdout)["arms"][1]["recipe"]["model"]["block"] == "bn-after-add"
 

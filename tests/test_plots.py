@@ -144,6 +144,22 @@ def test_final_is_seeds_mean_interval_and_the_published_number(small_root: Path,
     assert "n = 1 to 3 seeds an arm; 4 runs of 12 iterations on a processor, fp32." in words(figure)
 
 
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("16.61, sd = 0.16, runs = 10", "16.61 ± 0.16 (n = 10)"),
+        ('16.61, statistic = "median", runs = 10', "16.61 (median of 10)"),
+    ],
+)
+def test_a_published_number_has_its_runs(small_root: Path, record: Record, edit: Edit, number: str, shown: str) -> None:
+    edit({"test_error = 40.0": f"test_error = {number}"})
+    record("original", 0, errors=[8.68])
+    figure = drawn(small_root, "final")
+    figure.draw_without_rendering()
+    (text,) = (text for text in figure.axes[0].texts if text.get_text() == shown)
+    assert text.get_window_extent().x1 < figure.bbox.x1, "and is not cut at the edge"
+
+
 def test_a_small_difference_does_not_fill_the_axis(small_root: Path, record: Record, edit: Edit) -> None:
     edit({"test_error = 40.0": "test_error = 8.75"})
     record("original", 0, errors=[8.68])

@@ -197,9 +197,21 @@ def test_published_numbers_stand_beside_full_scale(small_root: Path, record: Rec
     assert "61.25" not in output
 
 
-def test_published_sd_is_shown(edit: Edit, cli: Cli) -> None:
-    edit({"test_error = 40.0": "test_error = 6.61, sd = 0.16, runs = 5"})
-    assert re.search(r"Original +6\.61 ± 0\.16 +no runs", cli("table", "tiny").stdout)
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("6.61, sd = 0.16, runs = 5", "6.61 ± 0.16 (n = 5)"),
+        ("6.61, sd = 0.16", "6.61 ± 0.16"),
+        ('6.61, statistic = "median", runs = 5', "6.61 (median of 5)"),
+    ],
+)
+def test_published_sd_and_runs_are_shown(edit: Edit, cli: Cli, number: str, shown: str) -> None:
+    edit({"test_error = 40.0": f"test_error = {number}"})
+    assert re.search(rf"Original +{re.escape(shown)} +no runs", cli("table", "tiny").stdout)
+    assert (
+        f"published {shown.replace(' (', ' % (') if '(' in shown else f'{shown} %'} [Nobody, Table 1]"
+        in cli("show", "tiny").stdout
+    )
 
 
 @pytest.mark.parametrize(

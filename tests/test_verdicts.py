@@ -11,6 +11,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from repro import stats
+from repro.stats import Summary
 from repro.verdicts import (
     ArmErrors,
     Verdict,
@@ -20,6 +21,22 @@ from repro.verdicts import (
     judge_non_inferiority,
     judge_order,
     judge_value,
+)
+from repro.verdicts.reasons import (
+    ByDivergedRuns,
+    ByDivergenceRates,
+    ByRanks,
+    DifferentProtocol,
+    Interim,
+    IntervalLies,
+    NoSpread,
+    NotPaired,
+    Paired,
+    RefutedAlone,
+    SeedsNeeded,
+    SpreadNotUsed,
+    TooFewPairs,
+    TooFewRuns,
 )
 
 Floats = NDArray[np.float64]
@@ -32,10 +49,11 @@ def arm(name: str, *errors: float, diverged: int = 0, missing: int = 0) -> ArmEr
 LOW = arm("low", 6.6, 6.5, 6.75, 6.7, 6.55)  # 6.62 ± 0.10
 HIGH = arm("high", 8.2, 8.0, 8.3, 8.25, 8.1)  # 8.17 ± 0.12
 NEAR = arm("near", 6.75, 6.55, 6.8, 6.7, 6.65)  # 6.69 ± 0.10
+TEN, TWO = 90.0, 50.0  # %, the error of guessing among ten classes, and among two
 
 
 def outcome(v: Verdict) -> tuple[str, str | None]:
-    return v.verdict, v.lean
+    return v.outcome, v.lean
 
 
 # --- value ------------------------------------------------------------------------------------------------
@@ -55,7 +73,7 @@ def test_value_rule(published: float, margin: float, expected: tuple[str, str | 
     assert outcome(judge_value(LOW, published, margin=margin)) == expected
 
 
-def test_value_figures_and_sentence() -> None:
+def test_value_figures() -> None:
     v = judge_value(LOW, 6.61, margin=0.3)
     assert v.interval is not None and v.prediction is not None
     assert v.estimate == pytest.approx(0.01)
@@ -63,10 +81,8 @@ def test_value_figures_and_sentence() -> None:
     assert (v.interval.low, v.interval.high, v.interval.level) == pytest.approx((0.01 - half, 0.01 + half, 0.9))
     assert (v.prediction.low, v.prediction.high) == pytest.approx((6.3046, 6.9354), abs=1e-4)
     assert v.p is not None and v.p < 0.05 and v.seeds_needed is None and v.runs == (5,)
-    assert v.sentence == (
-        "Reproduced: low 6.62 ± 0.10 % (n = 5) against 6.61 % published: +0.01 points, "
-        "90% interval [-0.09, +0.11] inside ±0.30, equivalence p = 0.002."
-    )
+    assert (v.kind, v.arms, v.margin, v.target, v.published) == ("value", (LOW,), 0.3, 6.61, None)
+    assert (v.reason, v.notes) == (IntervalLies("inside", 0.3), ())
 
 
 def test_a_published_summary_widens_the_interval_and_narrows_the_prediction() -> None:
@@ -90,27 +106,23 @@ def test_a_published_summary_widens_the_interval_and_narrows_the_prediction() ->
         LOW.values.mean(), LOW.values.std(ddof=1), 5, 6.61 + 0.3, 0.16, 5, equal_var=False, alternative="less"
     )
     assert summary.p == pytest.approx(max(theirs.pvalue, upper.pvalue))
-    assert "6.61 ± 0.16 % (n = 5) published" in summary.sentence
+    assert (summary.published, single.published) == (Summary(5, 6.61, 0.16), None)
 
 
 @pytest.mark.parametrize("runs", [None, 1])
 def test_a_published_spread_over_unknown_runs_falls_back_and_says_so(runs: int | None) -> None:
     v = judge_value(LOW, 6.61, margin=0.3, published_sd=0.16, published_runs=runs)
     assert v.interval == judge_value(LOW, 6.61, margin=0.3).interval
-    assert "± 0.16 is not used" in v.sentence
-
-
-def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
-    assert ": +0.00 points" in judge_value(arm("a", 6.999, 7.0, 7.0), 7.0, margin=0.3).sentence
+    assert v.published is None and v.notes == (SpreadNotUsed(0.16),)
 
 
 def test_seeds_needed_are_more_than_there_are_where_the_spread_is_the_trouble() -> None:
     v = judge_value(arm("wide", 6.4, 6.6, 6.9), 6.6, margin=0.3)
     assert outcome(v) == ("inconclusive", "consistent")
     assert v.seeds_needed is not None and v.seeds_needed > 3
-    assert f"{v.seeds_needed} seeds would give 80% power" in v.sentence
+    assert (v.reason, v.notes) == (IntervalLies("across", 0.3), (SeedsNeeded(have=3, effect=0.3),))
     hopeless = judge_value(arm("wild", 1.0, 30.0), 6.6, margin=0.3)
-    assert hopeless.seeds_needed is None and "not even 1000 seeds" in hopeless.sentence
+    assert hopeless.seeds_needed is None and hopeless.notes == (SeedsNeeded(have=2, effect=0.3),)
 
 
 # --- difference -------------------------------------------------------------------------------------------
@@ -140,10 +152,7 @@ def test_difference_is_worse_minus_better_with_all_its_figures() -> None:
     assert (v.interval.low, v.interval.high, v.p) == pytest.approx((low, high, theirs.pvalue))
     assert (v.probability, v.correlation, v.runs) == (1.0, None, (5, 5))
     assert v.hedges_g is not None and v.hedges_g > 5
-    assert v.sentence == (
-        "Reproduced: high 8.17 ± 0.12 % (n = 5) against low 6.62 ± 0.10 % (n = 5): +1.55 points of test "
-        "error, 95% interval [+1.39, +1.71] above zero; p < 0.001, Hedges' g +12.45, worse with probability 1.00."
-    )
+    assert (v.arms, v.reason, v.notes) == ((LOW, HIGH), IntervalLies("above"), ())
 
 
 def test_a_large_p_is_never_reproduced() -> None:
@@ -152,9 +161,9 @@ def test_a_large_p_is_never_reproduced() -> None:
     assert outcome(judge_equivalence(LOW, arm("same", 6.61, 6.5, 6.75, 6.7, 6.55), margin=0.01))[0] == "inconclusive"
 
 
-def test_significant_and_negligible_is_reproduced_and_says_so() -> None:
+def test_significant_and_negligible_is_reproduced() -> None:
     v = judge_difference(LOW, HIGH, margin=5.0)
-    assert v.verdict == "reproduced" and "though shown to be within ±5.00" in v.sentence
+    assert v.outcome == "reproduced" and v.interval is not None and v.interval.inside(5.0)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +180,7 @@ def test_a_named_size_must_be_in_the_prediction_interval(
     v = judge_difference(LOW, HIGH, margin=margin, size=size)
     assert outcome(v) == expected
     assert v.prediction is not None and v.prediction.holds(size) == (size < 2)
-    assert f"the published {size:+.2f}" in v.sentence
+    assert v.target == size
 
 
 def test_the_more_runs_a_published_size_comes_from_the_closer_it_must_be() -> None:
@@ -185,14 +194,14 @@ def test_a_margin_as_large_as_the_size_is_refused() -> None:
         judge_difference(LOW, HIGH, margin=0.3, size=0.3)
 
 
-def test_pairing_uses_shared_seeds_and_prints_the_correlation() -> None:
+def test_pairing_uses_shared_seeds() -> None:
     first = ArmErrors("a", {0: 6.0, 1: 7.0, 2: 8.0, 5: 1.0})
     second = ArmErrors("b", {1: 7.31, 0: 6.3, 2: 8.29})
     v = judge_difference(first, second, margin=0.1, paired=True)
-    assert v.verdict == "reproduced" and v.estimate == pytest.approx(0.3)
+    assert v.outcome == "reproduced" and v.estimate == pytest.approx(0.3)
     assert v.correlation == pytest.approx(1.0, abs=1e-3)
-    assert "Paired over 3 seeds, correlation +1.00; 1 run without a partner left out." in v.sentence
-    assert judge_difference(first, second, margin=0.1).verdict == "inconclusive"  # Welch sees the seeds' spread
+    assert v.notes == (Paired(seeds=3, alone=1),)
+    assert judge_difference(first, second, margin=0.1).outcome == "inconclusive"  # Welch sees the seeds' spread
 
 
 def test_a_size_that_does_not_fit_leans_against_where_zero_is_not_excluded() -> None:
@@ -204,14 +213,14 @@ def test_pairing_plans_and_predicts_by_the_paired_differences() -> None:
     first, second = arm("a", 6.0, 7.0, 8.0), arm("b", 6.3, 7.0, 8.2)
     changes = stats.summarize(second.values - first.values)
     v = judge_difference(first, second, margin=0.1, size=0.2, paired=True)
-    assert v.verdict == "inconclusive" and v.prediction == stats.prediction_interval(changes)
+    assert v.outcome == "inconclusive" and v.prediction == stats.prediction_interval(changes)
     assert v.seeds_needed == stats.seeds_for_difference(0.2, [changes.sd])  # those that would see the size
 
 
 def test_pairing_with_too_few_shared_seeds_gives_no_verdict() -> None:
     first, second = ArmErrors("a", {0: 6.0, 1: 7.0}), ArmErrors("b", {1: 7.3, 2: 8.0})
     v = judge_difference(first, second, margin=0.1, paired=True)
-    assert outcome(v) == ("no verdict", None) and "share 1 seed," in v.sentence
+    assert outcome(v) == ("no verdict", None) and v.reason == TooFewPairs(1)
 
 
 # --- order ------------------------------------------------------------------------------------------------
@@ -220,19 +229,19 @@ def test_pairing_with_too_few_shared_seeds_gives_no_verdict() -> None:
 def test_an_order_holds_by_every_step() -> None:
     top = arm("top", 9.1, 9.2, 9.0)
     v = judge_order([LOW, HIGH, top], margin=0.3)
-    assert outcome(v) == ("reproduced", None) and [s.verdict for s in v.steps] == ["reproduced"] * 2
+    assert outcome(v) == ("reproduced", None) and [s.outcome for s in v.steps] == ["reproduced"] * 2
     assert v.p == max(s.p for s in v.steps if s.p is not None)
     assert outcome(judge_order([LOW, NEAR, HIGH], margin=0.2)) == ("inconclusive", "consistent")
     assert outcome(judge_order([NEAR, LOW, HIGH], margin=0.2)) == ("inconclusive", "leaning against")
     assert judge_order([NEAR, LOW, HIGH], margin=0.2).p == 1.0
-    assert judge_order([HIGH, LOW, top], margin=0.3).verdict == "not reproduced"
+    assert judge_order([HIGH, LOW, top], margin=0.3).outcome == "not reproduced"
 
 
 def test_a_refuted_step_refutes_whatever_is_missing_elsewhere() -> None:
     one = arm("one", 9.0)
     assert outcome(judge_order([LOW, HIGH, one], margin=0.3)) == ("no verdict", None)
     assert judge_order([LOW, HIGH, one], margin=0.3).p is None
-    assert judge_order([HIGH, LOW, one], margin=0.3).verdict == "not reproduced"
+    assert judge_order([HIGH, LOW, one], margin=0.3).outcome == "not reproduced"
 
 
 def test_an_order_needs_the_seeds_of_its_hungriest_step() -> None:
@@ -240,7 +249,7 @@ def test_an_order_needs_the_seeds_of_its_hungriest_step() -> None:
     v = judge_order([LOW, NEAR, wide], margin=0.2)
     needed = [s.seeds_needed for s in v.steps]
     assert None not in needed and v.seeds_needed == max(n for n in needed if n) != min(n for n in needed if n)
-    assert f"{v.seeds_needed} seeds an arm would give" in v.sentence
+    assert v.notes == (SeedsNeeded(have=3, effect=0.2),)
     unknown = judge_order([LOW, NEAR, arm("some", 6.6, 6.9, diverged=1)], margin=0.2)
     assert [s.seeds_needed is None for s in unknown.steps] == [False, True] and unknown.seeds_needed is None
 
@@ -250,12 +259,12 @@ def test_the_steps_of_an_order_share_alpha_for_not_reproduced() -> None:
     high, low = arm("b", 7.00, 7.1, 7.2), arm("a", 6.72, 6.89, 6.92)
     p = scipy.stats.ttest_ind(high.values, low.values, equal_var=False).pvalue
     assert 0.025 < p < 0.05
-    assert judge_difference(high, low, margin=0.01).verdict == "not reproduced"
+    assert judge_difference(high, low, margin=0.01).outcome == "not reproduced"
     v = judge_order([high, low, HIGH], margin=0.01)
     assert outcome(v) == ("inconclusive", "leaning against")
     assert v.steps[0].refuting is not None and v.steps[0].refuting.level == pytest.approx(1 - 0.05 / 3)
-    assert f"but not below zero at the 98.3% that refutes, [{v.steps[0].refuting.low:+.2f}, +" in v.sentence
-    assert "as one of several would have to hold at 98.3%" in v.steps[0].sentence
+    assert v.steps[0].reason == RefutedAlone(v.steps[0].refuting.level)
+    assert v.steps[0].interval is not None and v.steps[0].interval.high < 0 < v.steps[0].refuting.high
 
 
 def test_the_ends_alone_can_refute_an_order() -> None:
@@ -263,11 +272,11 @@ def test_the_ends_alone_can_refute_an_order() -> None:
     arms = [arm("a", 8.0, 8.4, 8.8), arm("b", 7.0, 7.5, 8.0), arm("c", 6.0, 6.4, 6.8)]
     v = judge_order(arms, margin=0.3)
     assert [outcome(s)[0] for s in v.steps] == ["inconclusive"] * 2
-    assert v.ends is not None and v.ends.verdict == "not reproduced" and v.verdict == "not reproduced"
-    assert f"c - a {v.ends.estimate:+.2f} points, 98.3% interval [" in v.sentence  # the one that decides
-    assert "below zero, not reproduced" in v.sentence and v.seeds_needed is None and "80% power" not in v.sentence
+    assert v.ends is not None and v.ends.outcome == "not reproduced" and v.outcome == "not reproduced"
+    assert v.ends.deciding is not None and v.ends.deciding.level == pytest.approx(1 - 0.05 / 3)
+    assert v.ends.reason == IntervalLies("below") and v.seeds_needed is None and v.notes == ()
     assert (
-        judge_order([arms[2], arm("one", 7.0), arms[0]], margin=0.3).verdict == "no verdict"
+        judge_order([arms[2], arm("one", 7.0), arms[0]], margin=0.3).outcome == "no verdict"
     )  # never shown by its ends
     assert judge_order([LOW, HIGH], margin=0.3).ends is None
 
@@ -276,26 +285,26 @@ def test_the_ends_do_not_overturn_steps_that_all_hold() -> None:
     """Few runs at the ends and a wide margin: their interval reaches zero and lies within the margin."""
     a, c = arm("a", 10.0, 10.4), arm("c", 12.5, 12.51, 12.49, 12.5)
     v = judge_order([a, arm("b", 10.15, 10.65, 11.15, 11.55, 11.95, 12.65), c], margin=30)
-    assert [step.verdict for step in v.steps] == ["reproduced"] * 2
-    assert v.ends is not None and v.ends.verdict == "not reproduced" and v.verdict == "reproduced"
+    assert [step.outcome for step in v.steps] == ["reproduced"] * 2
+    assert v.ends is not None and v.ends.outcome == "not reproduced" and v.outcome == "reproduced"
 
 
-def test_a_step_of_an_order_shown_to_be_negligible_says_so() -> None:
+def test_a_step_of_an_order_shown_to_be_negligible_refutes_it() -> None:
     same = arm("same", 6.61, 6.5, 6.75, 6.7, 6.55)
     v = judge_order([LOW, same, HIGH], margin=0.5)
-    assert v.verdict == "not reproduced" and " inside ±0.50, negligible, not reproduced" in v.sentence
+    assert v.outcome == "not reproduced" and v.steps[0].reason == IntervalLies("inside", 0.5)
 
 
 def test_a_step_by_ranks_has_no_count_of_seeds() -> None:
     v = judge_order([arm("a", 5, 5.1, 5.2), arm("b", 6, 6.1, 6.2), arm("c", 6.5, 6.6, diverged=1)], margin=0.3)
-    assert v.verdict == "inconclusive" and "80% power" not in v.sentence
-    assert "c - b by ranks, p = " in v.sentence
+    assert v.outcome == "inconclusive" and v.notes == ()
+    assert v.steps[1].reason == ByRanks(floor=0.1) and v.steps[1].p is not None
 
 
 def test_an_undecided_order_says_so_where_no_number_of_seeds_would_do() -> None:
     v = judge_order([LOW, NEAR, arm("wild", 1.0, 30.0)], margin=0.01)
-    assert v.verdict == "inconclusive" and v.seeds_needed is None
-    assert "not even 1000 seeds an arm would give 80% power to see a true step of 0.01" in v.sentence
+    assert v.outcome == "inconclusive" and v.seeds_needed is None
+    assert v.notes == (SeedsNeeded(have=2, effect=0.01),)
 
 
 def test_an_order_needs_two_arms() -> None:
@@ -347,15 +356,15 @@ def test_non_inferiority_rule(
     assert outcome(v) == expected
     theirs = scipy.stats.ttest_ind(second.values, first.values - margin, equal_var=False, alternative="greater")
     assert v.p == pytest.approx(theirs.pvalue)
-    assert (v.verdict == "reproduced") == (theirs.pvalue < 0.05)
+    assert (v.outcome == "reproduced") == (theirs.pvalue < 0.05)
     assert v.interval == judge_equivalence(first, second, margin=margin).interval
 
 
-def test_non_inferiority_in_words() -> None:
-    assert "above -0.30, non-inferiority p < 0.001" in judge_non_inferiority(LOW, HIGH, margin=0.3).sentence
-    assert judge_non_inferiority(HIGH, LOW, margin=0.3).sentence.count("below -0.30") == 1
+def test_where_the_interval_of_a_non_inferiority_lies() -> None:
+    assert judge_non_inferiority(LOW, HIGH, margin=0.3).reason == IntervalLies("above", -0.3)
+    assert judge_non_inferiority(HIGH, LOW, margin=0.3).reason == IntervalLies("below", -0.3)
     open_ = judge_non_inferiority(NEAR, LOW, margin=0.1)
-    assert "neither above nor below -0.10" in open_.sentence and "to show true equality above -0.10" in open_.sentence
+    assert (open_.reason, open_.notes) == (IntervalLies("across", -0.1), (SeedsNeeded(have=5, effect=0.1),))
 
 
 # --- the edges --------------------------------------------------------------------------------------------
@@ -374,40 +383,38 @@ JUDGES: dict[str, Judge] = {
 
 @pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
 @pytest.mark.parametrize(
-    ("few", "said"),
-    [(arm("few"), "few has no run"), (arm("few", 7.0), "one seed"), (arm("few", diverged=1), "one seed")],
+    ("few", "runs"),
+    [(arm("few"), 0), (arm("few", 7.0), 1), (arm("few", diverged=1), 1)],
 )
-def test_no_run_or_one_gives_no_verdict(judge: Judge, few: ArmErrors, said: str) -> None:
+def test_no_run_or_one_gives_no_verdict(judge: Judge, few: ArmErrors, runs: int) -> None:
     v = judge(few)
     assert outcome(v) == ("no verdict", None) and v.p is None and v.interval is None
-    assert said in v.sentence + "".join(s.sentence for s in v.steps)
+    assert TooFewRuns("few", runs) in [each.reason for each in (v, *v.steps)]
 
 
 @pytest.mark.parametrize("judge", [JUDGES["value"], lambda a: judge_difference(a, replace(a, name="b"), margin=0.3)])
 def test_no_spread_gives_no_verdict(judge: Judge) -> None:
     v = judge(arm("stuck", 0.1, 0.1, 0.1))
     assert outcome(v) == ("no verdict", None) and v.seeds_needed is None
-    assert "without spread there is no interval" in v.sentence
+    assert v.reason == NoSpread()
 
 
 def test_equal_pairs_up_to_rounding_have_no_spread() -> None:
     base, shifted = arm("base", 0.1, 0.3, 0.7), arm("shifted", 0.1 + 0.2, 0.3 + 0.2, 0.7 + 0.2)
     assert np.ptp(shifted.values - base.values) > 0  # by rounding alone
-    assert judge_difference(base, shifted, margin=0.3, paired=True).verdict == "no verdict"
-    assert judge_difference(base, shifted, margin=0.3).verdict != "no verdict"
+    assert judge_difference(base, shifted, margin=0.3, paired=True).outcome == "no verdict"
+    assert judge_difference(base, shifted, margin=0.3).outcome != "no verdict"
 
 
 def test_one_arm_stuck_at_chance_is_judged_by_the_other_ones_spread() -> None:
     v = judge_difference(LOW, arm("stuck", 90.0, 90.0, 90.0), margin=0.3)
-    assert v.verdict == "reproduced" and v.estimate == pytest.approx(83.38)
+    assert v.outcome == "reproduced" and v.estimate == pytest.approx(83.38)
 
 
 def test_missing_runs_make_it_interim() -> None:
     v = judge_difference(LOW, replace(HIGH, missing=2), margin=0.3)
-    assert v.verdict == "reproduced" and v.sentence.endswith(
-        "Interim: high lacks 2 seeds that another arm of the claim has."
-    )
-    assert "Interim" not in judge_difference(LOW, HIGH, margin=0.3).sentence
+    assert v.outcome == "reproduced" and v.notes == (Interim("high", 2),)
+    assert judge_difference(LOW, HIGH, margin=0.3).notes == ()
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, math.nan])
@@ -435,7 +442,7 @@ def test_another_protocol_stands_beside_the_verdict() -> None:
         judge_equivalence(LOW, NEAR, margin=0.3, different_protocol=True),
         judge_value(arm("one", 6.0), 6.61, margin=0.3, different_protocol=True),
     ):
-        assert v.different_protocol and "Different protocol" in v.sentence
+        assert v.different_protocol and v.notes[-1] == DifferentProtocol()
     assert not judge_value(LOW, 6.61, margin=0.3).different_protocol
 
 
@@ -449,7 +456,7 @@ def test_holm_over_verdicts_keeps_raw_p_and_counts_claims_without_one() -> None:
     assert [v.p for v in adjusted] == [0.01, None, 0.02]
     assert adjusted[0].p_adjusted == pytest.approx(0.03) and adjusted[2].p_adjusted == pytest.approx(0.04)
     assert adjusted[1].p_adjusted is None
-    assert [v.verdict for v in adjusted] == [v.verdict for v in verdicts]
+    assert [v.outcome for v in adjusted] == [v.outcome for v in verdicts]
 
 
 # --- diverged runs ----------------------------------------------------------------------------------------
@@ -464,36 +471,51 @@ def test_holm_over_verdicts_keeps_raw_p_and_counts_claims_without_one() -> None:
     ],
 )
 def test_value_with_diverged_runs_is_never_reproduced(ours: ArmErrors, expected: tuple[str, str | None]) -> None:
-    v = judge_value(ours, 6.61, margin=0.3)
-    assert outcome(v) == expected and f"{ours.diverged} of {ours.runs} runs diverged" in v.sentence
+    v = judge_value(ours, 6.61, margin=0.3, chance_error=TEN)
+    assert outcome(v) == expected
+    assert isinstance(v.reason, ByDivergedRuns) and (v.reason.limit, v.reason.counted_as) == (6.61 + 0.3, TEN)
     assert v.estimate is None and v.p is None  # leaving diverged runs out would be a selection
 
 
 def test_a_wider_margin_lets_more_runs_diverge() -> None:
     """Two of three: at (6.61 + 0.3) / 90 with p = 0.017, at (6.61 + 10) / 90 with p = 0.09."""
     ours = arm("most", 6.6, diverged=2)
-    assert judge_value(ours, 6.61, margin=10).verdict == "inconclusive"
-    assert judge_value(ours, 6.61, margin=0.3, diverged_error=30).verdict == "inconclusive"
+    assert judge_value(ours, 6.61, margin=10, chance_error=TEN).outcome == "inconclusive"
+
+
+def test_the_fewer_classes_the_more_runs_may_diverge() -> None:
+    """Two of three: at (8 + 0.3) / 90 with p = 0.024, at (8 + 0.3) / 50 with p = 0.073."""
+    ours = arm("most", 8.0, diverged=2)
+    ten, two = (judge_value(ours, 8.0, margin=0.3, chance_error=chance) for chance in (TEN, TWO))
+    assert (outcome(ten), outcome(two)) == (("not reproduced", None), ("inconclusive", "leaning against"))
+    for v, rate in ((ten, 8.3 / 90), (two, 8.3 / 50)):
+        assert isinstance(v.reason, ByDivergedRuns)
+        assert v.reason.p == pytest.approx(scipy.stats.binom.sf(1, 3, rate))
+
+
+def test_diverged_runs_of_a_value_need_the_error_of_chance() -> None:
+    with pytest.raises(ValueError, match="chance_error"):
+        judge_value(arm("most", 6.6, diverged=2), 6.61, margin=0.3)
 
 
 def test_difference_with_diverged_runs_goes_by_ranks() -> None:
     v = judge_difference(LOW, arm("plain", diverged=4), margin=0.3)
     assert outcome(v) == ("reproduced", None) and v.p == pytest.approx(2 / 126) and v.probability == 1.0
-    assert judge_difference(arm("plain", diverged=4), LOW, margin=0.3).verdict == "not reproduced"
+    assert judge_difference(arm("plain", diverged=4), LOW, margin=0.3).outcome == "not reproduced"
     three = judge_difference(arm("a", 7.0, 7.1, 7.2), arm("plain", diverged=3), margin=0.3)
-    assert outcome(three) == ("inconclusive", "consistent") and "cannot give less than 0.100" in three.sentence
+    assert outcome(three) == ("inconclusive", "consistent") and three.reason == ByRanks(floor=pytest.approx(0.1))
     assert outcome(judge_difference(arm("a", diverged=4), arm("b", diverged=4), margin=0.3))[0] == "inconclusive"
 
 
 def test_diverged_runs_are_neither_paired_nor_of_a_size() -> None:
     v = judge_difference(LOW, arm("plain", diverged=4), margin=0.3, paired=True, size=2.0)
     assert outcome(v) == ("inconclusive", "consistent")
-    assert "Not paired" in v.sentence and "+2.00 cannot be held against" in v.sentence
+    assert v.notes == (NotPaired(),) and (v.target, v.prediction) == (2.0, None)
 
 
 def test_order_with_diverged_runs() -> None:
     v = judge_order([LOW, HIGH, arm("plain", diverged=4)], margin=0.3)
-    assert v.verdict == "reproduced" and v.p == pytest.approx(2 / 126)
+    assert v.outcome == "reproduced" and v.p == pytest.approx(2 / 126)
 
 
 def test_non_inferiority_with_diverged_runs_is_refuted_by_the_firsts_alone() -> None:
@@ -504,7 +526,8 @@ def test_non_inferiority_with_diverged_runs_is_refuted_by_the_firsts_alone() -> 
 
 
 def test_equivalence_with_diverged_runs_is_never_reproduced() -> None:
-    assert judge_equivalence(LOW, arm("plain", 6.6, diverged=4), margin=9.0).verdict == "not reproduced"
+    v = judge_equivalence(LOW, arm("plain", 6.6, diverged=4), margin=9.0)
+    assert v.outcome == "not reproduced" and isinstance(v.reason, ByDivergenceRates) and v.reason.p <= 0.05
     even = judge_equivalence(replace(LOW, diverged=1), replace(NEAR, diverged=1), margin=9.0)
     assert outcome(even) == ("inconclusive", "consistent")
     assert outcome(judge_equivalence(LOW, replace(NEAR, diverged=1), margin=9.0)) == (
@@ -525,7 +548,8 @@ def test_value_with_diverged_runs_errs_at_most_5_in_100(n: int) -> None:
         wrong = sum(
             scipy.stats.binom.pmf(d, n, rate)
             for d in range(1, n + 1)
-            if judge_value(arm("a", *[0.0] * (n - d), diverged=d), published, margin=0.5).verdict == "not reproduced"
+            if judge_value(arm("a", *[0.0] * (n - d), diverged=d), published, margin=0.5, chance_error=TEN).outcome
+            == "not reproduced"
         )
         chances.append(wrong)
     assert 0.01 < max(chances) <= 0.05
@@ -537,7 +561,7 @@ def test_ranks_err_at_most_5_in_100_over_all_splits() -> None:
     for chosen in combinations(range(10), 5):
         sides = [[pool[i] for i in chosen], [pool[i] for i in range(10) if i not in chosen]]
         arms = [arm("x", *[e for e in s if e < 90], diverged=s.count(math.inf)) for s in sides]
-        verdicts.append(judge_difference(*arms, margin=0.3).verdict)
+        verdicts.append(judge_difference(*arms, margin=0.3).outcome)
     assert 0 < verdicts.count("reproduced") / len(verdicts) <= 0.025
     assert 0 < verdicts.count("not reproduced") / len(verdicts) <= 0.025
 
@@ -546,7 +570,7 @@ def test_equal_rates_of_diverging_are_refuted_at_most_5_in_100() -> None:
     refuted = {
         (a, b): judge_equivalence(
             arm("a", *[7.0] * (5 - a), diverged=a), arm("b", *[7.0] * (5 - b), diverged=b), margin=1
-        ).verdict
+        ).outcome
         == "not reproduced"
         for a in range(6)
         for b in range(6)
@@ -623,7 +647,7 @@ def rates(
     """Rates of reproduced and not reproduced, once the judge has given the same on the first draws."""
     yes, no = verdicts
     names = np.where(yes, "reproduced", np.where(no, "not reproduced", "inconclusive"))
-    assert [judge(i).verdict for i in range(AGREE)] == names[:AGREE].tolist()
+    assert [judge(i).outcome for i in range(AGREE)] == names[:AGREE].tolist()
     return float(yes.mean()), float(no.mean())
 
 

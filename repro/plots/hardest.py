@@ -10,6 +10,7 @@ from repro.errors import UserError
 from repro.plots.look import PALETTE, sheet
 from repro.plots.material import Answers, Material, NothingToDraw
 from repro.plots.pixels import read_images
+from repro.wording import plural
 
 COLUMNS, ROWS = 8, 3
 SIDE = 1.1  # inches of one image
@@ -44,7 +45,7 @@ def hardest(material: Material) -> Figure:
     notes = [
         f"Ordered by the number of runs, of {runs} over all arms, that get the image wrong. In colour: the commonest "
         "wrong answer."
-        + f" {as_hard:,} images are wrong in {least} run{'s' * (least > 1)} or more; among equals the first are shown."
+        + f" {as_hard:,} images are wrong in {plural(least, 'run')} or more; among equals the first are shown."
         * more,
         material.sizes_of_answers(),
     ]

@@ -12,6 +12,7 @@ from repro import plan, records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec import Arm, Experiment, Published, Recipe
+from repro.wording import plural
 
 
 class NothingToDraw(Exception):
@@ -124,12 +125,11 @@ class Material:
         """n = 5 seeds an arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16."""
         runs = self.counts if runs is None else runs
         n = sorted(Counter(runs.arm).values())
-        seeds = f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
-        plural = "s" if n[-1] > 1 else ""
-        parts = [f"{seeds} seed{plural} an arm" if len(n) > 1 else f"{seeds} seed{plural}"]
+        seeds = plural(n[-1], "seed") if n[0] == n[-1] else f"{n[0]} to {plural(n[-1], 'seed')}"
+        parts = [f"n = {seeds} an arm" if len(n) > 1 else f"n = {seeds}"]
         places = Counter(zip(runs.iterations, runs.hardware, runs.precision, strict=True))
         for (iterations, hardware, precision), count in sorted(places.items()):
-            parts.append(f"{count} run{'s' * (count > 1)} of {iterations:,} iterations on {hardware}, {precision}")
+            parts.append(f"{plural(count, 'run')} of {iterations:,} iterations on {hardware}, {precision}")
         if lacking := len(self.experiment.arms) - len(set(self.counts.arm)):
             parts.append(f"{lacking} of {len(self.experiment.arms)} arms not shown")
         return "; ".join(parts) + "."
@@ -139,7 +139,7 @@ class Material:
         have = {(answer.arm, answer.seed) for answer in self.answers}
         with_answers = [key in have for key in zip(self.counts.arm, self.counts.seed, strict=True)]
         lacking = len(with_answers) - sum(with_answers)
-        note = f" {lacking} run{'s' * (lacking > 1)} diverged or without predictions left out." if lacking else ""
+        note = f" {plural(lacking, 'run')} diverged or without predictions left out." if lacking else ""
         return self.sizes(self.counts[with_answers]) + note
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from repro.plots.look import FAINT, INK, arm_look, bare, sheet
 from repro.plots.material import Material
 from repro.protocol import differences
+from repro.show import numbers
 from repro.spec import Arm, Published
 from repro.stats import Estimate, estimate
 
@@ -35,7 +36,8 @@ def final(material: Material) -> Figure:
     figure, axes = _rows(material, "test_error", "Final test error by arm", notes, _mean_sd)
     for row, arm in enumerate(material.arms):
         if number := material.published(arm):
-            _beside_row(axes, PUBLISHED_COLUMN, row, _published_text(number))
+            text = numbers.published(number.test_error, number.sd, number.runs, number.statistic)
+            _beside_row(axes, PUBLISHED_COLUMN, row, text)
             if number not in beyond:
                 axes.plot([number.test_error], [row + PUBLISHED], **published_mark(number), gid=f"published:{arm.name}")
     if (material.counts.status == "done").any():
@@ -176,15 +178,11 @@ def _beside_row(axes: Axes, points: float, row: float, text: str, weight: str = 
 
 
 def _mean_sd(ours: Estimate) -> str:
-    return f"{ours.mean:.2f}" + ("" if ours.sd is None else f" ± {ours.sd:.2f}") + f" (n = {ours.n})"
+    return numbers.mean_sd(ours.mean, ours.sd, ours.n)
 
 
 def _mean_points(ours: Estimate) -> str:
-    return f"{ours.mean:+.2f}".replace("-", "\u2212") + _mean_sd(ours).removeprefix(f"{ours.mean:.2f}")
-
-
-def _published_text(number: Published) -> str:
-    return f"{number.test_error:.2f}" + ("" if number.sd is None else f" ± {number.sd:.2f}")
+    return f"{ours.mean:+.2f}{numbers.spread(ours.sd)} (n = {ours.n})".replace("-", "\u2212")
 
 
 @dataclass(frozen=True)

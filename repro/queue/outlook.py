@@ -13,6 +13,7 @@ from repro.durations import duration
 from repro.plan import Planned
 from repro.queue.load import Entry, PlannedEntry, Queue
 from repro.record import FINISHED
+from repro.wording import plural
 
 
 @dataclass
@@ -94,7 +95,7 @@ def as_text(queue: Queue, outlooks: list[Outlook]) -> str:
     for number, o in enumerate(outlooks, start=1):
         scale = "full scale" if o.entry.scale == spec.FULL else f"scale {o.entry.scale}"
         arms = ", ".join(o.entry.arms) if o.entry.arms else "all arms"
-        seeds = f"{o.entry.seeds} seed{'s' * (o.entry.seeds != 1)}"
+        seeds = plural(o.entry.seeds, "seed")
         lines.append(f"{number:3}. {o.entry.experiment}, {scale}, {seeds} of {arms}")
         lines.append(f"     {o.done} done, {o.left} left{_expected(o.left, o.expected)}")
     total = _total(outlooks)

@@ -4,7 +4,7 @@ from repro.report.claims import KINDS, Spoken, closed, deciding, spoken
 from repro.report.document import Badge, Break, Inline, Link, Strong, Text
 from repro.report.gather import Part, Report
 from repro.spec import Lesson
-from repro.tables.sheets import claim_cells
+from repro.tables.sheets import p_cell
 
 
 def questions(report: Report) -> list[tuple[Part, Lesson, list[Spoken]]]:
@@ -30,7 +30,7 @@ def answer(part: Part, lesson: Lesson, claims: list[Spoken]) -> Text:
 
 def verdict(said: Spoken) -> Badge:
     """In one badge, with the lean of an inconclusive one and its marks."""
-    return Badge(", ".join(filter(None, (said.outcome, said.row.lean, *said.marks))), KINDS[said.outcome])
+    return Badge(", ".join(filter(None, (said.outcome, said.judged.verdict.lean, *said.marks))), KINDS[said.outcome])
 
 
 def basis(said: Spoken) -> str:
@@ -42,7 +42,7 @@ def basis(said: Spoken) -> str:
 
 def figures(said: Spoken) -> tuple[str, str]:
     """Difference with its interval, and p raw and after Holm; "" for what there is none of."""
-    _, _, _, p, holm = claim_cells(said.row)
+    p, holm = p_cell(said.judged.verdict.p), p_cell(said.judged.verdict.p_adjusted)
     return deciding(said), p and f"p {p}, after Holm {holm}"
 
 

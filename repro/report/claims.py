@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from repro.judge import Judged, arm_errors
 from repro.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
 from repro.report.gather import Part, Report
-from repro.spec import Claim, Published
-from repro.tables.sheets import claim_cells
+from repro.show import numbers
+from repro.show.verdicts import arm as arm_text
+from repro.show.verdicts import difference, marks
+from repro.spec import Claim
+from repro.tables.sheets import p_cell
 from repro.tables.summary import ClaimRow
-from repro.verdicts import Verdict, words
+from repro.verdicts import DECIDED, Outcome
+from repro.wording import plural
 
 COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
-KINDS = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "open", "no verdict": "none"}  # of badges
-OUTCOMES = ("reproduced", "not reproduced", "inconclusive")
+KINDS: dict[Outcome, str] = {  # of badges
+    "reproduced": "good",
+    "not reproduced": "bad",
+    "inconclusive": "open",
+    "no verdict": "none",
+}
 NONE = "–"
 
 
@@ -33,8 +41,8 @@ class Spoken:
         return self.judged.claim
 
     @property
-    def outcome(self) -> str:
-        return self.row.verdict
+    def outcome(self) -> Outcome:
+        return self.judged.verdict.outcome
 
     @property
     def verdict(self) -> Text:
@@ -44,10 +52,7 @@ class Spoken:
 
     @property
     def marks(self) -> list[str]:
-        """What a reader of the verdict must know before it is believed."""
-        if self.outcome == "no verdict":
-            return []
-        return ["different protocol"] * self.row.different_protocol + ["post hoc"] * bool(self.row.post_hoc)
+        return marks(self.judged)
 
 
 def spoken(part: Part) -> list[Spoken]:
@@ -58,9 +63,9 @@ def tally(report: Report) -> str:
     """What is reproduced so far, in one sentence; a claim that two experiments share counts once."""
     count = Counter(said.outcome for part in report.full for said in spoken(part) if not said.claim.same_as)
     claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
-    if not any(count[outcome] for outcome in OUTCOMES):
+    if not any(count[outcome] for outcome in DECIDED):
         return f"No claim has a full-scale verdict yet ({claims})."
-    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in OUTCOMES)
+    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in DECIDED)
     waiting = count["no verdict"]
     rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
     return f"Of {claims}, {good}, {bad} and {unclear} at full scale{rest}."
@@ -68,10 +73,6 @@ def tally(report: Report) -> str:
 
 def _be(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def statement(part: Part, claim: Claim) -> str:
@@ -103,19 +104,18 @@ def table(part: Part) -> Table:
 
 def _row(said: Spoken) -> tuple[Cell, ...]:
     part, claim = said.part, said.claim
-    _, _, difference, p, holm = claim_cells(said.row)
     verdict = said.judged.verdict
-    steps: list[Text] = [(_step(step),) for step in verdict.steps]
-    steps += [(f"ends {_step(verdict.ends)}",)] if verdict.ends else []
+    steps: list[Text] = [(difference(step) or NONE,) for step in verdict.steps]
+    steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
     where: Text = (Break(), said.row.where) if said.row.where else ()
     return (
         Cell((claim.says, *where)),
         Cell(said.verdict),
         Cell(lines([_ours(said, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
-        Cell((difference or NONE,) if not steps else lines(steps), said.row.estimate),
-        Cell((p or NONE,), said.row.p),
-        Cell((holm or NONE,), said.row.p_holm),
+        Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
+        Cell((p_cell(verdict.p) or NONE,), verdict.p),
+        Cell((p_cell(verdict.p_adjusted) or NONE,), verdict.p_adjusted),
     )
 
 
@@ -123,16 +123,10 @@ def deciding(said: Spoken) -> str:
     """The difference of a claim with its interval; of an order that of a refuted pair, or else of its ends."""
     verdict = said.judged.verdict
     if not verdict.steps:
-        return claim_cells(said.row)[2]
+        return difference(verdict)
     shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
-    step = next((step for step in shown if step.verdict == "not reproduced"), shown[0])
-    return f"{_step(step)} ({'ends' if step is verdict.ends else 'a step'})"
-
-
-def _step(step: Verdict) -> str:
-    if step.estimate is None or step.deciding is None:
-        return NONE
-    return f"{words.points(step.estimate)} {words.span(step.deciding)} {words.percent(step.deciding.level)}"
+    step = next((step for step in shown if step.outcome == "not reproduced"), shown[0])
+    return f"{difference(step) or NONE} ({'ends' if step is verdict.ends else 'a step'})"
 
 
 def _ours(said: Spoken, name: str) -> Text:
@@ -143,7 +137,7 @@ def _ours(said: Spoken, name: str) -> Text:
     if not errors.runs:
         return (f"{arm.label}: no runs",)
     of = " at its best" if metric == "best" else ""
-    return (Link(f"{words.arm(errors)}{of}", f"#{runs_anchor(part, name)}"),)
+    return (Link(f"{arm_text(errors)}{of}", f"#{runs_anchor(part, name)}"),)
 
 
 def runs_anchor(part: Part, arm: str) -> str:
@@ -154,18 +148,14 @@ def runs_anchor(part: Part, arm: str) -> str:
 def published(part: Part, claim: Claim) -> list[str]:
     """The published number of each arm, and the size that the claim names; a mark leads to what bars comparison."""
     rows = {row.arm: row for row in part.summary.rows}
-    told = [] if claim.size is None else [f"difference {words.points(claim.size)}"]
+    told = [] if claim.size is None else [f"difference {numbers.points(claim.size)}"]
     for arm in map(part.experiment.arm, reversed(claim.arms)):
         if arm.published and claim.metric != "train_error":  # which it is not
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
-            told.insert(0, f"{name}{_number(arm.published)}{' *' if rows[arm.name].published_note else ''}")
+            theirs = arm.published
+            number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
+            told.insert(0, f"{name}{number}{' *' if rows[arm.name].published_note else ''}")
     return told or [NONE]
-
-
-def _number(published: Published) -> str:
-    sd = "" if published.sd is None else f" ± {published.sd:.2f}"
-    median = "median of " if published.statistic == "median" else "n = "
-    return f"{published.test_error:.2f}{sd}" + ("" if published.runs is None else f" ({median}{published.runs})")
 
 
 def tested(part: Part) -> Table:

@@ -24,6 +24,7 @@ from repro.report.document import (
 from repro.report.gather import Part, Report
 from repro.tables import run_remarks, unlike_remarks
 from repro.tables.sheets import ARM_COLUMNS, arm_cells, arm_columns
+from repro.wording import plural
 
 TITLE = "Which published claims reproduce"
 READING: tuple[Text, ...] = (
@@ -84,7 +85,7 @@ def _top(report: Report) -> list[Block]:
 def _summary(report: Report) -> list[Block]:
     body: list[Block] = [Heading(2, "Claims", "claims")]
     if report.left_out:
-        count = claims.plural(len(report.left_out), "run")
+        count = plural(len(report.left_out), "run")
         link = Link("which", "#left-out")
         body.append(Paragraph((f"{count} trained on uncommitted changes: left out of everything here (", link, ").")))
     for part in report.full:

@@ -8,6 +8,7 @@ from repro import records
 from repro.durations import duration
 from repro.report.document import Block, Cell, Paragraph, Table, cells
 from repro.report.gather import Part, Report
+from repro.wording import plural
 
 COLUMNS = ("experiment", "schedule", "hardware", "runs", "hours of runs", "first begun", "last ended")
 
@@ -17,7 +18,7 @@ def blocks(report: Report) -> list[Block]:
     rows = [row for part in report.parts for row in _rows(part)]
     count = sum(len(part.runs) for part in report.parts)
     seconds = sum(records.seconds_trained(part.runs) for part in report.parts)
-    total = f"{count} recorded run{'s' * (count != 1)}, {duration(seconds)} of runs in all"
+    total = f"{plural(count, 'recorded run')}, {duration(seconds)} of runs in all"
     left = len(report.left_out)
     beside = f"; besides, {left} trained on uncommitted changes" if left else ""
     return [Paragraph((f"{total}{beside}.",)), *([Table("Hours", COLUMNS, tuple(rows))] if rows else [])]

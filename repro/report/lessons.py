@@ -3,8 +3,9 @@
 from repro.report import answers, claims, missing
 from repro.report.document import Block, Bullets, Heading, Paragraph
 from repro.report.gather import Report
+from repro.verdicts import Outcome
 
-TITLES = {
+TITLES: dict[Outcome, str] = {
     "reproduced": "What holds",
     "not reproduced": "What does not hold",
     "inconclusive": "What more seeds would have to decide",

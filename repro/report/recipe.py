@@ -8,6 +8,7 @@ from repro.report.document import Table, Text, cells
 from repro.report.gather import Part
 from repro.spec import StatedRecipe
 from repro.tables import places
+from repro.wording import plural
 
 GROUPS = ("model", "optimizer", "schedule")
 SAME = "as shared"
@@ -75,14 +76,11 @@ def cost(part: Part) -> list[Text]:
     if len(runs):
         taken = int((runs.trained_as != "").sum())
         beside = f", {taken} taken over from another experiment" if taken else ""
-        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {_runs(len(runs) - taken)}{beside}.",))
+        own = plural(len(runs) - taken, "run")
+        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {own}{beside}.",))
         told += [(f"{line}.",) for line in places(runs)]
     if part.full:
         for entry in part.experiment.costs:
             each = ", ".join(f"{part.label(arm)} {duration(60 * m)}" for arm, m in entry.minutes.items())
             told.append((f"Expected a run on {entry.hardware}: {each} ({entry.source}).",))
     return told
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s' * (count != 1)}"

@@ -7,6 +7,7 @@ from repro import plan, records, spec, stats, verdicts
 from repro.describe import heading
 from repro.errors import UserError
 from repro.judge import arm_errors
+from repro.show.verdicts import comparison
 
 MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
 
@@ -47,7 +48,7 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
             },
         }
         return json.dumps(content, indent=1)
-    lines = [f"{first} against {second}. {heading(scale)}.", _words(verdict)]
+    lines = [f"{first} against {second}. {heading(scale)}.", comparison(verdict)]
     if same:
         seeds = ", ".join(map(str, same))
         lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
@@ -57,11 +58,6 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
         for seed, m in exact.items()
     ]
     return "\n".join(lines)
-
-
-def _words(verdict: verdicts.Verdict) -> str:
-    """A comparison claims nothing, so the outcome's name goes and its numbers stay."""
-    return verdict.sentence.split(": ", 1)[1]
 
 
 def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, Path], dict[int, str]]:

@@ -14,9 +14,15 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from repro.tables.sheets import Block, Sheet
+from repro.verdicts import Outcome
+from repro.wording import plural
 
-COLOURS = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
+COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
 LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "^": r"\textasciicircum{}",
     "&": r"\&",
     "%": r"\%",
     "$": r"\$",
@@ -24,6 +30,7 @@ LATEX = {
     "_": r"\_",
     "±": r"$\pm$",
     "<": "$<$",
+    ">": "$>$",
     "~": r"\textasciitilde{}",
 }
 
@@ -39,8 +46,8 @@ def text(blocks: list[Block], width: int) -> str:
         for note in block.notes:
             _line(console, f"- {note}")
         if block.deviations:
-            count = len(block.deviations)
-            _line(console, f"- {count} deviation{'s' * (count != 1)} from the paper: repro show {block.experiment}")
+            count = plural(len(block.deviations), "deviation")
+            _line(console, f"- {count} from the paper: repro show {block.experiment}")
         console.print()
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
@@ -56,11 +63,12 @@ def _rich(sheet: Sheet) -> RichTable:
         table.add_column(
             column,
             justify="left" if i == 0 or column == "verdict" else "right",
-            no_wrap=i > 1 or column == "published",
+            no_wrap=i > 1,
+            min_width=12 if column == "published" else None,
             overflow="fold",
         )
     for row in sheet.cells:
-        table.add_row(*(Text(cell, style=COLOURS.get(cell.split(",")[0].split(" (")[0], "")) for cell in row))
+        table.add_row(*(Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row))
     return table
 
 
@@ -73,7 +81,7 @@ def markdown(blocks: list[Block], width: int) -> str:
             f"{block.heading}. Test error in %. Source: {block.source}.",
         ]
         for sheet in block.sheets:
-            lines += ["", *markdown_table(sheet.columns, sheet.cells)]
+            lines += ["", *_markdown_table(sheet)]
         lines += ["", *(f"- {note}".replace("- *", "- \\*") for note in block.notes)]
         if block.deviations:
             lines += ["", "Deviations from the paper:", "", *(f"- {line}" for line in block.deviations)]
@@ -81,13 +89,15 @@ def markdown(blocks: list[Block], width: int) -> str:
     return "\n\n".join(parts)
 
 
-def markdown_table(columns: tuple[str, ...], cells: list[tuple[str, ...]]) -> list[str]:
+def _markdown_table(sheet: Sheet) -> list[str]:
     """The lines of a Markdown table, first column to the left, the rest to the right."""
+    head, *body = ("| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in _texts(sheet))
+    return [head, "|---" + "|---:" * (len(sheet.columns) - 1) + "|", *body]
 
-    def line(row: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
 
-    return [line(columns), "|---" + "|---:" * (len(columns) - 1) + "|", *map(line, cells)]
+def _texts(sheet: Sheet) -> list[tuple[str, ...]]:
+    """The columns' names, and below them the cells without what they are."""
+    return [sheet.columns, *(tuple(cell.text for cell in row) for row in sheet.cells)]
 
 
 def as_csv(blocks: list[Block], width: int) -> str:
@@ -118,7 +128,7 @@ def latex(blocks: list[Block], width: int) -> str:
         lines += [f"% {block.experiment}: {block.heading}. Test error in %.", *(f"% {note}" for note in block.notes)]
         for sheet in block.sheets:
             lines.append(r"\begin{tabular}{l" + "r" * (len(sheet.columns) - 1) + "}")
-            head, *body = (" & ".join(map(_latex, row)) + r" \\" for row in [sheet.columns, *sheet.cells])
+            head, *body = (" & ".join(map(_latex, row)) + r" \\" for row in _texts(sheet))
             lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines)
 
@@ -134,16 +144,17 @@ def as_html(blocks: list[Block], width: int) -> str:
         lines += [f'<section id="{html.escape(block.experiment)}">', f"<h2>{html.escape(block.title)}</h2>"]
         lines.append(f"<p>{html.escape(block.heading)}. Test error in %. Source: {html.escape(block.source)}.</p>")
         for sheet in block.sheets:
-            lines += html_table(sheet)
+            lines += _html_table(sheet)
         lines += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in block.notes), "</ul>", "</section>"]
     return "\n".join(lines)
 
 
-def html_table(sheet: Sheet) -> list[str]:
+def _html_table(sheet: Sheet) -> list[str]:
     """The lines of an HTML table with a caption; row heads in the first column."""
-    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in sheet.columns)
+    columns, *body = _texts(sheet)
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
     lines = ["<table>", f"<caption>{html.escape(sheet.name)}</caption>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    for first, *rest in sheet.cells:
+    for first, *rest in body:
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
         lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
     return [*lines, "</tbody>", "</table>"]

@@ -11,8 +11,11 @@ import pandas as pd
 from repro import records, spec
 from repro.data import catalog
 from repro.durations import duration
-from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise, unlike_remarks
-from repro.verdicts.words import percent, points
+from repro.judge import Judged
+from repro.show.numbers import mean_sd, points, published, spread
+from repro.show.verdicts import difference, label
+from repro.tables.summary import ArmRow, Summary, summarise, unlike_remarks
+from repro.verdicts import Outcome
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
@@ -22,12 +25,20 @@ CURVE_POINTS = 16  # rows at most
 
 
 @dataclass(frozen=True)
+class TextCell:
+    """A cell's text; of a verdict with the outcome, which decides the colour."""
+
+    text: str
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A table of cells for people, and the same as plain records for programs."""
 
     name: str
     columns: tuple[str, ...]
-    cells: list[tuple[str, ...]]
+    cells: list[tuple[TextCell, ...]]
     records: list[dict[str, Any]]
 
 
@@ -48,10 +59,11 @@ def arms(root: Path, name: str, scale: str) -> Block:
     """The arms; at full scale beside the published numbers, with the claims under them."""
     summary = summarise(root, name, scale)
     judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
+    shown = [each for each in summary.judged if each.verdict.outcome != "no verdict"]
     sheets = [_arm_sheet(summary)]
     if judged:
         records_ = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
-        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(claim) for claim in judged], records_))
+        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(each) for each in shown], records_))
     notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
     notes += unlike_remarks(summary.rows)
     notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
@@ -66,7 +78,7 @@ def arms(root: Path, name: str, scale: str) -> Block:
 def _arm_sheet(summary: Summary) -> Sheet:
     """A published number never stands beside a demo or a reduced scale."""
     shown = arm_columns(summary.compared)
-    cells = [tuple(arm_cells(row)[i] for i in shown) for row in summary.rows]
+    cells = [tuple(TextCell(arm_cells(row)[i]) for i in shown) for row in summary.rows]
     return Sheet(
         "arms", tuple(ARM_COLUMNS[i] for i in shown), cells, [{"row": "arm"} | asdict(r) for r in summary.rows]
     )
@@ -79,15 +91,15 @@ def arm_columns(full: bool) -> list[int]:
 
 def arm_cells(row: ArmRow) -> tuple[str, ...]:
     """The cells of ARM_COLUMNS."""
-    published = "" if row.published is None else f"{row.published:.2f}"
-    if row.published_sd is not None:
-        published += f" ± {row.published_sd:.2f}"
-    ours = [f"{row.diverged} of {row.n + row.diverged} diverged"] if row.diverged else []
-    if row.mean is not None:
-        ours.insert(0, f"{row.mean:.2f}" + (f" ± {row.sd:.2f}" if row.sd is not None else "") + f" (n = {row.n})")
+    theirs = ""
+    if row.published is not None:
+        theirs = published(row.published, row.published_sd, row.published_runs, row.published_statistic)
+    ours = [] if row.mean is None else [mean_sd(row.mean, row.sd, row.n)]
+    if row.diverged:
+        ours.append(f"{row.diverged} of {row.n + row.diverged} diverged")
     return (
         row.label + (" †" if row.mixed else ""),
-        published + (" *" if row.published_note else ""),
+        theirs + (" *" if row.published_note else ""),
         ", ".join(ours) or "no runs",
         "" if row.best is None else f"{row.best:.2f}",
         "" if row.peek_bias is None else points(row.peek_bias),
@@ -97,18 +109,14 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
     )
 
 
-def claim_cells(claim: ClaimRow) -> tuple[str, ...]:
+def claim_cells(judged: Judged) -> tuple[TextCell, ...]:
     """The cells of CLAIM_COLUMNS."""
-    verdict = f"{claim.verdict}, {claim.lean}" if claim.lean else claim.verdict
-    difference = "" if claim.estimate is None else points(claim.estimate)
-    if claim.low is not None and claim.high is not None and claim.level is not None:
-        difference += f" [{points(claim.low)}, {points(claim.high)}] {percent(claim.level)}"
-    marks = ["different protocol"] * claim.different_protocol + ["post hoc"] * bool(claim.post_hoc)
-    verdict += f" ({', '.join(marks)})" if marks else ""
-    return claim.id, verdict, difference, _p(claim.p), _p(claim.p_holm)
+    verdict = judged.verdict
+    numbers = difference(verdict), p_cell(verdict.p), p_cell(verdict.p_adjusted)
+    return TextCell(judged.claim.id), TextCell(label(judged), verdict.outcome), *map(TextCell, numbers)
 
 
-def _p(p: float | None) -> str:
+def p_cell(p: float | None) -> str:
     return "" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -154,13 +162,13 @@ def _crosstab(
     present = [arm for arm in experiment.arms if arm.name in set(frame.arm)]
     groups = frame.groupby(["arm", key]).test_error.agg(["mean", "std"])
 
-    def cell(arm: str, value: Any) -> str:
+    def cell(arm: str, value: Any) -> TextCell:
         if (arm, value) not in groups.index:
-            return ""
+            return TextCell("")
         mean, sd = groups.loc[(arm, value)]
-        return f"{mean:.2f}" + ("" if np.isnan(sd) else f" ± {sd:.2f}")
+        return TextCell(f"{mean:.2f}{spread(None if np.isnan(sd) else sd)}")
 
-    cells = [(f"{value}", *(cell(arm.name, value) for arm in present)) for value in values]
+    cells = [(TextCell(f"{value}"), *(cell(arm.name, value) for arm in present)) for value in values]
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 

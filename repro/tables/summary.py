@@ -15,7 +15,11 @@ from repro.judge import Judged, judge
 from repro.ledger import effect, ledger
 from repro.protocol import differences
 from repro.record import FINISHED
+from repro.show.numbers import mean_sd
+from repro.show.verdicts import post_hoc, sentence
 from repro.spec import Arm, Experiment
+from repro.verdicts import Lean, Outcome
+from repro.wording import plural
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class ArmRow:
     label: str
     published: float | None
     published_sd: float | None
+    published_runs: int | None
+    published_statistic: str | None  # of those runs: mean or median
     published_note: str  # what keeps the published number from being compared as it stands
     n: int
     mean: float | None
@@ -53,8 +59,8 @@ class ClaimRow:
     arms: tuple[str, ...]
     margin: float | None
     where: str  # who says so, and where
-    verdict: str  # reproduced, not reproduced, inconclusive, no verdict
-    lean: str | None
+    verdict: Outcome
+    lean: Lean | None
     different_protocol: bool
     origin: str
     primary: bool
@@ -122,12 +128,14 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -
     published = arm.published if compared else None
     done = runs[runs.status == "done"]
     places = Counter(runs.hardware + ", " + runs.precision)
-    counts = [f"{count} run{'s' * (count != 1)} on {place}" for place, count in sorted(places.items())]
+    counts = [f"{plural(count, 'run')} on {place}" for place, count in sorted(places.items())]
     return ArmRow(
         arm=arm.name,
         label=arm.label,
         published=published.test_error if published else None,
         published_sd=published.sd if published else None,
+        published_runs=published.runs if published else None,
+        published_statistic=published.statistic if published else None,
         published_note=", ".join(differences(published)) if published else "",
         n=len(done),
         mean=_mean(done.test_error),
@@ -145,7 +153,7 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -
 
 def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
-    interval = verdict.interval
+    interval, told = verdict.interval, post_hoc(judged.post_hoc, len(judged.runs))
     return ClaimRow(
         id=claim.id,
         says=claim.says,
@@ -153,12 +161,12 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
         arms=claim.arms,
         margin=claim.margin,
         where=experiment.cited(claim),
-        verdict=verdict.verdict,
+        verdict=verdict.outcome,
         lean=verdict.lean,
         different_protocol=verdict.different_protocol,
         origin=claim.origin,
         primary=claim.primary,
-        post_hoc=judged.post_hoc,
+        post_hoc=told,
         estimate=verdict.estimate,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
@@ -168,7 +176,7 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
         hedges_g=verdict.hedges_g,
         probability=verdict.probability,
         seeds_needed=verdict.seeds_needed,
-        sentence=verdict.sentence + (f" Post hoc: {judged.post_hoc}." if judged.post_hoc else ""),
+        sentence=sentence(verdict) + (f" Post hoc: {told}." if told else ""),
     )
 
 
@@ -215,10 +223,9 @@ def _not_pooled(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
     others, told = records.usable(frame).drop(records.counted(frame).index), []
     for (arm, precision), runs in others.groupby(["arm", "precision"], sort=False):
         errors = runs.test_error[runs.status == "done"]
-        sd = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""
-        mean = f": {errors.mean():.2f}{sd} (n = {len(errors)})" if len(errors) else ""
-        count = f"{len(runs)} further run{'s' * (len(runs) != 1)}"
-        told.append(f"{name(str(arm))}: {count} in {precision}, not pooled{mean}")
+        sd = errors.std(ddof=1) if len(errors) > 1 else None
+        mean = f": {mean_sd(errors.mean(), sd, len(errors))}" if len(errors) else ""
+        told.append(f"{name(str(arm))}: {plural(len(runs), 'further run')} in {precision}, not pooled{mean}")
     return told
 
 
@@ -239,7 +246,7 @@ def places(counts: pd.DataFrame) -> list[str]:
     """How many runs were trained on what, at which precision, with how many threads."""
     found = Counter(zip(counts.hardware, counts.precision, counts.threads, strict=True))
     return [
-        f"{runs} run{'s' * (runs != 1)} on {hardware}, {precision}, processor threads a run: {threads}"
+        f"{plural(runs, 'run')} on {hardware}, {precision}, processor threads a run: {threads}"
         for (hardware, precision, threads), runs in sorted(found.items())
     ]
 

@@ -10,6 +10,7 @@ from repro.errors import UserError
 from repro.tables import chosen
 from repro.tracking import content, mirror
 from repro.tracking.process import Message, Worker
+from repro.wording import plural
 
 SILENCE = 180.0  # seconds without a word of the worker: more than it takes to begin a run or to end one
 
@@ -71,7 +72,7 @@ def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) ->
     sending = {str(run.folder.resolve()): run for run in runs if not run.why_not}
     if dry_run:
         for run in sending.values():
-            tell(f"{run.name:{width}}  would be sent: {run.status}, {_rows(run.rows)}")
+            tell(f"{run.name:{width}}  would be sent: {run.status}, {plural(run.rows, 'row')}")
         return True
     job = mirror.job("sync", root, mode(), folders=list(sending))
     done: list[Message] = []
@@ -106,13 +107,9 @@ def outcome(sent: dict[str, Any]) -> str:
     if "why_not" in sent:
         return f"passed over, {sent['why_not']}"
     if sent["had"] > sent["of"]:
-        told = f"W&B has {_rows(sent['had'])}, the record {sent['of']}: delete the run there and sync again"
+        told = f"W&B has {plural(sent['had'], 'row')}, the record {sent['of']}: delete the run there and sync again"
     elif not sent["rows"]:
-        told = f"nothing new: {_rows(sent['of'])} there"
+        told = f"nothing new: {plural(sent['of'], 'row')} there"
     else:
-        told = f"{_rows(sent['rows'])} sent" + (f", {sent['had']} were there" if sent["had"] else "")
+        told = f"{plural(sent['rows'], 'row')} sent" + (f", {sent['had']} were there" if sent["had"] else "")
     return f"{told}  {sent['where']}"
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s' * (count != 1)}"

@@ -1,15 +1,15 @@
-"""Verdicts on claims: per-seed test errors and plain numbers in, a `Verdict` with its sentence out.
+"""Verdicts on claims: per-seed test errors and plain numbers in, a `Verdict` out: outcome, reason, notes, numbers.
 
-Stays out: specs, records, tables, torch; the arithmetic is in `repro.stats`.
+Stays out: specs, records, tables, torch; the arithmetic is in `repro.stats`, the sentences are in `repro.show.verdicts`.
 Units: test errors in % of images; differences, sizes and margins in points of test error.
 
 | file | what it holds |
 |---|---|
 | `model.py` | `ArmErrors`, `Verdict`, Holm over an experiment's verdicts |
+| `reasons.py` | why a verdict came out as it did, and what stands beside it |
 | `value.py`, `bound.py` | the rules on an arm against a published number, or a bound |
 | `arms.py`, `equality.py` | the rules on arms against each other: one is better; none is, or not by enough to matter |
 | `pair.py` | two arms before any rule: their difference, or what bars one |
-| `words.py` | the sentences |
 
 These are the rules as they are computed today; docs/statistics.md holds version 2 and what of it is still to come.
 
@@ -42,9 +42,10 @@ What else had to be decided:
   would decide anything, and unseen noise is more often a seed that reached nothing than a noiseless network.
 - Diverged runs count but have no error that a t-interval could hold, and leaving them out would be a selection.
   A value is then never reproduced; it is not reproduced if, were the mean error at published + margin, so many runs
-  would diverge with probability alpha at most (`stats.divergence_p`). A difference goes by exact ranks over all runs,
-  diverged ones last, unpaired, with no word about its size. An equivalence or non-inferiority is never reproduced; it is
-  not reproduced if the arms diverge at different rates, or the first at the higher one (Fisher).
+  would diverge with probability alpha at most (`stats.divergence_p`), a diverged run counting as a guess among the
+  data set's classes. A difference goes by exact ranks over all runs, diverged ones last, unpaired, with no word about
+  its size. An equivalence or non-inferiority is never reproduced; it is not reproduced if the arms diverge at different
+  rates, or the first at the higher one (Fisher).
 - Missing runs (seeds that another arm of the claim has) hold no verdict up. It is interim, and the sentence counts them.
 - A paired claim uses the seeds that both arms have, and the sentence counts the others.
 - Seeds needed are for a truth at the size or else the margin (difference), at the margin (order) or at zero (the
@@ -54,10 +55,11 @@ What else had to be decided:
 from repro.verdicts.arms import judge_difference, judge_order
 from repro.verdicts.bound import judge_bound
 from repro.verdicts.equality import judge_equivalence, judge_non_inferiority
-from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, adjust
+from repro.verdicts.model import DECIDED, ArmErrors, Lean, Outcome, Verdict, adjust
 from repro.verdicts.value import judge_value
 
 __all__ = [
+    "DECIDED",
     "ArmErrors",
     "Lean",
     "Outcome",

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from repro import stats
-from repro.verdicts import words
-from repro.verdicts.model import NO_SPREAD, ArmErrors, Lean, Verdict, check
+from repro.verdicts.model import NO_SPREAD, ArmErrors, Lean, Verdict, begin, check, conclude
+from repro.verdicts.reasons import IntervalLies, NoInterval, NoSpread, TooFewRuns
 
 
 def judge_bound(ours: ArmErrors, above: float, *, alpha: float = 0.05, different_protocol: bool = False) -> Verdict:
@@ -13,23 +13,20 @@ def judge_bound(ours: ArmErrors, above: float, *, alpha: float = 0.05, different
     A diverged run has no error that an interval could hold, so with one nothing is decided.
     """
     check(None, alpha)
-    base = Verdict("no verdict", "", different_protocol=different_protocol, runs=(ours.runs,))
-    notes = words.notes([ours], different_protocol)
+    base = begin("bound", [ours], different_protocol, target=above)
     if ours.runs < 2:
-        return words.conclude(base, "no verdict", words.too_few(ours), notes)
-    shown = f"{words.arm(ours)} against a bound of {above:.2f} %"
+        return conclude(base, "no verdict", TooFewRuns(ours.name, ours.runs))
     if ours.diverged:
-        return words.conclude(base, "consistent", f"{shown}: runs diverged, and no interval holds them", notes)
+        return conclude(base, "consistent", NoInterval())
     summary = stats.summarize(ours.values)
     if summary.sd < NO_SPREAD:
-        return words.conclude(base, "no verdict", f"{shown}: {words.SAME}", notes)
+        return conclude(base, "no verdict", NoSpread())
     gap = stats.one_sample(summary, above)
     interval, p = gap.interval(1 - 2 * alpha), gap.tost(0.0).p_low
     base = replace(base, estimate=gap.points, interval=interval, p=p)
-    text = f"{shown}: {words.difference(gap, interval)}"
     if interval.low > 0:
-        return words.conclude(base, "reproduced", f"{text} above zero, {words.p_value(p)}", notes)
+        return conclude(base, "reproduced", IntervalLies("above"))
     if interval.high < 0:
-        return words.conclude(base, "not reproduced", f"{text} below zero", notes)
+        return conclude(base, "not reproduced", IntervalLies("below"))
     lean: Lean = "consistent" if gap.points > 0 else "leaning against"
-    return words.conclude(base, lean, f"{text} not clear of zero", notes)
+    return conclude(base, lean, IntervalLies("across"))

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from repro import stats
-from repro.verdicts import words
-from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, check
+from repro.verdicts.model import ArmErrors, Lean, Outcome, Verdict, begin, check, conclude
 from repro.verdicts.pair import Pair, meet
+from repro.verdicts.reasons import ByDivergenceRates, IntervalLies, SeedsNeeded
 
 
 def judge_equivalence(
@@ -22,7 +22,8 @@ def judge_equivalence(
     For claims such as "X is as good as Y": no difference seen is no evidence, an interval inside ±margin is.
     """
     check(margin, alpha)
-    return _judge(meet(first, second, paired, different_protocol), margin, alpha, either_way=True)
+    base = begin("equivalence", (first, second), different_protocol, margin)
+    return _judge(meet(base, paired), margin, alpha, either_way=True)
 
 
 def judge_non_inferiority(
@@ -40,36 +41,34 @@ def judge_non_inferiority(
     alpha (Schuirmann's lower test alone), so that its interval is the same 1 - 2 alpha one, of which one end counts.
     """
     check(margin, alpha)
-    return _judge(meet(first, second, paired, different_protocol), margin, alpha, either_way=False)
+    base = begin("non-inferiority", (first, second), different_protocol, margin)
+    return _judge(meet(base, paired), margin, alpha, either_way=False)
 
 
 def _judge(pair: Pair, margin: float, alpha: float, either_way: bool) -> Verdict:
     if pair.obstacle:
-        return words.conclude(pair.base, "no verdict", pair.obstacle, pair.notes)
+        return conclude(pair.base, "no verdict", pair.obstacle)
     if pair.gap is None:
         return _with_diverged(pair, alpha, either_way)
     interval, tost = pair.gap.interval(1 - 2 * alpha), pair.gap.tost(margin)
     points = pair.gap.points
-    text = f"{pair.shown}: {words.difference(pair.gap, interval)}"
     if either_way:
-        name, inside, outside, bound = "equivalence", "inside", "outside", f"±{margin:.2f}"
+        inside, outside, across = (IntervalLies(where, margin) for where in ("inside", "outside", "across"))
         p, near = tost.p, abs(points) < margin
         shown, refuted = interval.inside(margin), interval.outside(margin)
         needed = stats.seeds_for_equivalence(margin, pair.sds, alpha=alpha)
     else:
-        name, inside, outside, bound = "non-inferiority", "above", "below", f"-{margin:.2f}"
+        inside, outside, across = (IntervalLies(where, -margin) for where in ("above", "below", "across"))
         p, near = tost.p_low, points > -margin
         shown, refuted = interval.low > -margin, interval.high <= -margin
         needed = stats.seeds_for_difference(margin, pair.sds, alpha=2 * alpha)
     base = replace(pair.base, estimate=points, interval=interval, p=p)
     if shown:
-        return words.conclude(base, "reproduced", f"{text} {inside} {bound}, {name} {words.p_value(p)}", pair.notes)
+        return conclude(base, "reproduced", inside)
     if refuted:
-        return words.conclude(base, "not reproduced", f"{text} {outside} {bound}", pair.notes)
+        return conclude(base, "not reproduced", outside)
     lean: Lean = "consistent" if near else "leaning against"
-    power = words.seeds(needed, pair.seeds, f"to show true equality {inside} {bound}", "seeds an arm")
-    why = f"neither {inside} nor {outside} {bound}"
-    return words.conclude(replace(base, seeds_needed=needed), lean, f"{text} {why}", [power, *pair.notes])
+    return conclude(replace(base, seeds_needed=needed), lean, across, SeedsNeeded(pair.seeds, margin))
 
 
 def _with_diverged(pair: Pair, alpha: float, either_way: bool) -> Verdict:
@@ -78,6 +77,5 @@ def _with_diverged(pair: Pair, alpha: float, either_way: bool) -> Verdict:
     p = stats.divergence_rates_p(diverged, runs)
     first, second = diverged[0] * runs[1], diverged[1] * runs[0]
     holds = first == second or (first < second and not either_way)
-    text = f"{pair.shown}: Fisher's exact test of equal rates of diverging {words.p_value(p)}"
     outcome: Outcome | Lean = "consistent" if holds else "leaning against"
-    return words.conclude(pair.base, "not reproduced" if p <= alpha and not holds else outcome, text, pair.notes)
+    return conclude(pair.base, "not reproduced" if p <= alpha and not holds else outcome, ByDivergenceRates(p))

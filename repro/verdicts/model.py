@@ -1,20 +1,23 @@
-"""What goes into a verdict and what comes out. Stays out: the rules."""
+"""What goes into a verdict and what comes out, as data. Does not hold the rules, or words (`repro.show.verdicts`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from repro import stats
-from repro.stats import Interval
+from repro.stats import Interval, Summary
+from repro.verdicts.reasons import DifferentProtocol, Interim, Note, Reason
 
+Kind = Literal["value", "difference", "order", "equivalence", "non-inferiority", "bound"]
 Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
 Lean = Literal["consistent", "leaning against"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+DECIDED: tuple[Outcome, ...] = OUTCOMES[:-1]  # all but "no verdict"
 
 NO_SPREAD = 1e-9  # points; test errors move in steps of 100 / images, so less than this is rounding
-CHANCE_ERROR = 90.0  # % of images; what a diverged run counts as: guessing among ten classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,13 @@ class ArmErrors:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A claim's verdict and the figures beside it; None for one that does not exist.
+    """A claim's verdict, why it is that, and the figures beside it; None for one that does not exist.
 
-    sentence: the verdict in plain English with its numbers.
-    lean: where an inconclusive claim's estimate points; None for the other verdicts.
-    different_protocol: the published number came about in another way than ours; printed beside the verdict.
-    runs: counted runs of each arm, diverged ones included.
+    arms: what was compared, in the claim's order. margin: points; None for a bound.
+    target: the published number of a value, the bound, or the published size of a difference.
+    published: the published mean with its sd and n, where a value was compared with all three.
+    lean: where an inconclusive claim's estimate points; None for the other outcomes.
+    reason: None for an order, whose steps have theirs. notes: in the order in which they are to be read.
     estimate: ours - published, worse - better, or second - first, in points.
     interval: of the estimate, at the level that the rule asks for.
     refuting: the wider interval by which one of an order's differences is refuted; None for other claims.
@@ -65,11 +69,15 @@ class Verdict:
     steps: an order's adjacent differences. ends: that of its first and last arm, where there are more than two.
     """
 
-    verdict: Outcome
-    sentence: str
+    kind: Kind
+    arms: tuple[ArmErrors, ...]
+    margin: float | None = None
+    target: float | None = None
+    published: Summary | None = None
+    outcome: Outcome = "no verdict"
     lean: Lean | None = None
-    different_protocol: bool = False
-    runs: tuple[int, ...] = ()
+    reason: Reason | None = None
+    notes: tuple[Note, ...] = ()
     estimate: float | None = None
     interval: Interval | None = None
     refuting: Interval | None = None
@@ -84,9 +92,39 @@ class Verdict:
     ends: "Verdict | None" = None
 
     @property
+    def runs(self) -> tuple[int, ...]:
+        """Counted runs of each arm, diverged ones included."""
+        return tuple(arm.runs for arm in self.arms)
+
+    @property
+    def different_protocol(self) -> bool:
+        return DifferentProtocol() in self.notes
+
+    @property
     def deciding(self) -> Interval | None:
         """The interval by which the verdict was come to."""
-        return self.refuting if self.verdict == "not reproduced" and self.refuting else self.interval
+        return self.refuting if self.outcome == "not reproduced" and self.refuting else self.interval
+
+
+def begin(
+    kind: Kind,
+    arms: Sequence[ArmErrors],
+    different_protocol: bool,
+    margin: float | None = None,
+    target: float | None = None,
+) -> Verdict:
+    """No verdict yet, with the notes that hold beside any: missing runs, another protocol."""
+    interim = [Interim(arm.name, arm.missing) for arm in arms if arm.missing]
+    protocol = [DifferentProtocol()] if different_protocol else []
+    return Verdict(kind, tuple(arms), margin, target, notes=(*interim, *protocol))
+
+
+def conclude(base: Verdict, outcome: Outcome | Lean, reason: Reason | None, *notes: Note) -> Verdict:
+    """`base` with its outcome, where a lean means inconclusive; `notes` go before those that it has."""
+    found = replace(base, reason=reason, notes=(*notes, *base.notes))
+    if outcome == "consistent" or outcome == "leaning against":
+        return replace(found, outcome="inconclusive", lean=outcome)
+    return replace(found, outcome=outcome)
 
 
 def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -4,22 +4,26 @@ from dataclasses import dataclass, replace
 
 from repro import stats
 from repro.stats import Difference, Interval, Summary
-from repro.verdicts import words
 from repro.verdicts.model import NO_SPREAD, ArmErrors, Verdict
+from repro.verdicts.reasons import NoSpread, NotPaired, Paired, Reason, TooFewPairs, TooFewRuns
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two arms, second - first. `gap` is None where an obstacle bars any verdict, or where runs diverged."""
 
-    first: ArmErrors
-    second: ArmErrors
-    base: Verdict  # no verdict yet: the figures that no rule changes
-    shown: str
-    notes: list[str]
-    obstacle: str = ""
+    base: Verdict  # no verdict yet: the arms, and the figures that no rule changes
+    obstacle: Reason | None = None
     gap: Difference | None = None
     samples: tuple[Summary, ...] = ()  # the paired differences, or each arm
+
+    @property
+    def first(self) -> ArmErrors:
+        return self.base.arms[0]
+
+    @property
+    def second(self) -> ArmErrors:
+        return self.base.arms[1]
 
     @property
     def sds(self) -> list[float]:
@@ -37,48 +41,35 @@ class Pair:
         return stats.welch_prediction_interval(first, second, level, runs)
 
 
-def meet(first: ArmErrors, second: ArmErrors, paired: bool, different_protocol: bool) -> Pair:
-    """The pair with its difference, or with what stands in the way of one."""
-    pair = Pair(
-        first,
-        second,
-        Verdict("no verdict", "", different_protocol=different_protocol, runs=(first.runs, second.runs)),
-        f"{words.arm(second)} against {words.arm(first)}",
-        words.notes([first, second], different_protocol),
-    )
-    for arm in (first, second):
+def meet(base: Verdict, paired: bool) -> Pair:
+    """The two arms of `base` with their difference, or with what stands in the way of one."""
+    first, second = base.arms
+    for arm in base.arms:
         if arm.runs < 2:
-            return replace(pair, obstacle=words.too_few(arm))
-    base = replace(pair.base, probability=stats.probability_greater(first.ranked, second.ranked))
+            return Pair(base, TooFewRuns(arm.name, arm.runs))
+    base = replace(base, probability=stats.probability_greater(first.ranked, second.ranked))
     if first.diverged or second.diverged:
-        notes = ["Not paired, as runs diverged.", *pair.notes] if paired else pair.notes
-        return replace(pair, base=base, notes=notes)
+        return Pair(replace(base, notes=(NotPaired(), *base.notes)) if paired else base)
     base = replace(base, hedges_g=stats.hedges_g(first.values, second.values))
-    pair = replace(pair, base=base)
-    pair = _match(pair) if paired else _contrast(pair)
+    pair = _match(base) if paired else _contrast(base)
     if pair.gap is not None and pair.gap.se < NO_SPREAD:
-        return replace(pair, obstacle=f"{pair.shown}: {words.SAME}", gap=None)
+        return replace(pair, obstacle=NoSpread(), gap=None)
     return pair
 
 
-def _contrast(pair: Pair) -> Pair:
+def _contrast(base: Verdict) -> Pair:
     """By Welch."""
-    samples = (stats.summarize(pair.first.values), stats.summarize(pair.second.values))
-    return replace(pair, gap=stats.welch(*samples), samples=samples)
+    first, second = (stats.summarize(arm.values) for arm in base.arms)
+    return Pair(base, gap=stats.welch(first, second), samples=(first, second))
 
 
-def _match(pair: Pair) -> Pair:
+def _match(base: Verdict) -> Pair:
     """Over the shared seeds."""
-    changes = stats.paired_values(pair.first.errors, pair.second.errors)
+    first, second = (arm.errors for arm in base.arms)
+    changes = stats.paired_values(first, second)
     if changes.size < 2:
-        shared = f"share {changes.size} seed{'s' * (changes.size != 1)}, and pairing needs two"
-        return replace(pair, obstacle=f"{pair.first.name} and {pair.second.name} {shared}")
-    gap = stats.paired(pair.first.errors, pair.second.errors)
-    alone = len(pair.first.errors.keys() ^ pair.second.errors.keys())
-    return replace(
-        pair,
-        gap=gap,
-        samples=(stats.summarize(changes),),
-        base=replace(pair.base, correlation=gap.correlation),
-        notes=[words.pairing(changes.size, alone, gap.correlation), *pair.notes],
-    )
+        return Pair(base, TooFewPairs(changes.size))
+    gap = stats.paired(first, second)
+    paired = Paired(changes.size, alone=len(first.keys() ^ second.keys()))
+    base = replace(base, correlation=gap.correlation, notes=(paired, *base.notes))
+    return Pair(base, gap=gap, samples=(stats.summarize(changes),))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from repro import stats
 from repro.stats import Summary
-from repro.verdicts import words
-from repro.verdicts.model import CHANCE_ERROR, NO_SPREAD, ArmErrors, Lean, Verdict, check
+from repro.verdicts.model import NO_SPREAD, ArmErrors, Lean, Verdict, begin, check, conclude
+from repro.verdicts.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed, TooFewRuns
 
 
 def judge_value(
@@ -17,91 +17,59 @@ def judge_value(
     published_runs: int | None = None,
     alpha: float = 0.05,
     different_protocol: bool = False,
-    diverged_error: float = CHANCE_ERROR,
+    chance_error: float | None = None,
 ) -> Verdict:
     """Is our mean test error the published one (%), within `margin`?
 
     A published sd over two runs or more makes it Welch's comparison of two summaries, and the prediction
     interval that of the mean of so many runs. Otherwise the published number is taken as one run, its spread unknown:
     on the safe side where it is a mean or median of several, since one run may fall farther off.
-    `diverged_error`: what a diverged run counts as, in % (chance).
+    `chance_error`: the error of guessing among the data set's classes, in %, which a diverged run counts as.
+    ValueError where runs diverged and it is not given.
     """
     check(margin, alpha)
-    base = Verdict("no verdict", "", different_protocol=different_protocol, runs=(ours.runs,))
-    notes = words.notes([ours], different_protocol)
+    base = begin("value", [ours], different_protocol, margin, published)
     if ours.runs < 2:
-        return words.conclude(base, "no verdict", words.too_few(ours), notes)
+        return conclude(base, "no verdict", TooFewRuns(ours.name, ours.runs))
     if ours.diverged:
-        return _with_diverged(base, ours, published, margin, alpha, diverged_error, notes)
+        if chance_error is None:
+            raise ValueError(f"{ours.name} has diverged runs: chance_error must say what they count as")
+        return _with_diverged(base, published + margin, alpha, chance_error)
 
     known = None
-    shown = f"{words.arm(ours)} against {published:.2f} % published"
     if published_sd is not None and published_runs is not None and published_runs >= 2:
         known = Summary(published_runs, published, published_sd)
-        shown = f"{words.arm(ours)} against {published:.2f} ± {published_sd:.2f} % (n = {known.n}) published"
+        base = replace(base, published=known)
     elif published_sd is not None:
-        notes = [
-            f"The published ± {published_sd:.2f} is not used, as its number of runs is unstated.",
-            *notes,
-        ]
+        base = replace(base, notes=(SpreadNotUsed(published_sd), *base.notes))
     summary = stats.summarize(ours.values)
     if summary.sd < NO_SPREAD:
-        return words.conclude(base, "no verdict", f"{shown}: {words.SAME}", notes)
-    return _by_intervals(base, summary, published, known, margin, alpha, shown, notes)
+        return conclude(base, "no verdict", NoSpread())
+    return _by_intervals(base, summary, published, known, margin, alpha)
 
 
 def _by_intervals(
-    base: Verdict,
-    ours: Summary,
-    published: float,
-    known: Summary | None,
-    margin: float,
-    alpha: float,
-    shown: str,
-    notes: list[str],
+    base: Verdict, ours: Summary, published: float, known: Summary | None, margin: float, alpha: float
 ) -> Verdict:
     """The rule itself; `known` is the published mean, sd and n where all three are."""
     gap = stats.one_sample(ours, published) if known is None else stats.welch(known, ours)
     interval, p = gap.interval(1 - 2 * alpha), gap.tost(margin).p
     prediction = stats.prediction_interval(ours, 1 - alpha, runs=1 if known is None else known.n)
     base = replace(base, estimate=gap.points, interval=interval, prediction=prediction, p=p)
-    text = f"{shown}: {words.difference(gap, interval)}"
     if interval.inside(margin):
-        why = f"inside ±{margin:.2f}, equivalence {words.p_value(p)}"
-        return words.conclude(base, "reproduced", f"{text} {why}", notes)
-    further = "a further run" if known is None else f"the mean of {known.n} further runs"
-    where = (
-        f"where {further} would fall ({words.percent(1 - alpha)} prediction, "
-        f"{prediction.low:.2f} to {prediction.high:.2f} %)"
-    )
-    if interval.outside(margin) and not prediction.holds(published):
-        why = f"outside ±{margin:.2f}, and {published:.2f} is not {where}"
-        return words.conclude(base, "not reproduced", f"{text} {why}", notes)
-
-    why = f"neither inside nor outside ±{margin:.2f}"
-    if interval.outside(margin):
-        why = f"outside ±{margin:.2f}, but {published:.2f} is {where}"
+        return conclude(base, "reproduced", IntervalLies("inside", margin))
+    outside = interval.outside(margin)
+    reason = IntervalLies("outside" if outside else "across", margin)
+    if outside and not prediction.holds(published):
+        return conclude(base, "not reproduced", reason)
     lean: Lean = "consistent" if abs(gap.points) < margin else "leaning against"
     needed = stats.seeds_for_equivalence(margin, [ours.sd], published=known, alpha=alpha)
-    power = words.seeds(needed, ours.n, f"to show a true match within ±{margin:.2f}")
-    return words.conclude(replace(base, seeds_needed=needed), lean, f"{text} {why}", [power, *notes])
+    return conclude(replace(base, seeds_needed=needed), lean, reason, SeedsNeeded(ours.n, margin))
 
 
-def _with_diverged(
-    base: Verdict,
-    ours: ArmErrors,
-    published: float,
-    margin: float,
-    alpha: float,
-    diverged_error: float,
-    notes: list[str],
-) -> Verdict:
-    """Never reproduced; refuted where no mean error within the claim lets so many runs diverge."""
-    limit = published + margin
-    p = stats.divergence_p(ours.diverged, ours.runs, limit, diverged_error)
-    counted = f"{limit:.2f} % or less, a diverged run counted as {diverged_error:g} %"
-    text = (
-        f"{words.arm(ours)} against {published:.2f} % published: were the mean error {counted}, "
-        f"so many would diverge with {words.p_value(p)} at most"
-    )
-    return words.conclude(base, "not reproduced" if p <= alpha else "leaning against", text, notes)
+def _with_diverged(base: Verdict, limit: float, alpha: float, chance_error: float) -> Verdict:
+    """Never reproduced; refuted where no mean error up to `limit`, the claim's highest, lets so many runs diverge."""
+    (ours,) = base.arms
+    p = stats.divergence_p(ours.diverged, ours.runs, limit, chance_error)
+    reason = ByDivergedRuns(limit, chance_error, p)
+    return conclude(base, "not reproduced" if p <= alpha else "leaning against", reason)

@@ -1,0 +1,6 @@
+"""English that any room may need."""
+
+
+def plural(number: int, noun: str) -> str:
+    """1 run, 5 runs, 0 runs."""
+    return f"{number} {noun}{'s' * (number != 1)}"
