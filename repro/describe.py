@@ -10,7 +10,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.freeze import Registry
 from repro.ledger import effect, ledger
-from repro.spec import Claim, Experiment, Published
+from repro.spec import Claim, Experiment, Published, Scale
 
 
 def experiment(root: Path, name: str, as_json: bool) -> str:
@@ -68,7 +68,7 @@ def _frozen(experiment: Experiment, registry: Registry) -> str:
     return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
 
 
-def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -> str:
+def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:
     """One resolved run, every default filled in, and the fingerprint that identifies its numbers."""
     e = spec.load(name, root)
     plan.check_arms(e, [arm])
@@ -81,7 +81,7 @@ def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
 
 
-def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
+def status(root: Path, names: list[str], scale: Scale, as_json: bool) -> str:
     """A line an experiment: how many of its runs ended how; arms without any are named."""
     rows: list[dict[str, Any]] = []
     for name in names or spec.names(root):
@@ -91,10 +91,10 @@ def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
         empty = [arm.name for arm in e.arms if arm.name not in set(frame.arm)]
         rows.append({"experiment": name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(e.arms)})
     if as_json:
-        return json.dumps({"scale": scale, "experiments": rows}, indent=1)
+        return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
     if not rows:
         raise UserError(f"no experiments in {root / 'experiments'}")
-    lines = [heading(scale)]
+    lines = [scale.heading]
     for row in rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
         none = row["arms_without_runs"]
@@ -102,20 +102,11 @@ def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
         lines.append(f"  {row['experiment']:18} {counts}{missing}")
     other = [s for s in records.scales(root) if s != scale]
     if other:
-        flags = [{spec.FULL: "(no flag)", spec.DEMO: "--demo"}.get(s, f"--scale {s}") for s in other]
+        flags = [s.flag.strip() or "(no flag)" for s in other]
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
 
 
-def title(experiment: spec.Experiment, scale: str) -> str:
+def title(experiment: spec.Experiment, scale: Scale) -> str:
     """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
-    return experiment.title if scale == spec.FULL else "a check of the pipeline"
-
-
-def heading(scale: str) -> str:
-    """How a scale is headed wherever its numbers are shown."""
-    if scale == spec.FULL:
-        return "Full scale"
-    if scale == spec.DEMO:
-        return "DEMO on scikit-learn's digits: not the paper's data, network or schedule"
-    return f"REDUCED SCALE {scale}: iterations and drops shrunk alike; not comparable with published numbers"
+    return experiment.title if scale.is_full else "a check of the pipeline"

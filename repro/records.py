@@ -28,7 +28,7 @@ from repro import migrate, recorded, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.spec import RECIPE_VERSION, Run
+from repro.spec import RECIPE_VERSION, Run, Scale
 
 SCHEMA = 2  # 1: see repro.migrate
 METRICS = (
@@ -53,24 +53,21 @@ class Busy(UserError):
 # --- layout ----------------------------------------------------------------------------------------------------------
 
 
-def results_folder(root: Path, scale: str) -> Path:
-    """Where the records of a scale lie: "1" is full scale; "1/200" and "demo" have folders of their own."""
-    results = root / "results"
-    if scale == spec.FULL:
-        return results
-    return results / (spec.DEMO if scale == spec.DEMO else "scale-" + scale.replace("/", "-"))
+def results_folder(root: Path, scale: Scale) -> Path:
+    """Where the records of a scale lie."""
+    return root / "results" / scale.folder
 
 
 def run_folder(root: Path, run: Run) -> Path:
     return results_folder(root, run.scale) / run.experiment / run.arm / f"seed-{run.seed}"
 
 
-def scales(root: Path) -> list[str]:
-    """The scales that have records: full scale first, then the reduced ones, then the demo."""
-    found = [spec.FULL]
-    folders = sorted(path.name for path in (root / "results").glob("scale-*") if path.is_dir())
-    found += ["/".join(name.removeprefix("scale-").split("-")) for name in folders]
-    return found + [spec.DEMO] * (root / "results" / spec.DEMO).is_dir()
+def scales(root: Path) -> list[Scale]:
+    """The scales that have records: full scale, then the reduced ones, the largest first, then the demo."""
+    folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
+    reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
+    reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
+    return [spec.FULL, *reduced, *[spec.DEMO] * results_folder(root, spec.DEMO).is_dir()]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -265,7 +262,7 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FULL) -> pd.DataFrame:
+def load(root: Path, experiments: list[str] | None = None, scale: Scale = spec.FULL) -> pd.DataFrame:
     """A row a recorded run, of `experiments` (default: all with records), in order of experiment, arm and seed.
 
     Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
@@ -287,10 +284,10 @@ def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FUL
     return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
 
 
-def _check_place(folder: Path, record: dict[str, Any], scale: str) -> None:
+def _check_place(folder: Path, record: dict[str, Any], scale: Scale) -> None:
     """UserError for a record in another run's folder: a copy would count as a seed of its own."""
     of = (record["experiment"], record["arm"], f"seed-{record['seed']}")
-    if folder.parts[-3:] != of or record["scale"] != scale:
+    if folder.parts[-3:] != of or record["scale"] != str(scale):
         raise UserError(
             f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record['scale']}: move it there"
         )
@@ -332,7 +329,7 @@ def seconds_trained(frame: pd.DataFrame) -> float:
 def _staleness(record: dict[str, Any], experiment: spec.Experiment) -> str:
     if record["arm"] not in [arm.name for arm in experiment.arms]:
         return f"the spec has no arm {record['arm']!r} any more"
-    run = spec.resolve(experiment, [record["seed"]], arms=[record["arm"]], scale=record["scale"])[0]
+    run = spec.resolve(experiment, [record["seed"]], arms=[record["arm"]], scale=Scale.parse(record["scale"]))[0]
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record["data_checksum"]  # a folder of images may not be here
     return "" if record["fingerprint"] in spec.fingerprints(run, checksum) else _difference(record, run, checksum)

@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from repro import durations, launch, records, spec
+from repro import durations, launch, records
 from repro.data import catalog
 from repro.errors import UserError
 from repro.launch import Outcome, Task
 from repro.plan import Planned
 from repro.progress import Display
+from repro.spec import Scale
 from repro.tracking.mirror import mirrored
 from repro.train import Settings, Stop
 
@@ -193,7 +194,7 @@ def share_out(
 
 def worth_measuring(todo: list[Planned]) -> bool:
     enough = sum(p.run.recipe.schedule.iterations for p in todo) >= WORTH_MEASURING
-    return enough and todo[0].run.scale != spec.DEMO
+    return enough and not todo[0].run.scale.is_demo
 
 
 def launched(tasks: list[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
@@ -204,9 +205,9 @@ def launched(tasks: list[Task], settings: Settings, stop: Stop, jobs: int) -> It
     return launch.pool(tasks, settings, stop, jobs)
 
 
-def threads_for(scale: str, jobs: int) -> int:
+def threads_for(scale: Scale, jobs: int) -> int:
     """The cores shared out; one for a demo, whose small networks only wait for each other on several."""
-    return 1 if scale == spec.DEMO else max(1, cores() // jobs)
+    return 1 if scale.is_demo else max(1, cores() // jobs)
 
 
 def cores() -> int:

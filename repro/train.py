@@ -240,7 +240,7 @@ def new_record(run: Run, fingerprint: str, parameters: int, settings: Settings) 
         "experiment": run.experiment,
         "arm": run.arm,
         "seed": run.seed,
-        "scale": run.scale,
+        "scale": str(run.scale),
         "status": "running",
         "reason": "",
         "iteration": 0,

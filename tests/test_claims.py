@@ -110,12 +110,12 @@ def test_another_protocol_is_said_beside_the_verdict(two_arms: None, small_root:
     assert "Different protocol" in cli("table", "tiny").stdout
 
 
-@pytest.mark.parametrize("scale", ["1/2", spec.DEMO])
+@pytest.mark.parametrize("scale", ["1/2", "demo"])
 def test_away_from_full_scale_no_claim_is_judged(record: Record, small_root: Path, scale: str) -> None:
     for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
         record("original", seed, errors=[good], scale=scale)
         record("bn-after-add", seed, errors=[worse], scale=scale)
-    summary = tables.summarise(small_root, "tiny", scale)
+    summary = tables.summarise(small_root, "tiny", spec.Scale.parse(scale))
     assert summary.claims == summary.judged == []
     assert [row.n for row in summary.rows] == [3, 3]
 

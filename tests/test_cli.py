@@ -37,8 +37,8 @@ Edit = Callable[..., Path]
 Record = Callable[..., Path]
 
 
-def folder_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> Path:
-    return records.results_folder(root, scale) / "tiny" / arm / f"seed-{seed}"
+def folder_of(root: Path, arm: str = "original", seed: int = 0, scale: str = "1") -> Path:
+    return records.results_folder(root, spec.Scale.parse(scale)) / "tiny" / arm / f"seed-{seed}"
 
 
 def trained(folder: Path) -> dict[str, object]:

@@ -46,7 +46,7 @@ def words(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))  # type: ignore[attr-defined]
 
 
-def drawn(root: Path, kind: str, scale: str = spec.FULL, **options: Any) -> Figure:
+def drawn(root: Path, kind: str, scale: spec.Scale = spec.FULL, **options: Any) -> Figure:
     figure = plots.figure(root, "tiny", scale, kind, **options)
     assert figure is not None
     return figure
@@ -174,14 +174,14 @@ def test_a_number_from_elsewhere_never_squeezes_ours(small_root: Path, edit: Edi
     assert "40.00" in words(figure)
 
 
-@pytest.mark.parametrize("scale", ["1/2", spec.DEMO])
+@pytest.mark.parametrize("scale", [spec.Scale.of("1/2"), spec.DEMO], ids=str)
 def test_no_published_number_and_no_claim_away_from_full_scale(
-    small_root: Path, edit: Edit, record: Record, scale: str
+    small_root: Path, edit: Edit, record: Record, scale: spec.Scale
 ) -> None:
     """The experiment's own title may be what the paper claims."""
     edit({}, DEEPER)
     for arm in ("original", "deeper"):
-        record(arm, 0, errors=[41.0], scale=scale)
+        record(arm, 0, errors=[41.0], scale=str(scale))
     for kind in ("final", "depth"):
         figure = plots.figure(small_root, "tiny", scale, kind)
         if figure is None:  # the demo's networks are all as deep
@@ -463,8 +463,8 @@ def test_the_same_records_give_the_same_bytes(
     code = (
         "import sys, matplotlib; from pathlib import Path\n"
         "matplotlib.rcParams.update({'font.size': 30, 'figure.facecolor': 'red', 'savefig.dpi': 10})\n"
-        "from repro import plots\n"
-        f"def plot(kinds, *forms): plots.plot(Path({root!r}), 'tiny', '1', kinds, Path({out!r}), forms)\n"
+        "from repro import plots; from repro.spec import FULL\n"
+        f"def plot(kinds, *forms): plots.plot(Path({root!r}), 'tiny', FULL, kinds, Path({out!r}), forms)\n"
         "plot(['confusion', 'hardest'], 'svg'); plot(['curves'], 'png')\n"
         "assert 'torch' not in sys.modules, 'figures must not load torch'\n"
     )
@@ -496,7 +496,7 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     record("original", 1, errors=[40.0], scale="1/2", status="running")
     reasons: dict[str, str] = {}
     options: dict[str, Any] = {"skipped": reasons.__setitem__}
-    paths = plots.plot(small_root, "tiny", "1/2", None, tmp_path / "out", ("svg",), **options)
+    paths = plots.plot(small_root, "tiny", spec.Scale.of("1/2"), None, tmp_path / "out", ("svg",), **options)
     assert [path.name for path in paths] == ["curves.svg", "final.svg", "peek-bias.svg"]
     assert paths[0].parent.name == "tiny-scale-1-2"
     assert list(reasons) == ["depth", "confusion", "per-class", "hardest"]

@@ -16,6 +16,7 @@ from repro import records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.spec import Scale
 
 DIGITS = catalog.BUILT_IN["digits"].checksum
 
@@ -23,7 +24,7 @@ Edit = Callable[..., Path]
 Record = Callable[..., Path]
 
 
-def run_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> spec.Run:
+def run_of(root: Path, arm: str = "original", seed: int = 0, scale: Scale = spec.FULL) -> spec.Run:
     return spec.resolve(spec.load("tiny", root), [seed], arms=[arm], scale=scale)[0]
 
 
@@ -45,14 +46,14 @@ def change(folder: Path, **keys: object) -> None:
     ],
 )
 def test_each_scale_has_a_folder_of_its_own(small_root: Path, scale: str, below: str) -> None:
-    assert records.run_folder(small_root, run_of(small_root, seed=3, scale=scale)) == small_root / below
+    assert records.run_folder(small_root, run_of(small_root, seed=3, scale=Scale.parse(scale))) == small_root / below
 
 
 def test_scales_are_read_off_the_folders(small_root: Path, record: Record) -> None:
-    assert records.scales(small_root) == ["1"]
-    for scale in ("demo", "2/3", "1/2"):
+    assert records.scales(small_root) == [spec.FULL]
+    for scale in ("demo", "1/2", "2/3"):
         record("original", 0, errors=[50.0], scale=scale)
-    assert records.scales(small_root) == ["1", "1/2", "2/3", "demo"]
+    assert list(map(str, records.scales(small_root))) == ["1", "2/3", "1/2", "demo"], "the largest first"
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -356,7 +357,7 @@ def test_load_gives_a_row_a_run_in_order(small_root: Path, record: Record) -> No
     assert last.train_error == pytest.approx(40.0)
     assert (last.status, last.stale, last.device, last.hardware) == ("done", "", "cpu", "a processor")
     assert frame.dirty.tolist() == [False, False, True]
-    assert len(records.load(small_root, scale="1/2")) == 1
+    assert len(records.load(small_root, scale=Scale.of("1/2"))) == 1
 
 
 def test_columns_have_the_types_that_sums_need(small_root: Path, record: Record) -> None:

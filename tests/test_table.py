@@ -33,7 +33,7 @@ def said_in(output: str) -> str:
     return " ".join(output.split())
 
 
-def rows_of(root: Path, scale: str = spec.FULL) -> dict[str, tables.ArmRow]:
+def rows_of(root: Path, scale: spec.Scale = spec.FULL) -> dict[str, tables.ArmRow]:
     return {row.arm: row for row in tables.summarise(root, "tiny", scale).rows}
 
 

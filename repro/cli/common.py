@@ -11,6 +11,8 @@ from repro.errors import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from repro.spec import Scale
+
 DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -94,12 +96,12 @@ demo_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def scale_of(scale: str, demo: bool) -> str:
+def scale_of(scale: str, demo: bool) -> "Scale":
     from repro import spec
 
     if demo and scale != "1":
         raise UserError(f"--demo and --scale {scale}: choose one, a demo has a schedule of its own")
-    return spec.DEMO if demo else spec.parse_scale(scale)
+    return spec.DEMO if demo else spec.Scale.of(scale)
 
 
 def terminal_width() -> int:

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from repro import records, spec
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.plots import classes, curves, depth, hardest, look, rows
 from repro.plots.look import encode
 from repro.plots.material import Material, NothingToDraw, gather
+from repro.spec import Scale
 
 __all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
 
@@ -45,7 +45,7 @@ FIGURES: dict[str, Callable[[Material], Figure]] = {
 def figure(
     root: Path,
     experiment_name: str,
-    scale: str,
+    scale: Scale,
     kind: str,
     *,
     arms: list[str] | None = None,
@@ -65,7 +65,7 @@ def figure(
 def plot(
     root: Path,
     experiment_name: str,
-    scale: str,
+    scale: Scale,
     kinds: list[str] | None,
     out: Path,
     formats: tuple[str, ...] = ("png", "svg"),
@@ -81,7 +81,7 @@ def plot(
     """
     kinds = kinds or list(FIGURES)
     _check(kinds)
-    folder = out / (experiment_name + ("" if scale == spec.FULL else f"-{records.results_folder(root, scale).name}"))
+    folder = out / "-".join(filter(None, (experiment_name, scale.folder)))
     chosen = "".join(f"-{arm}" for arm in arms or [])
     material = gather(root, experiment_name, scale, arms, data_dir)
     written = []

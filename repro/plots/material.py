@@ -11,7 +11,7 @@ import pandas as pd
 from repro import plan, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec import Arm, Experiment, Published, Recipe, Run
+from repro.spec import Arm, Experiment, Published, Recipe, Run, Scale
 
 
 class NothingToDraw(Exception):
@@ -33,7 +33,7 @@ class Material:
 
     root: Path
     experiment: Experiment
-    scale: str
+    scale: Scale
     arms: tuple[Arm, ...]
     counts: pd.DataFrame
     recipes: dict[str, Recipe]  # by arm, as resolved at this scale
@@ -42,7 +42,7 @@ class Material:
     @property
     def compared(self) -> bool:
         """Only full scale stands beside published numbers."""
-        return self.scale == spec.FULL
+        return self.scale.is_full
 
     def position(self, arm: Arm) -> int:
         """The arm's place in the spec, which decides its colour."""
@@ -148,7 +148,7 @@ class Material:
 
 
 def gather(
-    root: Path, experiment_name: str, scale: str, arms: list[str] | None = None, data_dir: Path | None = None
+    root: Path, experiment_name: str, scale: Scale, arms: list[str] | None = None, data_dir: Path | None = None
 ) -> Material:
     """Read the experiment's records at `scale`, of `arms` (default: all)."""
     experiment = spec.load(experiment_name, root)

@@ -65,7 +65,7 @@ def _identities(planned: Planned) -> dict[str, str]:
 
 def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
     """The runs that reached their end, with `place` and `rate` in seconds an iteration."""
-    scales = [scale for scale in records.scales(root) if scale != spec.DEMO]
+    scales = [scale for scale in records.scales(root) if not scale.is_demo]
     runs = pd.concat([records.load(root, experiments, scale) for scale in scales])
     runs = runs[(runs.status == "done") & (runs.stale == "")]
     return runs.assign(place=runs.hardware + ", " + runs.precision, rate=runs.wall_seconds / runs.iteration)
@@ -77,7 +77,7 @@ def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, tuple[float, str]
     arm = timed[(timed.experiment == run.experiment) & (timed.arm == run.arm)]
     rates = {}
     for place, runs in arm.groupby("place"):
-        same = runs[runs.scale == run.scale]
+        same = runs[runs.scale == str(run.scale)]
         rates[str(place)] = float((same if len(same) else runs).rate.median()), str(runs.precision.iloc[0])
     return rates
 
@@ -91,7 +91,7 @@ def as_text(queue: Queue, outlooks: list[Outlook]) -> str:
     """Two lines an entry, then the sum."""
     lines = [f"{queue.name}: {queue.title}"]
     for number, o in enumerate(outlooks, start=1):
-        scale = "full scale" if o.entry.scale == spec.FULL else f"scale {o.entry.scale}"
+        scale = "full scale" if o.entry.scale.is_full else f"scale {o.entry.scale}"
         arms = ", ".join(o.entry.arms) if o.entry.arms else "all arms"
         seeds = f"{o.entry.seeds} seed{'s' * (o.entry.seeds != 1)}"
         lines.append(f"{number:3}. {o.entry.experiment}, {scale}, {seeds} of {arms}")

@@ -7,26 +7,25 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from repro import records, spec
+from repro import records
+from repro.spec import Scale
 
 FILES = ("run.json", "metrics.csv", "predictions.npz")
 
 
-def scales(root: Path) -> list[str]:
-    """The scales to report on: full scale, then the reduced ones, the largest first; never the demo."""
-    reduced = [spec.parse_scale(scale) for scale in records.scales(root) if scale not in (spec.FULL, spec.DEMO)]
-    return [spec.FULL, *sorted(reduced, key=Fraction, reverse=True)]
+def scales(root: Path) -> list[Scale]:
+    """The scales to report on: never the demo."""
+    return [scale for scale in records.scales(root) if not scale.is_demo]
 
 
 @contextmanager
-def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, str], tuple[str, ...]]]]:
+def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, Scale], tuple[str, ...]]]]:
     """The root to read instead, and (experiment, scale) -> the folders left out, from `root`, with slashes."""
     kept: list[Path] = []
-    left_out: dict[tuple[str, str], tuple[str, ...]] = {}
+    left_out: dict[tuple[str, Scale], tuple[str, ...]] = {}
     for scale in scales(root):
         for row in records.load(root, scale=scale).to_dict("records"):
             folder = folder_of(root, row).relative_to(root)
@@ -51,5 +50,5 @@ def view(root: Path) -> Iterator[tuple[Path, dict[tuple[str, str], tuple[str, ..
 
 def folder_of(root: Path, row: Mapping[Any, Any]) -> Path:
     """The folder of a row of `records.load`."""
-    base = records.results_folder(root, row["scale"])
+    base = records.results_folder(root, Scale.parse(row["scale"]))
     return base / str(row["experiment"]) / str(row["arm"]) / f"seed-{row['seed']}"

@@ -12,7 +12,7 @@ from repro import records, spec
 from repro.judge import Judged
 from repro.report import clean, figures
 from repro.report.document import Picture
-from repro.spec import Experiment
+from repro.spec import Experiment, Scale
 from repro.tables import Summary, summarise
 from repro.tracking import links
 
@@ -22,7 +22,7 @@ class Part:
     """An experiment at one scale, over the runs that were trained on committed code."""
 
     experiment: Experiment
-    scale: str
+    scale: Scale
     summary: Summary  # with claims at full scale only
     runs: pd.DataFrame  # as records.load gives them: stale and unfinished ones too
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
@@ -44,7 +44,7 @@ class Part:
 
     @property
     def full(self) -> bool:
-        return self.scale == spec.FULL
+        return self.scale.is_full
 
     def label(self, arm: str) -> str:
         """The arm's label; its name where the spec has no such arm any more."""
@@ -73,7 +73,7 @@ def gather(root: Path, draw: figures.Draw) -> Report:
         for scale in clean.scales(root):
             for name in spec.names(root):
                 runs = records.load(seen, [name], scale)
-                if scale == spec.FULL or len(runs):
+                if scale.is_full or len(runs):
                     part = _part(seen, name, scale, runs, left_out.get((name, scale), ()), draw)
                     parts.append(replace(part, review=links.find(root, name, scale)))
     return Report(
@@ -83,7 +83,9 @@ def gather(root: Path, draw: figures.Draw) -> Report:
     )
 
 
-def _part(root: Path, name: str, scale: str, runs: pd.DataFrame, left_out: tuple[str, ...], draw: figures.Draw) -> Part:
+def _part(
+    root: Path, name: str, scale: Scale, runs: pd.DataFrame, left_out: tuple[str, ...], draw: figures.Draw
+) -> Part:
     experiment = spec.load(name, root)
     digest = _digest(_inputs(root, name, runs))
     return Part(

@@ -2,17 +2,8 @@
 
 from repro.spec.load import REGISTRY, in_iterations, load, names, parse, train_images
 from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule
-from repro.spec.resolve import (
-    DEMO,
-    FULL,
-    RECIPE_VERSION,
-    fingerprint,
-    fingerprints,
-    identity,
-    in_precision,
-    parse_scale,
-    resolve,
-)
+from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve
+from repro.spec.scale import DEMO, FULL, Scale, ScaleField
 from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
 
 __all__ = [
@@ -32,6 +23,8 @@ __all__ = [
     "Recipe",
     "Reference",
     "Run",
+    "Scale",
+    "ScaleField",
     "Schedule",
     "fingerprint",
     "fingerprints",
@@ -41,7 +34,6 @@ __all__ = [
     "load",
     "names",
     "parse",
-    "parse_scale",
     "resolve",
     "train_images",
 ]

@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 from repro import plan, records, spec, stats, verdicts
-from repro.describe import heading
 from repro.errors import UserError
 from repro.judge import arm_errors
+from repro.spec import Scale
 
 MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
 
 
-def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_json: bool) -> str:
+def compare(root: Path, first: str, second: str, scale: Scale, paired: bool, as_json: bool) -> str:
     """`first` and `second` are EXPERIMENT/ARM. Reported is second - first in points of test error.
 
     UserError for an unknown arm, or arms that were tested on different images.
@@ -34,7 +34,7 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
         content = {
             "first": first,
             "second": second,
-            "scale": scale,
+            "scale": str(scale),
             "points": verdict.estimate,
             "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
             "p": verdict.p,
@@ -47,7 +47,7 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
             },
         }
         return json.dumps(content, indent=1)
-    lines = [f"{first} against {second}. {heading(scale)}.", _words(verdict)]
+    lines = [f"{first} against {second}. {scale.heading}.", _words(verdict)]
     if same:
         seeds = ", ".join(map(str, same))
         lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
@@ -64,7 +64,7 @@ def _words(verdict: verdicts.Verdict) -> str:
     return verdict.sentence.split(": ", 1)[1]
 
 
-def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, spec.Run], dict[int, str]]:
+def _side(root: Path, name: str, scale: Scale) -> tuple[verdicts.ArmErrors, dict[int, spec.Run], dict[int, str]]:
     """The arm's errors; and by seed its runs, and the names under which those were trained."""
     experiment_name, _, arm_name = name.partition("/")
     if not arm_name:

@@ -11,6 +11,7 @@ import pandas as pd
 from repro import records, spec
 from repro.data import catalog
 from repro.durations import duration
+from repro.spec import Scale
 from repro.tables.summary import ArmRow, ClaimRow, Summary, summarise, unlike_remarks
 from repro.verdicts.words import percent, points
 
@@ -44,7 +45,7 @@ class Block:
     deviations: list[str] = field(default_factory=list)
 
 
-def arms(root: Path, name: str, scale: str) -> Block:
+def arms(root: Path, name: str, scale: Scale) -> Block:
     """The arms; at full scale beside the published numbers, with the claims under them."""
     summary = summarise(root, name, scale)
     judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
@@ -117,7 +118,7 @@ def _millions(count: int) -> str:
     return f"{count / 1e6:.2f}M" if count >= 100_000 else f"{count / 1e3:.1f}k"
 
 
-def per_class(root: Path, name: str, scale: str) -> Block:
+def per_class(root: Path, name: str, scale: Scale) -> Block:
     """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
     summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
@@ -131,7 +132,7 @@ def per_class(root: Path, name: str, scale: str) -> Block:
     return _block(summary, [_crosstab("errors by class", "class", classes, found, experiment)], summary.remarks)
 
 
-def curves(root: Path, name: str, scale: str) -> Block:
+def curves(root: Path, name: str, scale: Scale) -> Block:
     """Test error by iteration, mean ± sd over seeds, an arm a column."""
     summary, experiment = summarise(root, name, scale), spec.load(name, root)
     found: list[dict[str, Any]] = []
@@ -163,7 +164,7 @@ def _crosstab(
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 
-def _done(root: Path, experiment: spec.Experiment, scale: str) -> Iterator[spec.Run]:
+def _done(root: Path, experiment: spec.Experiment, scale: Scale) -> Iterator[spec.Run]:
     """The runs that count and reached their end, arm by arm: a diverged one is in no mean."""
     counts = records.counted(records.load(root, [experiment.name], scale))
     done = counts[counts.status == "done"]
@@ -176,4 +177,4 @@ def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:
     return Block(summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations)
 
 
-VIEWS: dict[str, Callable[[Path, str, str], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}
+VIEWS: dict[str, Callable[[Path, str, Scale], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from repro import records, spec
-from repro.describe import heading, title
+from repro.describe import title
 from repro.freeze import Registry
 from repro.judge import Judged, judge
 from repro.ledger import effect, ledger
 from repro.protocol import differences
-from repro.spec import Arm, Experiment
+from repro.spec import Arm, Experiment, Scale
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ class Summary:
     deviations: list[str]  # none away from full scale: they speak of the paper's numbers
 
 
-def summarise(root: Path, name: str, scale: str) -> Summary:
+def summarise(root: Path, name: str, scale: Scale) -> Summary:
     """Read an experiment's records and sum them up."""
     experiment = spec.load(name, root)
     frame = records.load(root, [name], scale)
     counts = records.counted(frame)
-    compared = scale == spec.FULL
+    compared = scale.is_full
     judged = judge(experiment, frame, Registry(root)) if compared else []
     deviations = ledger(experiment, records.usable(frame))
     resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
@@ -102,7 +102,7 @@ def summarise(root: Path, name: str, scale: str) -> Summary:
         experiment=name,
         title=title(experiment, scale),
         source=experiment.source,
-        heading=heading(scale),
+        heading=scale.heading,
         compared=compared,
         rows=rows,
         claims=[_claim_row(each, experiment) for each in judged],
@@ -170,13 +170,12 @@ def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: str) -> list[str]:
+def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: Scale) -> list[str]:
     """Missing, unfinished, stale, diverged and dirty runs; hardware."""
     remarks = []
     seeds = sorted(set(frame.seed))
     if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
-        flags = {spec.FULL: "", spec.DEMO: " --demo"}.get(scale, f" --scale {scale}")
-        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{flags} --seeds N")
+        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{scale.flag} --seeds N")
     for arm in experiment.arms:
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):

@@ -11,7 +11,7 @@ from typing import Any
 from repro import records, spec
 from repro.data import catalog
 from repro.protocol import differences
-from repro.spec import Experiment, Published
+from repro.spec import Experiment, Published, Scale
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags
 MOMENT = ("started", "iteration")  # of a session: says when, not where from
@@ -56,15 +56,15 @@ def run_id(record: dict[str, Any]) -> str:
     return f"{record['fingerprint']}-{short}-s{record['seed']}"
 
 
-def scale_tag(scale: str) -> str:
+def scale_tag(scale: Scale) -> str:
     """Such as full-scale, scale-1-200 or demo."""
-    return "full-scale" if scale == spec.FULL else records.results_folder(Path(), scale).name
+    return scale.folder or "full-scale"
 
 
 def _tags(record: dict[str, Any], experiment: Experiment) -> tuple[str, ...]:
     claims = [claim.id for claim in experiment.claims if record["arm"] in claim.arms]
     dirty = ["dirty"] if any(session["dirty"] for session in record["sessions"]) else []
-    tags = [experiment.paper, scale_tag(record["scale"]), *claims, *dirty]
+    tags = [experiment.paper, scale_tag(Scale.parse(record["scale"])), *claims, *dirty]
     return tuple(dict.fromkeys(tag[:TAG_LENGTH] for tag in tags))
 
 
@@ -85,7 +85,7 @@ def config(record: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
 def published(record: dict[str, Any], experiment: Experiment) -> Published | None:
     """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
     arm = next((arm for arm in experiment.arms if arm.name == record["arm"]), None)
-    if arm is None or arm.published is None or differences(arm.published) or record["scale"] != spec.FULL:
+    if arm is None or arm.published is None or differences(arm.published) or record["scale"] != str(spec.FULL):
         return None
     return arm.published
 
@@ -129,7 +129,7 @@ def summary(record: dict[str, Any], rows: list[Row], experiment: Experiment) -> 
     }
 
 
-def images_are_private(experiment: Experiment, scale: str) -> bool:
+def images_are_private(experiment: Experiment, scale: Scale) -> bool:
     """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
     runs = spec.resolve(experiment, [0], scale=scale)
     return any(run.recipe.dataset not in catalog.BUILT_IN for run in runs)

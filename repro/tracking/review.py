@@ -17,6 +17,7 @@ from repro import plots, spec, tables
 from repro.data import catalog
 from repro.errors import UserError
 from repro.plots import hardest, material, pixels
+from repro.spec import Scale
 from repro.tables import Summary
 from repro.tracking import client, content, sections
 
@@ -25,7 +26,7 @@ JOB_TYPE = "review"
 
 
 def make(
-    root: Path, name: str, scale: str, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]
+    root: Path, name: str, scale: Scale, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
     """Log the report run; online, save the W&B Report too, over the one at `address` if there is one.
 
@@ -39,7 +40,7 @@ def make(
         job_type=JOB_TYPE,
         name=f"{JOB_TYPE}-{name}",
         tags=(experiment.paper, content.scale_tag(scale), JOB_TYPE),
-        config={"experiment": name, "scale": scale, "title": experiment.title, "source": experiment.source},
+        config={"experiment": name, "scale": str(scale), "title": experiment.title, "source": experiment.source},
     )
     exhibits = {}
     for key, exhibit in exhibits_of(root, summary, scale):
@@ -55,11 +56,11 @@ def make(
     )
     report = sections.report(root, summary, experiment, scale, telling.id, list(exhibits), entity or "")
     saved = sections.save(report, address) if place.mode == "online" else ""
-    told = sections.as_json(report) | {"experiment": name, "scale": scale}
+    told = sections.as_json(report) | {"experiment": name, "scale": str(scale)}
     return {"logged": [*exhibits, "papers"], "where": where, "report": told, "address": saved}
 
 
-def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str, Any]]:
+def exhibits_of(root: Path, summary: Summary, scale: Scale) -> Iterator[tuple[str, Any]]:
     """What the report run shows: arms, claims (at full scale), figures, and the images that most runs get wrong."""
     yield "arms", _table([asdict(row) for row in summary.rows])
     if summary.claims:
@@ -74,7 +75,7 @@ def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str,
         yield "hardest", images
 
 
-def hardest_table(root: Path, name: str, scale: str) -> wandb.Table | None:
+def hardest_table(root: Path, name: str, scale: Scale) -> wandb.Table | None:
     """The test images that most runs get wrong, with what each arm's runs said; None without predictions or data."""
     gathered = material.gather(root, name, scale, None, None)
     try:

@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote
 
 import wandb_workspaces.reports.v2 as wr
 
-from repro import records, spec, tables
-from repro.spec import Experiment
+from repro import records, tables
+from repro.spec import Experiment, Scale
 from repro.tables import ClaimRow, Summary
 from repro.tracking import content
 
@@ -23,7 +23,7 @@ ERROR = "test error (%)"
 
 
 def report(
-    root: Path, summary: Summary, experiment: Experiment, scale: str, review_id: str, shown: list[str], entity: str
+    root: Path, summary: Summary, experiment: Experiment, scale: Scale, review_id: str, shown: list[str], entity: str
 ) -> wr.Report:
     """The whole W&B Report. `review_id`: the report run's; `shown`: the keys that it logged."""
     blocks: list[Any] = [wr.P(f"{summary.source}."), wr.P(f"{summary.heading}."), wr.TableOfContents()]
@@ -48,7 +48,7 @@ def report(
     )
 
 
-def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) -> list[Any]:
+def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: Scale) -> list[Any]:
     """The claim's words, its verdict, and its arms' runs."""
     lean = f", {claim.lean}" if claim.lean else ""
     where = f" ({claim.where})" if claim.where else ""
@@ -62,12 +62,12 @@ def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) ->
     ]
 
 
-def _panels(root: Path, name: str, scale: str, arms: tuple[str, ...], title: str) -> Any:
+def _panels(root: Path, name: str, scale: Scale, arms: tuple[str, ...], title: str) -> Any:
     """The arms' runs: curves and final errors, at full scale with the published values."""
     runs = run_ids(root, name, scale, arms)
     if not runs:
         return wr.P("No run counts yet.")
-    full = scale == spec.FULL
+    full = scale.is_full
     published = ["published_test_error"] if full else []
     return wr.PanelGrid(
         runsets=[_runset(title, runs, "config.arm")],
@@ -117,7 +117,7 @@ def _exhibits(review_id: str, shown: list[str]) -> wr.PanelGrid:
     return wr.PanelGrid(runsets=[_runset("review", [review_id])], panels=panels)
 
 
-def run_ids(root: Path, name: str, scale: str, arms: tuple[str, ...]) -> list[str]:
+def run_ids(root: Path, name: str, scale: Scale, arms: tuple[str, ...]) -> list[str]:
     """The W&B ids of the arms' runs that count, in order of arm and seed."""
     counts = records.counted(records.load(root, [name], scale))
     found = []

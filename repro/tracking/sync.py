@@ -7,6 +7,7 @@ from typing import Any
 
 from repro import records, spec
 from repro.errors import UserError
+from repro.spec import Scale
 from repro.tables import chosen
 from repro.tracking import content, mirror
 from repro.tracking.process import Message, Worker
@@ -27,7 +28,7 @@ class Due:
     why_not: str = ""
 
 
-def due(root: Path, names: list[str], scale: str) -> list[Due]:
+def due(root: Path, names: list[str], scale: Scale) -> list[Due]:
     """The records of the experiments named (default: all that have some), in order of experiment, arm and seed."""
     found = []
     for name in chosen(root, names, scale):
@@ -61,7 +62,7 @@ def mode() -> str:
     return wanted
 
 
-def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) -> bool:
+def sync(root: Path, names: list[str], scale: Scale, dry_run: bool, tell: Tell) -> bool:
     """Send what W&B lacks, and tell of each run what that was; whether all of it went. UserError before any did."""
     runs = due(root, names, scale)
     width = max((len(run.name) for run in runs), default=0)

@@ -114,7 +114,13 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
         assert job["task"] == "review"
         from repro.tracking import review
 
-        say({"reviewed": review.make(root, job["experiment"], job["scale"], place, job["address"], say)})
+        say(
+            {
+                "reviewed": review.make(
+                    root, job["experiment"], spec.Scale.parse(job["scale"]), place, job["address"], say
+                )
+            }
+        )
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
