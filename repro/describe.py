@@ -7,17 +7,15 @@ from typing import Any
 
 from repro import plan, records, spec
 from repro.data import catalog
-from repro.errors import UserError
 from repro.freeze import Registry
 from repro.ledger import effect, ledger
+from repro.results import Results
 from repro.spec import Claim, Experiment, Published, Scale
 
 
-def experiment(root: Path, name: str, as_json: bool) -> str:
+def experiment(results: Results) -> str:
     """The experiment as its spec has it: arms with published numbers, claims, deviations; and what was frozen when."""
-    e, registry = spec.load(name, root), Registry(root)
-    if as_json:
-        return e.model_dump_json(indent=1)
+    e = results.experiment
     lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
     for arm in e.arms:
         lines.append(f"  {arm.name:22} {arm.label}")
@@ -29,13 +27,12 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
         lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
         looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
         lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
-    lines.append(f"  {_frozen(e, registry)}")
+    lines.append(f"  {_frozen(e, results.registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
-    runs = records.usable(records.load(root, [name]))
-    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, runs)]
+    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, results.usable().runs)]
     if e.references:
         lines += ["", "references"]
     for r in e.references:
@@ -81,28 +78,25 @@ def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool)
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
 
 
-def status(root: Path, names: list[str], scale: Scale, as_json: bool) -> str:
-    """A line an experiment: how many of its runs ended how; arms without any are named."""
+def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:
+    """How many runs of each experiment ended how at `scale`; arms without any are named. `recorded`: every scale."""
     rows: list[dict[str, Any]] = []
-    for name in names or spec.names(root):
-        e = spec.load(name, root)
-        frame = records.load(root, [name], scale)
-        kinds = frame.status.where(frame.stale == "", "stale")
-        empty = [arm.name for arm in e.arms if arm.name not in set(frame.arm)]
-        rows.append({"experiment": name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(e.arms)})
+    for each in experiments:
+        kinds = each.runs.status.where(each.runs.stale == "", "stale")
+        arms = [arm.name for arm in each.experiment.arms]
+        empty = [arm for arm in arms if arm not in set(each.runs.arm)]
+        rows.append(
+            {"experiment": each.name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(arms)}
+        )
     if as_json:
         return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
-    if not rows:
-        raise UserError(f"no experiments in {root / 'experiments'}")
     lines = [scale.heading]
     for row in rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
         none = row["arms_without_runs"]
         missing = f"; no run of {', '.join(none)}" if none and len(none) < row["arms"] else ""
         lines.append(f"  {row['experiment']:18} {counts}{missing}")
-    other = [s for s in records.scales(root) if s != scale]
-    if other:
-        flags = [s.flag.strip() or "(no flag)" for s in other]
+    if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
 

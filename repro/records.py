@@ -262,26 +262,20 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def load(root: Path, experiments: list[str] | None = None, scale: Scale = spec.FULL) -> pd.DataFrame:
-    """A row a recorded run, of `experiments` (default: all with records), in order of experiment, arm and seed.
+def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
+    """A row a recorded run, in order of arm and seed.
 
     Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
     where `status` is done or diverged and `stale` is empty.
     """
-    base = results_folder(root, scale)
-    names = experiments if experiments is not None else spec.names(root)
     rows = []
-    for name in names:
-        folders = [path.parent for path in base.glob(f"{name}/*/seed-*/run.json")]
-        if not folders:
-            continue
-        experiment = spec.load(name, root)
-        for folder in folders:
-            if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
-                _check_place(folder, record, scale)
-                rows.append(_row(record, experiment))
+    for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
+        folder = path.parent
+        if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
+            _check_place(folder, record, scale)
+            rows.append(_row(record, experiment))
     frame = pd.DataFrame(rows, columns=list(_row_types()))
-    return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
+    return frame.sort_values(["arm", "seed"], ignore_index=True)
 
 
 def _check_place(folder: Path, record: dict[str, Any], scale: Scale) -> None:
@@ -291,34 +285,6 @@ def _check_place(folder: Path, record: dict[str, Any], scale: Scale) -> None:
         raise UserError(
             f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record['scale']}: move it there"
         )
-
-
-def usable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs of `load` that are results: finished, diverged ones included, on today's recipe."""
-    return frame[frame.status.isin(FINISHED) & (frame.stale == "")]
-
-
-def counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """The usable runs that an arm's numbers rest on: those of one precision, the one with most seeds.
-
-    Runs of different precision are never pooled.
-    """
-    runs = usable(frame)
-    leading = {arm: leading_precision(runs, arm) for arm in runs.arm.unique()}
-    return runs[runs.precision == runs.arm.map(leading)]
-
-
-def leading_precision(runs: pd.DataFrame, *arms: str) -> str | None:
-    """The precision in which the arm with fewest seeds has most; among equals fp32, tf32, bf16 in that order.
-
-    None where no run of the arms is usable.
-    """
-    mine = runs[runs.arm.isin(arms)]
-    if not len(mine):
-        return None
-    counts = mine.groupby(["precision", "arm"]).size().unstack(fill_value=0).reindex(columns=list(arms), fill_value=0)
-    ranked = [(row.min(), name == "fp32", str(name)) for name, row in counts.iterrows()]
-    return max(ranked)[-1]
 
 
 def seconds_trained(frame: pd.DataFrame) -> float:

@@ -14,6 +14,7 @@ from repro.errors import UserError
 from repro.freeze import Registry
 from repro.judge import judge
 from repro.launch import Outcome, Task, in_process
+from repro.results import Results
 from repro.train import Settings, Stop
 
 Cli = Callable[..., Result]
@@ -167,8 +168,7 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
     small_root: Path, record: Callable[..., Path], edit: Edit, cli: Cli
 ) -> None:
     def told() -> str:
-        frame = records.load(small_root, ["tiny"])
-        (judged,) = judge(spec.load("tiny", small_root), frame, registry=Registry(small_root))
+        (judged,) = judge(Results.load(small_root, "tiny"))
         return judged.post_hoc
 
     freeze.freeze(small_root, [])

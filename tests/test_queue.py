@@ -11,8 +11,9 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import queue, records, spec
+from repro import queue, spec
 from repro.cli import main
+from repro.results import Results
 from repro.train import Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -74,7 +75,7 @@ def test_runs_are_trained_in_order_and_what_is_done_is_passed_over(
     assert "all: 3 done, 0 left" in result.stdout
     again = cli(*RUN)
     assert (again.exit_code, ended(again)) == (0, [])
-    assert len(records.load(small_root, ["tiny"], spec.Scale.of("1/2"))) == 1
+    assert len(Results.load(small_root, "tiny", spec.Scale.of("1/2")).runs) == 1
 
 
 def test_side_by_side_the_whole_queue_is_one_plan(write: Callable[..., Path], cli: Cli) -> None:

@@ -15,10 +15,11 @@ from click.testing import Result
 from fake_wandb import FakeWandb
 from PIL import Image
 
-from repro import records, report, spec, tables
+from repro import records, report, tables
 from repro.data import catalog
 from repro.plots import pixels
-from repro.spec import FULL, Scale
+from repro.results import Results
+from repro.spec import FULL
 from repro.tracking import content, links, mirror, offline
 
 
@@ -56,7 +57,7 @@ def test_a_review_says_what_the_records_say(
 
 
 def assert_a_section_a_claim(reviewed: dict[str, Any], small_root: Path, recorded: dict[tuple[str, int], Path]) -> None:
-    (claim,) = tables.summarise(small_root, "tiny", FULL).claims
+    (claim,) = tables.summarise(Results.load(small_root, "tiny")).claims
     blocks = reviewed["spec"]["blocks"]
     heads = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
     start = next(i for i in heads if claim.id in texts(blocks[i]["children"]))
@@ -164,7 +165,7 @@ def test_a_report_cannot_be_saved_without_a_server(
 def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object) -> None:
     links.write(small_root, "tiny", FULL, "https://wandb.ai/reviewer/tiny/reports/tiny--abc")
 
-    def nothing(root: Path, name: str, scale: Scale, kind: str) -> None:
+    def nothing(results: Results, kind: str) -> None:
         return None
 
     text = report.markdown(small_root, nothing)
@@ -182,13 +183,13 @@ def test_images_of_ones_own_do_not_leave_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nor do the names of their files, of the machine and of its folders."""
-    assert not content.images_are_private(spec.load("tiny", small_root), FULL)
+    assert not content.images_are_private(Results.load(small_root, "tiny"))
     for split, kind in itertools.product(("train", "test"), ("cat", "dog")):
         (tmp_path / "pets" / split / kind).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(tmp_path / "pets" / split / kind / "holiday.png")
     monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path))
     edit({'dataset = "digits"': 'dataset = "folder:pets"\nimage_size = 32'})
-    assert content.images_are_private(spec.load("tiny", small_root), FULL)
+    assert content.images_are_private(Results.load(small_root, "tiny"))
     records.write_predictions(record("original", 0, errors=[50.0]), np.array([1, 1]), np.array([0, 1]))
     monkeypatch.setenv("WANDB_MODE", "offline")
     result = cli("wandb", "review", "tiny", "--save-json", str(small_root / "review.json"))

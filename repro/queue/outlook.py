@@ -12,6 +12,7 @@ from repro.data import catalog
 from repro.durations import duration
 from repro.plan import Planned
 from repro.queue.load import Entry, PlannedEntry, Queue
+from repro.results import Results, load_all
 
 
 @dataclass
@@ -32,13 +33,15 @@ class Outlook:
     expected: dict[str, Expected] = field(default_factory=dict)
 
 
-def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
+def look(entries: list[PlannedEntry], recorded: list[Results]) -> list[Outlook]:
     """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other.
+
+    `recorded`: the queue's experiments at every scale, as `recorded` reads them.
 
     A run that will be taken over from its twin (repro.twins) takes no time, where the twin is recorded in one of the
     queue's experiments or ahead of it in the queue.
     """
-    timed = _timed(root, sorted({e.entry.experiment for e in entries}))
+    timed = _timed(recorded)
     trained = timed.groupby("fingerprint").place.agg(set).to_dict()
     ahead: set[str] = set()  # fingerprints
     found = []
@@ -63,10 +66,15 @@ def _identities(planned: Planned) -> dict[str, str]:
     return {precision: found for found, precision in spec.fingerprints(planned.run, checksum).items()}
 
 
-def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
-    """The runs that reached their end, with `place` and `rate` in seconds an iteration."""
+def recorded(root: Path, queue: Queue) -> list[Results]:
+    """Read what there is of the queue's experiments, at every scale but the demo's."""
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
-    runs = pd.concat([records.load(root, experiments, scale) for scale in scales])
+    return load_all(root, sorted({entry.experiment for entry in queue.entries}), scales)
+
+
+def _timed(recorded: list[Results]) -> pd.DataFrame:
+    """The runs that reached their end, with `place` and `rate` in seconds per iteration."""
+    runs = pd.concat([each.runs for each in recorded])
     runs = runs[(runs.status == "done") & (runs.stale == "")]
     return runs.assign(place=runs.hardware + ", " + runs.precision, rate=runs.wall_seconds / runs.iteration)
 

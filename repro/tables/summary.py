@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from repro import records, spec
+from repro import records
 from repro.describe import title
-from repro.freeze import Registry
 from repro.judge import Judged, judge
 from repro.ledger import effect, ledger
 from repro.protocol import differences
-from repro.spec import Arm, Experiment, Scale
+from repro.results import Results
+from repro.spec import Arm, Experiment
 
 
 @dataclass(frozen=True)
@@ -85,21 +84,18 @@ class Summary:
     deviations: list[str]  # none away from full scale: they speak of the paper's numbers
 
 
-def summarise(root: Path, name: str, scale: Scale) -> Summary:
-    """Read an experiment's records and sum them up."""
-    experiment = spec.load(name, root)
-    frame = records.load(root, [name], scale)
-    counts = records.counted(frame)
+def summarise(results: Results) -> Summary:
+    """Sum up an experiment's records."""
+    experiment, scale, counts = results.experiment, results.scale, results.counted().runs
     compared = scale.is_full
-    judged = judge(experiment, frame, Registry(root)) if compared else []
-    deviations = ledger(experiment, records.usable(frame))
-    resolved = {run.arm: run for run in spec.resolve(experiment, [0], scale=scale)}
+    judged = judge(results) if compared else []
+    deviations = ledger(experiment, results.usable().runs)
     rows = [
-        _row(arm, counts[counts.arm == arm.name], resolved[arm.name].recipe.schedule.iterations, compared)
+        _row(arm, counts[counts.arm == arm.name], results.recipes[arm.name].schedule.iterations, compared)
         for arm in experiment.arms
     ]
     return Summary(
-        experiment=name,
+        experiment=results.name,
         title=title(experiment, scale),
         source=experiment.source,
         heading=scale.heading,
@@ -107,7 +103,7 @@ def summarise(root: Path, name: str, scale: Scale) -> Summary:
         rows=rows,
         claims=[_claim_row(each, experiment) for each in judged],
         judged=judged,
-        remarks=_remarks(experiment, frame, counts, scale),
+        remarks=_remarks(results),
         deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {effect(d)}" for d in deviations if compared],
     )
 
@@ -170,27 +166,28 @@ def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: Scale) -> list[str]:
+def _remarks(results: Results) -> list[str]:
     """Missing, unfinished, stale, diverged and dirty runs; hardware."""
+    experiment, frame, counts = results.experiment, results.runs, results.counted().runs
     remarks = []
     seeds = sorted(set(frame.seed))
     if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
-        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{scale.flag} --seeds N")
+        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{results.scale.flag} --seeds N")
     for arm in experiment.arms:
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
             remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
-    remarks += run_remarks(frame, lambda arm: arm)
+    remarks += run_remarks(results, lambda arm: arm)
     if dirty := int(counts.dirty.sum()):
         remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
     remarks += places(counts)
     return remarks
 
 
-def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+def run_remarks(results: Results, name: Callable[[str], str]) -> list[str]:
     """A line for what is not pooled, and each run that is stale, diverged or unfinished; `name` gives an arm's."""
-    told = _not_pooled(frame, name)
-    for run in frame.to_dict("records"):
+    told = _not_pooled(results, name)
+    for run in results.runs.to_dict("records"):
         who = f"{name(run['arm'])} seed {run['seed']}"
         if run["stale"]:
             told.append(f"{who} is stale, not counted: {run['stale']}")
@@ -203,9 +200,9 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
     return told
 
 
-def _not_pooled(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+def _not_pooled(results: Results, name: Callable[[str], str]) -> list[str]:
     """A line for an arm's usable runs of another precision than those that its numbers rest on."""
-    others, told = records.usable(frame).drop(records.counted(frame).index), []
+    others, told = results.usable().runs.drop(results.counted().runs.index), []
     for (arm, precision), runs in others.groupby(["arm", "precision"], sort=False):
         errors = runs.test_error[runs.status == "done"]
         sd = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""

@@ -11,6 +11,7 @@ from typing import Any
 from repro import records, spec
 from repro.data import catalog
 from repro.protocol import differences
+from repro.results import Results
 from repro.spec import Experiment, Published, Scale
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags
@@ -51,9 +52,21 @@ def run_id(record: dict[str, Any]) -> str:
     Two experiments of a paper may share a recipe, and a record may be trained anew: W&B only ever adds to a history,
     so each training has a run of its own there, and all sessions of it have the same one.
     """
-    training = (record["experiment"], record["arm"], record["sessions"][0].get("started"))
-    short = hashlib.sha256(json.dumps(training).encode()).hexdigest()[:8]
-    return f"{record['fingerprint']}-{short}-s{record['seed']}"
+    started = record["sessions"][0].get("started")
+    return _run_id(record["experiment"], record["arm"], started, record["fingerprint"], record["seed"])
+
+
+def run_ids(results: Results) -> list[str]:
+    """The `run_id` of each run."""
+    return [
+        _run_id(run["experiment"], run["arm"], run["started"] or None, run["fingerprint"], run["seed"])
+        for run in results.runs.to_dict("records")
+    ]
+
+
+def _run_id(experiment: str, arm: str, started: str | None, fingerprint: str, seed: int) -> str:
+    short = hashlib.sha256(json.dumps([experiment, arm, started]).encode()).hexdigest()[:8]
+    return f"{fingerprint}-{short}-s{seed}"
 
 
 def scale_tag(scale: Scale) -> str:
@@ -129,7 +142,6 @@ def summary(record: dict[str, Any], rows: list[Row], experiment: Experiment) -> 
     }
 
 
-def images_are_private(experiment: Experiment, scale: Scale) -> bool:
+def images_are_private(results: Results) -> bool:
     """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
-    runs = spec.resolve(experiment, [0], scale=scale)
-    return any(run.recipe.dataset not in catalog.BUILT_IN for run in runs)
+    return any(recipe.dataset not in catalog.BUILT_IN for recipe in results.recipes.values())
