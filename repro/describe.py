@@ -7,18 +7,16 @@ from typing import Any
 
 from repro import plan, records, spec
 from repro.data import catalog
-from repro.errors import UserError
 from repro.freeze import Registry
 from repro.ledger import effect, ledger
+from repro.results import Results
 from repro.show import numbers
-from repro.spec import Claim, Experiment, Published
+from repro.spec import Claim, Experiment, Published, Scale
 
 
-def experiment(root: Path, name: str, as_json: bool) -> str:
+def experiment(results: Results) -> str:
     """The experiment as its spec has it: arms with published numbers, claims, deviations; and what was frozen when."""
-    e, registry = spec.load(name, root), Registry(root)
-    if as_json:
-        return e.model_dump_json(indent=1)
+    e = results.experiment
     lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
     for arm in e.arms:
         lines.append(f"  {arm.name:22} {arm.label}")
@@ -30,13 +28,12 @@ def experiment(root: Path, name: str, as_json: bool) -> str:
         lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
         looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
         lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
-    lines.append(f"  {_frozen(e, registry)}")
+    lines.append(f"  {_frozen(e, results.registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
-    runs = records.usable(records.load(root, [name]))
-    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, runs)]
+    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, results.usable().runs)]
     if e.references:
         lines += ["", "references"]
     for r in e.references:
@@ -67,7 +64,7 @@ def _frozen(experiment: Experiment, registry: Registry) -> str:
     return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
 
 
-def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -> str:
+def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:
     """One resolved run, every default filled in, and the fingerprint that identifies its numbers."""
     e = spec.load(name, root)
     plan.check_arms(e, [arm])
@@ -80,41 +77,29 @@ def run(root: Path, name: str, arm: str, seed: int, scale: str, as_json: bool) -
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
 
 
-def status(root: Path, names: list[str], scale: str, as_json: bool) -> str:
-    """A line an experiment: how many of its runs ended how; arms without any are named."""
+def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:
+    """How many runs of each experiment ended how at `scale`; arms without any are named. `recorded`: every scale."""
     rows: list[dict[str, Any]] = []
-    for name in names or spec.names(root):
-        e = spec.load(name, root)
-        frame = records.load(root, [name], scale)
-        kinds = frame.status.where(frame.stale == "", "stale")
-        empty = [arm.name for arm in e.arms if arm.name not in set(frame.arm)]
-        rows.append({"experiment": name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(e.arms)})
+    for each in experiments:
+        kinds = each.runs.status.where(each.runs.stale == "", "stale")
+        arms = [arm.name for arm in each.experiment.arms]
+        empty = [arm for arm in arms if arm not in set(each.runs.arm)]
+        rows.append(
+            {"experiment": each.name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(arms)}
+        )
     if as_json:
-        return json.dumps({"scale": scale, "experiments": rows}, indent=1)
-    if not rows:
-        raise UserError(f"no experiments in {root / 'experiments'}")
-    lines = [heading(scale)]
+        return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
+    lines = [scale.heading]
     for row in rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
         none = row["arms_without_runs"]
         missing = f"; no run of {', '.join(none)}" if none and len(none) < row["arms"] else ""
         lines.append(f"  {row['experiment']:18} {counts}{missing}")
-    other = [s for s in records.scales(root) if s != scale]
-    if other:
-        flags = [{spec.FULL: "(no flag)", spec.DEMO: "--demo"}.get(s, f"--scale {s}") for s in other]
+    if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
 
 
-def title(experiment: spec.Experiment, scale: str) -> str:
+def title(experiment: spec.Experiment, scale: Scale) -> str:
     """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
-    return experiment.title if scale == spec.FULL else "a check of the pipeline"
-
-
-def heading(scale: str) -> str:
-    """How a scale is headed wherever its numbers are shown."""
-    if scale == spec.FULL:
-        return "Full scale"
-    if scale == spec.DEMO:
-        return "DEMO on scikit-learn's digits: not the paper's data, network or schedule"
-    return f"REDUCED SCALE {scale}: iterations and drops shrunk alike; not comparable with published numbers"
+    return experiment.title if scale.is_full else "a check of the pipeline"

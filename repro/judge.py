@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repro import freeze, protocol, records, spec, verdicts
+from repro import freeze, protocol, spec, verdicts
 from repro.data import catalog
 from repro.errors import UserError
 from repro.freeze import Entry, Registry
+from repro.results import Results
 from repro.spec import Claim, Experiment, Published
 from repro.verdicts import ArmErrors, Verdict
 
@@ -39,27 +40,24 @@ class Judged:
     post_hoc: tuple[PostHoc, ...] = ()
 
 
-def judge(experiment: Experiment, frame: pd.DataFrame, registry: Registry) -> list[Judged]:
-    """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them.
-
-    `frame`: the experiment's full-scale runs as `records.load` gives them. No other run is judged.
-    """
-    usable = records.usable(frame)
-    bases = [runs_of(claim, experiment, usable) for claim in experiment.claims]
-    results = [_verdict(claim, experiment, runs) for claim, runs in zip(experiment.claims, bases, strict=True)]
+def judge(results: Results) -> list[Judged]:
+    """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them; full scale alone."""
+    assert results.scale.is_full, "no claim is judged on a demo or at a reduced scale"
+    experiment, registry, usable = results.experiment, results.registry, results.usable()
+    bases = [runs_of(claim, usable) for claim in experiment.claims]
+    found = [_verdict(claim, experiment, runs) for claim, runs in zip(experiment.claims, bases, strict=True)]
     return [
         Judged(claim, verdict, runs, _post_hoc(claim, experiment, runs, registry))
-        for claim, verdict, runs in zip(experiment.claims, verdicts.adjust(results), bases, strict=True)
+        for claim, verdict, runs in zip(experiment.claims, verdicts.adjust(found), bases, strict=True)
     ]
 
 
-def runs_of(claim: Claim, experiment: Experiment, usable: pd.DataFrame) -> pd.DataFrame:
+def runs_of(claim: Claim, usable: Results) -> pd.DataFrame:
     """The runs that a claim rests on: all of one precision, but for arms whose recipe sets theirs."""
-    fixed = {name: experiment.arm(name).recipe.precision for name in claim.arms}
+    fixed = {name: usable.experiment.arm(name).recipe.precision for name in claim.arms}
     free = [name for name, precision in fixed.items() if precision is None]
-    precision = records.leading_precision(usable, *free) if free else None
-    wanted = {name: own or precision for name, own in fixed.items()}
-    return usable[usable.arm.isin(claim.arms) & (usable.precision == usable.arm.map(wanted))]
+    precision = usable.leading_precision(*free) if free else None
+    return usable.in_precision({name: own or precision for name, own in fixed.items()}).runs
 
 
 def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> tuple[PostHoc, ...]:

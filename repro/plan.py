@@ -9,7 +9,7 @@ from pathlib import Path
 from repro import records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec import Experiment, Run
+from repro.spec import Experiment, Run, Scale
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Planned:
     state: records.State
 
 
-def plan(root: Path, name: str, arms: list[str], seeds: int, scale: str) -> list[Planned]:
+def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> list[Planned]:
     """The runs of `arms` (none = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
     experiment = spec.load(name, root)
     check_arms(experiment, arms)

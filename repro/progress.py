@@ -4,7 +4,6 @@ import math
 import sys
 import time
 from datetime import datetime, timedelta
-from fractions import Fraction
 from types import TracebackType
 from typing import TextIO
 
@@ -86,10 +85,10 @@ class Display:
 def _hint(run: Run, progress: Progress) -> str:
     """When a long run will be done at the speed it has, and the scale at which it would take about an hour."""
     left = (progress.iterations - progress.iteration) / progress.iterations_per_second
-    if not left > LONG:  # no speed yet: NaN
+    if run.scale.fraction is None or not left > LONG:  # no speed yet: NaN
         return ""
     done = datetime.now() + timedelta(seconds=left)
-    hour = Fraction(run.scale) / math.ceil(progress.iterations / progress.iterations_per_second / 3600)
+    hour = run.scale.fraction / math.ceil(progress.iterations / progress.iterations_per_second / 3600)
     return (
         f"{run.name} makes {progress.iterations_per_second:.2g} it/s and would be done on {done:%d %B at %H:%M}, "
         f"in {duration(left)}; `--scale {hour}` shrinks its schedule to about an hour"

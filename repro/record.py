@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from repro.errors import UserError
-from repro.spec import Precision, Run
+from repro.spec import Precision, Run, ScaleField
 
 SCHEMA = 2  # 1: see repro.migrate
 Status = Literal["running", "interrupted", "failed", "done", "diverged"]
@@ -70,7 +70,7 @@ class Record(_Part):
     experiment: str
     arm: str
     seed: Annotated[int, Field(ge=0)]
-    scale: str
+    scale: ScaleField
     status: Status = "running"
     reason: str = ""  # why it was interrupted, or failed
     iteration: int = 0

@@ -28,8 +28,8 @@ from repro import migrate, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.record import FINISHED, SCHEMA, Record, parsed
-from repro.spec import RECIPE_VERSION, Recipe, Run
+from repro.record import SCHEMA, Record, parsed
+from repro.spec import RECIPE_VERSION, Recipe, Run, Scale
 
 METRICS = (
     "iteration",
@@ -53,19 +53,16 @@ class Busy(UserError):
 # --- layout ----------------------------------------------------------------------------------------------------------
 
 
-def results_folder(root: Path, scale: str) -> Path:
-    """Where the records of a scale lie: "1" is full scale; "1/200" and "demo" have folders of their own."""
-    results = root / "results"
-    if scale == spec.FULL:
-        return results
-    return results / (spec.DEMO if scale == spec.DEMO else "scale-" + scale.replace("/", "-"))
+def results_folder(root: Path, scale: Scale) -> Path:
+    """Where the records of a scale lie."""
+    return root / "results" / scale.folder
 
 
 def run_folder(root: Path, run: Run) -> Path:
     return folder_of(root, run.scale, run.experiment, run.arm, run.seed)
 
 
-def folder_of(root: Path, scale: str, experiment: str, arm: str, seed: int) -> Path:
+def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) -> Path:
     return results_folder(root, scale) / experiment / arm / f"seed-{seed}"
 
 
@@ -76,12 +73,12 @@ def trained_recipe(folder: Path) -> Recipe:
     return Recipe.model_validate(record.run.recipe.model_dump(mode="json"))
 
 
-def scales(root: Path) -> list[str]:
-    """The scales that have records: full scale first, then the reduced ones, then the demo."""
-    found = [spec.FULL]
-    folders = sorted(path.name for path in (root / "results").glob("scale-*") if path.is_dir())
-    found += ["/".join(name.removeprefix("scale-").split("-")) for name in folders]
-    return found + [spec.DEMO] * (root / "results" / spec.DEMO).is_dir()
+def scales(root: Path) -> list[Scale]:
+    """The scales that have records: full scale, then the reduced ones, the largest first, then the demo."""
+    folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
+    reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
+    reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
+    return [spec.FULL, *reduced, *[spec.DEMO] * results_folder(root, spec.DEMO).is_dir()]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -276,61 +273,27 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def load(root: Path, experiments: list[str] | None = None, scale: str = spec.FULL) -> pd.DataFrame:
-    """A row a recorded run, of `experiments` (default: all with records), in order of experiment, arm and seed.
+def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
+    """A row a recorded run, in order of arm and seed.
 
     Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
     where `status` is done or diverged and `stale` is empty.
     """
-    base = results_folder(root, scale)
-    names = experiments if experiments is not None else spec.names(root)
     rows = []
-    for name in names:
-        folders = [path.parent for path in base.glob(f"{name}/*/seed-*/run.json")]
-        if not folders:
-            continue
-        experiment = spec.load(name, root)
-        for folder in folders:
-            if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
-                _check_place(folder, record, scale)
-                rows.append(_row(record, experiment))
+    for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
+        folder = path.parent
+        if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
+            _check_place(folder, record, scale)
+            rows.append(_row(record, experiment))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.sort_values(["experiment", "arm", "seed"], ignore_index=True)
+    return frame.sort_values(["arm", "seed"], ignore_index=True)
 
 
-def _check_place(folder: Path, record: Record, scale: str) -> None:
+def _check_place(folder: Path, record: Record, scale: Scale) -> None:
     """UserError for a record in another run's folder: a copy would count as a seed of its own."""
     of = (record.experiment, record.arm, f"seed-{record.seed}")
     if folder.parts[-3:] != of or record.scale != scale:
         raise UserError(f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record.scale}: move it there")
-
-
-def usable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs of `load` that are results: finished, diverged ones included, on today's recipe."""
-    return frame[frame.status.isin(FINISHED) & (frame.stale == "")]
-
-
-def counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """The usable runs that an arm's numbers rest on: those of one precision, the one with most seeds.
-
-    Runs of different precision are never pooled.
-    """
-    runs = usable(frame)
-    leading = {arm: leading_precision(runs, arm) for arm in runs.arm.unique()}
-    return runs[runs.precision == runs.arm.map(leading)]
-
-
-def leading_precision(runs: pd.DataFrame, *arms: str) -> str | None:
-    """The precision in which the arm with fewest seeds has most; among equals fp32, tf32, bf16 in that order.
-
-    None where no run of the arms is usable.
-    """
-    mine = runs[runs.arm.isin(arms)]
-    if not len(mine):
-        return None
-    counts = mine.groupby(["precision", "arm"]).size().unstack(fill_value=0).reindex(columns=list(arms), fill_value=0)
-    ranked = [(row.min(), name == "fp32", str(name)) for name, row in counts.iterrows()]
-    return max(ranked)[-1]
 
 
 def seconds_trained(frame: pd.DataFrame) -> float:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from repro import compiled, launch, method, spec
+from repro import compiled, launch, method
 from repro.bench import ways
 from repro.errors import UserError
 from repro.plan import Planned
 from repro.progress import Display
+from repro.spec import Scale
 from repro.train import Settings, Stop
 
 WORTH_MEASURING = 2000  # iterations of all runs together
@@ -76,12 +77,12 @@ def fastest(todo: list[Planned], settings: Settings, stop: Stop, display: Displa
 
 def worth_measuring(todo: list[Planned]) -> bool:
     enough = sum(p.run.recipe.schedule.iterations for p in todo) >= WORTH_MEASURING
-    return enough and todo[0].run.scale != spec.DEMO
+    return enough and not todo[0].run.scale.is_demo
 
 
-def threads_for(scale: str, jobs: int) -> int:
+def threads_for(scale: Scale, jobs: int) -> int:
     """The cores shared out; one for a demo, whose small networks only wait for each other on several."""
-    return 1 if scale == spec.DEMO else max(1, cores() // jobs)
+    return 1 if scale.is_demo else max(1, cores() // jobs)
 
 
 def cores() -> int:

@@ -19,7 +19,7 @@ from repro.data import catalog
 from repro.freeze import Registry
 from repro.record import Session
 from repro.record import begun as begun_record
-from repro.spec import Run
+from repro.spec import Run, Scale
 from repro.train import Settings, outcome, prepare
 
 REPO = Path(__file__).resolve().parent.parent
@@ -148,11 +148,11 @@ def record(small_root: Path) -> Callable[..., Path]:
         seed: int,
         *,
         errors: list[float],
-        scale: str = spec.FULL,
+        scale: str = "1",
         session: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Path:
-        run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=scale)[0]
+        run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=Scale.parse(scale))[0]
         run = spec.in_precision(run, (session or {}).get("precision", "fp32"))
         checksum = catalog.describe(run.recipe.dataset).checksum
         identity = spec.fingerprint(run, checksum)

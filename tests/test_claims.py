@@ -15,7 +15,7 @@ from rich.text import Text
 from scipy import stats as scipy_stats
 
 from repro import judge, records, spec, stats, tables
-from repro.freeze import Registry
+from repro.results import Results
 from repro.show.verdicts import sentence
 from repro.tables import formats, sheets
 from repro.verdicts.reasons import ByDivergedRuns
@@ -28,7 +28,7 @@ GOOD, WORSE = [8.0, 8.2, 8.1], [9.9, 10.1, 10.3]
 
 
 def verdicts(root: Path) -> dict[str, judge.Judged]:
-    found = judge.judge(spec.load("tiny", root), records.load(root, ["tiny"], spec.FULL), Registry(root))
+    found = judge.judge(Results.load(root, "tiny"))
     return {judged.claim.id: judged for judged in found}
 
 
@@ -114,12 +114,12 @@ def test_another_protocol_is_said_beside_the_verdict(two_arms: None, small_root:
     assert "Different protocol" in cli("table", "tiny").stdout
 
 
-@pytest.mark.parametrize("scale", ["1/2", spec.DEMO])
+@pytest.mark.parametrize("scale", ["1/2", "demo"])
 def test_away_from_full_scale_no_claim_is_judged(record: Record, small_root: Path, scale: str) -> None:
     for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
         record("original", seed, errors=[good], scale=scale)
         record("bn-after-add", seed, errors=[worse], scale=scale)
-    summary = tables.summarise(small_root, "tiny", scale)
+    summary = tables.summarise(Results.load(small_root, "tiny", spec.Scale.parse(scale)))
     assert summary.claims == summary.judged == []
     assert [row.n for row in summary.rows] == [3, 3]
 
@@ -135,7 +135,7 @@ def test_runs_of_different_precision_are_never_pooled(record: Record, small_root
     judged = verdicts(small_root)["bn-after-add-is-worse"]
     assert judged.verdict.runs == (3, 3) and set(judged.runs.precision) == {"fp32"}
     assert judged.verdict.estimate == pytest.approx(np.mean(WORSE) - np.mean(GOOD))
-    rows = {row.arm: row for row in tables.summarise(small_root, "tiny", spec.FULL).rows}
+    rows = {row.arm: row for row in tables.summarise(Results.load(small_root, "tiny")).rows}
     assert rows["original"].n == 4, "an arm's own row rests on the precision with most seeds"
     printed = " ".join(cli("table", "tiny").stdout.split())
     assert "original: 3 further runs in fp32, not pooled: 8.10 ± 0.10 (n = 3)" in printed
@@ -337,5 +337,5 @@ def test_every_shipped_experiment_can_be_judged_without_records(tmp_path: Path) 
     repo = Path(__file__).resolve().parent.parent
     (tmp_path / "experiments").symlink_to(repo / "experiments")
     for name in spec.names(tmp_path):
-        summary = tables.summarise(tmp_path, name, spec.FULL)
+        summary = tables.summarise(Results.load(tmp_path, name))
         assert summary.claims and all(claim.verdict == "no verdict" for claim in summary.claims)

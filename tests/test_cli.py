@@ -30,6 +30,7 @@ from repro.data.dataset import DataSet
 from repro.data.sets.cifar10 import Cifar10
 from repro.launch.pool import pool
 from repro.progress import Display
+from repro.results import Results
 from repro.train import Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -40,8 +41,8 @@ Edit = Callable[..., Path]
 Record = Callable[..., Path]
 
 
-def folder_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> Path:
-    return records.results_folder(root, scale) / "tiny" / arm / f"seed-{seed}"
+def folder_of(root: Path, arm: str = "original", seed: int = 0, scale: str = "1") -> Path:
+    return records.results_folder(root, spec.Scale.parse(scale)) / "tiny" / arm / f"seed-{seed}"
 
 
 def status_of(folder: Path) -> str:
@@ -201,6 +202,20 @@ def test_status(record: Record, cli: Cli) -> None:
     assert json.loads(cli("status", "--demo", "--json").stdout)["experiments"][0]["runs"] == {"done": 1}
 
 
+@pytest.mark.parametrize(("command", "shown"), [("list", "2 arms"), ("status", "1 done")])
+def test_a_broken_spec_hides_no_other_experiment(
+    small_root: Path, record: Record, cli: Cli, command: str, shown: str
+) -> None:
+    record("original", 0, errors=[50.0])
+    (small_root / "experiments" / "broken.toml").write_text("name = [")
+    result = cli(command)
+    assert result.exit_code == 2
+    assert re.search(rf"^ *tiny .*{shown}", result.stdout, re.MULTILINE) and "broken" not in result.stdout
+    assert re.fullmatch(r"error: \S+/broken\.toml: not valid TOML: .*\n", result.stderr)
+    content = json.loads(cli(command, "--json").stdout)
+    assert len(content if command == "list" else content["experiments"]) == 1
+
+
 def test_a_finished_run_is_not_trained_again_in_another_precision(record: Record, cli: Cli) -> None:
     """A seed has one record; whoever asks for another precision is told, and nothing is lost."""
     folders = [record(arm, 0, errors=[50.0]) for arm in ("original", "bn-after-add")]
@@ -255,7 +270,7 @@ def test_run_trains_records_and_prints_the_table(small_root: Path, cli: Cli, rec
             assert (numbers["status"], numbers["iteration"]) == ("done", 12)
             folder = folder_of(small_root, arm, seed)
             predictions, labels = records.read_predictions(folder)
-            final = records.load(small_root).query("arm == @arm and seed == @seed").test_error.item()
+            final = Results.load(small_root, "tiny").runs.query("arm == @arm and seed == @seed").test_error.item()
             assert final == pytest.approx(100 * (predictions != labels).mean())
             assert records.read_metrics(folder).iteration.tolist() == [6, 12]
     # the records that other tests make to order hold what training writes

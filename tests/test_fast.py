@@ -191,7 +191,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
     ],
 )
 def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: str, image, why: str) -> None:
-    run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=scale)[0]
+    run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=spec.Scale.parse(scale))[0]
     chosen, note = method.choose(run, image, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
     with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain$"):

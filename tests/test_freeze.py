@@ -15,6 +15,7 @@ from repro.freeze import Registry
 from repro.judge import judge
 from repro.launch import Ending, Task
 from repro.launch.in_process import in_process
+from repro.results import Results
 from repro.show.verdicts import post_hoc
 from repro.train import Settings, Stop
 
@@ -169,8 +170,7 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
     small_root: Path, record: Callable[..., Path], edit: Edit, cli: Cli
 ) -> None:
     def told() -> str:
-        frame = records.load(small_root, ["tiny"])
-        (judged,) = judge(spec.load("tiny", small_root), frame, registry=Registry(small_root))
+        (judged,) = judge(Results.load(small_root, "tiny"))
         return post_hoc(judged.post_hoc, len(judged.runs))
 
     freeze.freeze(small_root, [])

@@ -14,14 +14,14 @@ import torch
 from repro import spec
 from repro.data import catalog
 from repro.learner import Learner
-from repro.spec import DEMO, FULL
+from repro.spec import DEMO, FULL, Scale
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).with_name("golden_losses.json")
 COUNT = 4  # more would differ from processor to processor: docs/performance.md, "Equal to the plain step"
 
 
-def losses(experiment: str, scale: str, data_dir: Path | None = None, arm: str = "") -> dict[str, list[float]]:
+def losses(experiment: str, scale: Scale, data_dir: Path | None = None, arm: str = "") -> dict[str, list[float]]:
     """The first losses of each arm's seed 0, or of the one arm, by the run's name."""
     found = {}
     for run in spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm] if arm else [], scale=scale):
@@ -35,7 +35,7 @@ def losses(experiment: str, scale: str, data_dir: Path | None = None, arm: str =
     return found
 
 
-def golden(experiment: str, scale: str) -> dict[str, object]:
+def golden(experiment: str, scale: Scale) -> dict[str, object]:
     content = json.loads(GOLDEN.read_text())
     assert content["recipe_version"] == spec.RECIPE_VERSION, "write the losses anew: python tests/test_golden.py"
     return {

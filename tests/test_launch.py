@@ -128,10 +128,11 @@ def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
     assert "0.25 it/s" in hint and "in 2 d 23 h" in hint and "`--scale 1/72`" in hint
     assert progress._hint(run, Progress(50, 64000, iterations_per_second=100.0)) == ""
     assert progress._hint(run, Progress(0, 64000)) == ""
+    assert progress._hint(run.model_copy(update={"scale": spec.DEMO}), slow) == "", "a demo is not shrunk"
 
 
 def test_threads_follow_the_jobs() -> None:
-    assert sharing.threads_for("1", jobs=1) == sharing.cores()
+    assert sharing.threads_for(spec.FULL, jobs=1) == sharing.cores()
     assert sharing.threads_for(spec.DEMO, jobs=1) == 1
 
 
@@ -140,7 +141,7 @@ def test_threads_do_not_depend_on_what_is_done_already(
     small_root: Path, monkeypatch: pytest.MonkeyPatch, jobs: int | str
 ) -> None:
     monkeypatch.setattr(sharing, "cores", lambda: 2)
-    planned = plan.plan(small_root, "tiny", [], 2, "1")
+    planned = plan.plan(small_root, "tiny", [], 2, spec.FULL)
     with progress.Display(1) as display:
         shares = [sharing.share_out(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
     assert shares == [(2, Settings(share=1)), (1, Settings(share=1))]

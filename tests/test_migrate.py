@@ -11,6 +11,7 @@ from conftest import REPO
 
 from repro import records, spec
 from repro.record import SCHEMA
+from repro.results import Results
 
 Record = Callable[..., Path]
 
@@ -37,11 +38,11 @@ def test_migrating_changes_no_number(
     folder = record("original", 0, errors=[50.0, 41.25], session={"precision": precision})
     today = records.read_run(folder)
     old = as_schema_1(folder)
-    before = records.load(small_root, ["tiny"])
+    before = Results.load(small_root, "tiny").runs
     assert list(before.stale) == [""], "it counts before it is migrated"
     done = cli("migrate")
     assert "results/tiny/original/seed-0" in done.stdout and "1 records rewritten" in done.stdout
-    assert records.load(small_root, ["tiny"]).equals(before)
+    assert Results.load(small_root, "tiny").runs.equals(before)
     new = json.loads((folder / "run.json").read_text())
     assert today and new["fingerprint"] == today.fingerprint
     assert new["fingerprint_schema_1"] == old["fingerprint"]
@@ -56,7 +57,7 @@ def test_a_record_that_was_stale_stays_stale(small_root: Path, record: Record) -
     folder = record("original", 0, errors=[50.0])
     old = as_schema_1(folder)
     (folder / "run.json").write_text(json.dumps(old | {"fingerprint": "0" * 16}))
-    assert records.load(small_root, ["tiny"]).stale[0]
+    assert Results.load(small_root, "tiny").runs.stale[0]
 
 
 def test_the_committed_records_are_of_todays_schema() -> None:

@@ -17,6 +17,7 @@ from repro import plots, records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.plots import classes, curves, hardest, look, material, pixels
+from repro.results import Results
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -46,8 +47,8 @@ def words(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))  # type: ignore[attr-defined]
 
 
-def drawn(root: Path, kind: str, scale: str = spec.FULL, **options: Any) -> Figure:
-    figure = plots.figure(root, "tiny", scale, kind, **options)
+def drawn(root: Path, kind: str, scale: spec.Scale = spec.FULL, **options: Any) -> Figure:
+    figure = plots.figure(Results.load(root, "tiny", scale), kind, **options)
     assert figure is not None
     return figure
 
@@ -190,16 +191,16 @@ def test_a_number_from_elsewhere_never_squeezes_ours(small_root: Path, edit: Edi
     assert "40.00" in words(figure)
 
 
-@pytest.mark.parametrize("scale", ["1/2", spec.DEMO])
+@pytest.mark.parametrize("scale", [spec.Scale.of("1/2"), spec.DEMO], ids=str)
 def test_no_published_number_and_no_claim_away_from_full_scale(
-    small_root: Path, edit: Edit, record: Record, scale: str
+    small_root: Path, edit: Edit, record: Record, scale: spec.Scale
 ) -> None:
     """The experiment's own title may be what the paper claims."""
     edit({}, DEEPER)
     for arm in ("original", "deeper"):
-        record(arm, 0, errors=[41.0], scale=scale)
+        record(arm, 0, errors=[41.0], scale=str(scale))
     for kind in ("final", "depth"):
-        figure = plots.figure(small_root, "tiny", scale, kind)
+        figure = plots.figure(Results.load(small_root, "tiny", scale), kind)
         if figure is None:  # the demo's networks are all as deep
             continue
         assert not [gid for gid in marks(figure) if gid.startswith(("published", "beyond"))]
@@ -259,7 +260,7 @@ def test_depth_joins_networks_of_a_kind(small_root: Path, edit: Edit, record: Re
 def test_depth_needs_arms_that_differ_in_it(small_root: Path, record: Record) -> None:
     record("original", 0, errors=[30.0])
     record("bn-after-add", 0, errors=[30.0])
-    assert plots.figure(small_root, "tiny", spec.FULL, "depth") is None
+    assert plots.figure(Results.load(small_root, "tiny"), "depth") is None
 
 
 def test_vgg_depths_and_kinds() -> None:
@@ -322,16 +323,16 @@ def test_damaged_and_mismatched_files_are_messages(small_root: Path, predict: Ca
     other = predict("original", 1, {})
     records.write_predictions(other, np.zeros(5), np.zeros(5))
     with pytest.raises(UserError, match="other test images"):
-        plots.figure(small_root, "tiny", spec.FULL, "confusion")
+        plots.figure(Results.load(small_root, "tiny"), "confusion")
     records.write_predictions(other, np.full(360, 10), digits_labels())
     with pytest.raises(UserError, match="a class beyond the 10 of digits"):
-        plots.figure(small_root, "tiny", spec.FULL, "confusion")
+        plots.figure(Results.load(small_root, "tiny"), "confusion")
     (folder / "predictions.npz").write_bytes(b"PK no zip")
     with pytest.raises(UserError, match=r"predictions\.npz cannot be read"):
-        plots.figure(small_root, "tiny", spec.FULL, "confusion")
+        plots.figure(Results.load(small_root, "tiny"), "confusion")
     (folder / "metrics.csv").unlink()
     with pytest.raises(UserError, match=r"metrics\.csv cannot be read"):
-        plots.figure(small_root, "tiny", spec.FULL, "curves")
+        plots.figure(Results.load(small_root, "tiny"), "curves")
 
 
 # --- hardest ---------------------------------------------------------------------------------------------------------
@@ -368,10 +369,10 @@ def test_hardest_needs_the_images_that_the_runs_saw(
     reasons: dict[str, str] = {}
     folder = predict("original", 0, {})
     options: dict[str, Any] = {"data_dir": tmp_path / "no-data", "skipped": reasons.__setitem__}
-    assert plots.plot(small_root, "tiny", spec.FULL, ["hardest"], tmp_path / "out", **options) == []
+    assert plots.plot(Results.load(small_root, "tiny"), ["hardest"], tmp_path / "out", **options) == []
     assert reasons == {"hardest": "no run gets a test image wrong"}
     records.write_predictions(folder, np.ones(360), np.zeros(360))
-    plots.plot(small_root, "tiny", spec.FULL, ["hardest"], tmp_path / "out", **options)
+    plots.plot(Results.load(small_root, "tiny"), ["hardest"], tmp_path / "out", **options)
     assert "not those the runs saw" in reasons["hardest"]
 
 
@@ -453,7 +454,7 @@ def test_an_arm_has_one_colour(small_root: Path, edit: Edit, record: Record, pre
             found = marks(drawn(small_root, kind, **options))
             seen |= {to_hex(found[gid].get_color()) for gid in gids}
     seen.add(to_hex(marks(drawn(small_root, "per-class"))["classes:deeper"].get_color()))
-    seen.add(to_hex(marks(drawn(small_root, "final", "1/2"))["seeds:deeper"].get_color()))
+    seen.add(to_hex(marks(drawn(small_root, "final", spec.Scale.of("1/2")))["seeds:deeper"].get_color()))
     assert {colour.upper() for colour in seen} == {look.PALETTE[2]}  # the third arm, though the second has no runs
 
 
@@ -472,18 +473,18 @@ def test_the_same_records_give_the_same_bytes(
         for seed in (0, 1):
             predict(arm, seed, {seed: 9, 5: 1})
     kinds = list(plots.FIGURES)
-    first = plots.plot(small_root, "tiny", spec.FULL, None, tmp_path / "one", ("svg",))
+    first = plots.plot(Results.load(small_root, "tiny"), None, tmp_path / "one", ("svg",))
     assert [path.relative_to(tmp_path / "one").as_posix() for path in first] == [f"tiny/{kind}.svg" for kind in kinds]
     for folder in ("one", "two"):
-        both = plots.plot(small_root, "tiny", spec.FULL, ["final"], tmp_path / folder)
+        both = plots.plot(Results.load(small_root, "tiny"), ["final"], tmp_path / folder)
         assert [path.name for path in both] == ["final.png", "final.svg"]
-    plots.plot(small_root, "tiny", spec.FULL, ["curves"], tmp_path / "one", ("png",))
+    plots.plot(Results.load(small_root, "tiny"), ["curves"], tmp_path / "one", ("png",))
     root, out = str(small_root), str(tmp_path / "two")
     code = (
         "import sys, matplotlib; from pathlib import Path\n"
         "matplotlib.rcParams.update({'font.size': 30, 'figure.facecolor': 'red', 'savefig.dpi': 10})\n"
-        "from repro import plots\n"
-        f"def plot(kinds, *forms): plots.plot(Path({root!r}), 'tiny', '1', kinds, Path({out!r}), forms)\n"
+        "from repro import plots; from repro.results import Results\n"
+        f"def plot(kinds, *forms): plots.plot(Results.load(Path({root!r}), 'tiny'), kinds, Path({out!r}), forms)\n"
         "plot(['confusion', 'hardest'], 'svg'); plot(['curves'], 'png')\n"
         "assert 'torch' not in sys.modules, 'figures must not load torch'\n"
     )
@@ -510,18 +511,20 @@ def test_figures_leave_the_user_s_settings_alone(small_root: Path, record: Recor
 
 def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Record, tmp_path: Path) -> None:
     for kind in plots.FIGURES:
-        assert plots.figure(small_root, "tiny", spec.FULL, kind) is None
+        assert plots.figure(Results.load(small_root, "tiny"), kind) is None
     record("original", 0, errors=[40.0], scale="1/2")
     record("original", 1, errors=[40.0], scale="1/2", status="running")
     reasons: dict[str, str] = {}
     options: dict[str, Any] = {"skipped": reasons.__setitem__}
-    paths = plots.plot(small_root, "tiny", "1/2", None, tmp_path / "out", ("svg",), **options)
+    paths = plots.plot(
+        Results.load(small_root, "tiny", spec.Scale.of("1/2")), None, tmp_path / "out", ("svg",), **options
+    )
     assert [path.name for path in paths] == ["curves.svg", "final.svg", "peek-bias.svg"]
     assert paths[0].parent.name == "tiny-scale-1-2"
     assert list(reasons) == ["depth", "confusion", "per-class", "hardest"]
     assert "predictions.npz" in reasons["confusion"]
     reasons.clear()
-    assert plots.plot(small_root, "tiny", spec.DEMO, None, tmp_path / "out", **options) == []
+    assert plots.plot(Results.load(small_root, "tiny", spec.DEMO), None, tmp_path / "out", **options) == []
     assert set(reasons.values()) == {"no runs that count"} and len(reasons) == len(plots.FIGURES)
     assert not (tmp_path / "out" / "tiny-demo").exists()
 
@@ -529,18 +532,18 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
 def test_wrong_use_is_a_message(small_root: Path, record: Record, tmp_path: Path) -> None:
     record("original", 0, errors=[40.0])
     with pytest.raises(UserError, match="no figure of kind 'pie'; allowed: curves, final"):
-        plots.plot(small_root, "tiny", spec.FULL, ["pie"], tmp_path / "out")
+        plots.plot(Results.load(small_root, "tiny"), ["pie"], tmp_path / "out")
     with pytest.raises(UserError, match="did you mean 'original'"):
-        plots.figure(small_root, "tiny", spec.FULL, "final", arms=["orignal"])
+        plots.figure(Results.load(small_root, "tiny"), "final", arms=["orignal"])
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
-        plots.plot(small_root, "tiny", spec.FULL, ["final"], tmp_path / "file", ("svg",))
+        plots.plot(Results.load(small_root, "tiny"), ["final"], tmp_path / "file", ("svg",))
 
 
 def test_figures_of_some_arms_are_named_so(small_root: Path, record: Record, tmp_path: Path) -> None:
     for arm in ("original", "bn-after-add"):
         record(arm, 0, errors=[40.0])
-    (path,) = plots.plot(small_root, "tiny", spec.FULL, ["final"], tmp_path, ("svg",), arms=["bn-after-add"])
+    (path,) = plots.plot(Results.load(small_root, "tiny"), ["final"], tmp_path, ("svg",), arms=["bn-after-add"])
     assert path.name == "final-bn-after-add.svg"
     figure = drawn(small_root, "final", arms=["bn-after-add"])
     assert "seeds:original" not in marks(figure)

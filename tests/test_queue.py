@@ -11,8 +11,9 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import queue, records, spec
+from repro import queue, spec
 from repro.cli import main
+from repro.results import Results
 from repro.train import Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -74,7 +75,7 @@ def test_runs_are_trained_in_order_and_what_is_done_is_passed_over(
     assert "all: 3 done, 0 left" in result.stdout
     again = cli(*RUN)
     assert (again.exit_code, ended(again)) == (0, [])
-    assert len(records.load(small_root, ["tiny"], "1/2")) == 1
+    assert len(Results.load(small_root, "tiny", spec.Scale.of("1/2")).runs) == 1
 
 
 def test_side_by_side_the_whole_queue_is_one_plan(write: Callable[..., Path], cli: Cli) -> None:
@@ -239,6 +240,7 @@ BAD = {
     "seeds in words": ({"seeds = 1": 'seeds = "1"'}, "", ["[[entry]] 1: seeds = '1' is not allowed", "integer"]),
     "scale above one": ({'"1/2"': '"2"'}, "", ["[[entry]] 1: scale = '2' is not allowed", "at most 1"]),
     "scale that leaves nothing": ({'"1/2"': '"1/12"'}, "", ["[[entry]] 1: scale 1/12 leaves nothing of 12"]),
+    "scale not as text": ({'"1/2"': "1"}, "", ["[[entry]] 1: scale = 1 is not allowed", "it must be text"]),
     "a demo": ({'"1/2"': '"demo"'}, "", ["[[entry]] 1: scale = 'demo' is not allowed", "not a fraction"]),
     "not TOML": ({"[[entry]]": "[[entry"}, "", ["not valid TOML"]),
     "one entry, not a list": ({"[[entry]]": "[entry]", SHORT[SHORT.rindex("[[entry") :]: ""}, "", ["array of tables"]),
@@ -272,7 +274,8 @@ def test_the_shipped_queues() -> None:
     """The full one in order of worth; the other without anything at full scale."""
     resnets, plain = (tuple(f"{kind}{depth}" for depth in (20, 32, 44, 56)) for kind in ("resnet", "plain"))
     full, cpu = (
-        [(e.experiment, e.arms, e.seeds, e.scale) for e in queue.load(name, REPO).entries] for name in ("full", "cpu")
+        [(e.experiment, e.arms, e.seeds, str(e.scale)) for e in queue.load(name, REPO).entries]
+        for name in ("full", "cpu")
     )
     assert full == [
         ("resnet-depth", resnets, 5, "1"),

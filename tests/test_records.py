@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from repro import records, spec
@@ -17,6 +18,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.record import SCHEMA
+from repro.spec import Scale
 
 DIGITS = catalog.BUILT_IN["digits"].checksum
 
@@ -24,8 +26,12 @@ Edit = Callable[..., Path]
 Record = Callable[..., Path]
 
 
-def run_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> spec.Run:
+def run_of(root: Path, arm: str = "original", seed: int = 0, scale: Scale = spec.FULL) -> spec.Run:
     return spec.resolve(spec.load("tiny", root), [seed], arms=[arm], scale=scale)[0]
+
+
+def load(root: Path, scale: Scale = spec.FULL) -> pd.DataFrame:
+    return records.load(root, spec.load("tiny", root), scale)
 
 
 def change(folder: Path, **keys: object) -> None:
@@ -46,14 +52,14 @@ def change(folder: Path, **keys: object) -> None:
     ],
 )
 def test_each_scale_has_a_folder_of_its_own(small_root: Path, scale: str, below: str) -> None:
-    assert records.run_folder(small_root, run_of(small_root, seed=3, scale=scale)) == small_root / below
+    assert records.run_folder(small_root, run_of(small_root, seed=3, scale=Scale.parse(scale))) == small_root / below
 
 
 def test_scales_are_read_off_the_folders(small_root: Path, record: Record) -> None:
-    assert records.scales(small_root) == ["1"]
-    for scale in ("demo", "2/3", "1/2"):
+    assert records.scales(small_root) == [spec.FULL]
+    for scale in ("demo", "1/2", "2/3"):
         record("original", 0, errors=[50.0], scale=scale)
-    assert records.scales(small_root) == ["1", "1/2", "2/3", "demo"]
+    assert list(map(str, records.scales(small_root))) == ["1", "2/3", "1/2", "demo"], "the largest first"
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -231,7 +237,7 @@ def test_a_record_of_a_newer_schema_is_refused_with_advice(small_root: Path, rec
     folder = record("original", 0, errors=[50.0])
     change(folder, schema=records.SCHEMA + 1)
     expected = rf"{folder}/run\.json has record schema {records.SCHEMA + 1}.*up to {records.SCHEMA}: upgrade repro"
-    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+    for read in (lambda: load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=expected):
             read()
 
@@ -242,7 +248,7 @@ def test_a_record_of_a_newer_schema_is_refused_with_advice(small_root: Path, rec
 def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record, content: bytes) -> None:
     folder = record("original", 0, errors=[50.0])
     (folder / "run.json").write_bytes(content)
-    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+    for read in (lambda: load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=rf"{folder}/run\.json cannot be read as a record"):
             read()
 
@@ -273,7 +279,7 @@ def test_a_record_that_is_wrong_inside_is_told_with_its_key(
 ) -> None:
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
-    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+    for read in (lambda: load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=rf"{folder}/run\.json is not a whole record: {told}"):
             read()
 
@@ -285,7 +291,7 @@ def test_a_record_in_another_runs_folder_is_refused(small_root: Path, record: Re
     """A folder that was copied would count as one more seed."""
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
-    for read in (lambda: records.load(small_root), lambda: state(small_root)):
+    for read in (lambda: load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=rf"{folder}/run\.json is the record of .*: move it there"):
             read()
 
@@ -339,7 +345,7 @@ def test_metrics_without_a_row_are_read(tmp_path: Path) -> None:
 
 
 def test_no_results_no_rows(small_root: Path) -> None:
-    frame = records.load(small_root)
+    frame = load(small_root)
     assert len(frame) == 0
     assert {"experiment", "arm", "seed", "status", "stale", "test_error", "peek_bias"} <= set(frame.columns)
 
@@ -349,7 +355,7 @@ def test_load_gives_a_row_a_run_in_order(small_root: Path, record: Record) -> No
     record("original", 2, errors=[50.0, 41.0])
     record("bn-after-add", 0, errors=[70.0, 65.0])
     record("original", 0, errors=[1.0], scale="1/2")  # another scale, another table
-    frame = records.load(small_root)
+    frame = load(small_root)
     assert list(zip(frame.experiment, frame.arm, frame.seed, strict=True)) == [
         ("tiny", "bn-after-add", 0),
         ("tiny", "original", 2),
@@ -361,13 +367,13 @@ def test_load_gives_a_row_a_run_in_order(small_root: Path, record: Record) -> No
     assert last.train_error == pytest.approx(40.0)
     assert (last.status, last.stale, last.device, last.hardware) == ("done", "", "cpu", "a processor")
     assert frame.dirty.tolist() == [False, False, True]
-    assert len(records.load(small_root, scale="1/2")) == 1
+    assert len(load(small_root, Scale.of("1/2"))) == 1
 
 
 def test_columns_have_the_types_that_sums_need(small_root: Path, record: Record) -> None:
     record("original", 0, errors=[60.0, 50.0])
     record("original", 1, errors=[60.0], status="running", final=None, best=None)
-    types = records.load(small_root).dtypes
+    types = load(small_root).dtypes
     for column in ("seed", "iteration", "iterations", "parameters", "sessions"):
         assert types[column].kind == "i", column
     for column in ("test_error", "best_test_error", "peek_bias", "train_error", "wall_seconds"):
@@ -379,7 +385,7 @@ def test_a_run_is_dirty_where_any_of_its_sessions_was(small_root: Path, record: 
     session = {"commit": "abc", "device": "cpu", "hardware": "a processor", "precision": "fp32", "threads": 1}
     record("original", 0, errors=[50.0], sessions=[session | {"dirty": "changes"}, session | {"dirty": None}])
     record("original", 1, errors=[50.0], sessions=[session | {"dirty": None}, session | {"dirty": None}])
-    frame = records.load(small_root)
+    frame = load(small_root)
     assert frame.dirty.tolist() == [True, False]
     assert frame.sessions.tolist() == [2, 2]
 
@@ -389,14 +395,14 @@ def test_a_run_that_was_gone_on_with_elsewhere_names_both_places(small_root: Pat
     places = [("a GPU", 1), ("a GPU", 1), ("a processor", 2)]
     sessions = [session | {"hardware": hardware, "threads": threads} for hardware, threads in places]
     record("original", 0, errors=[50.0], sessions=sessions)
-    (row,) = records.load(small_root).to_dict("records")
+    (row,) = load(small_root).to_dict("records")
     assert (row["hardware"], row["threads"], row["precision"]) == ("a GPU then a processor", "1 then 2", "fp32")
     assert row["commit"] == "abc"
 
 
 def test_an_unfinished_run_has_no_errors_yet(small_root: Path, record: Record) -> None:
     record("original", 0, errors=[50.0], status="running", final=None, best=None, finished=None, iteration=3)
-    (row,) = records.load(small_root).to_dict("records")
+    (row,) = load(small_root).to_dict("records")
     assert (row["status"], row["iteration"]) == ("running", 3)
     assert all(row[key] is None or np.isnan(row[key]) for key in ("test_error", "best_test_error", "peek_bias"))
 
@@ -404,11 +410,11 @@ def test_an_unfinished_run_has_no_errors_yet(small_root: Path, record: Record) -
 def test_load_says_why_a_record_is_stale(small_root: Path, record: Record, edit: Edit) -> None:
     record("original", 0, errors=[50.0])
     record("bn-after-add", 0, errors=[50.0])
-    assert records.load(small_root).stale.tolist() == ["", ""]
+    assert load(small_root).stale.tolist() == ["", ""]
     edit({'block = "bn-after-add" }': 'block = "full-preact" }'})
-    assert records.load(small_root).stale.tolist() == ['model.block "bn-after-add", today "full-preact"', ""]
+    assert load(small_root).stale.tolist() == ['model.block "bn-after-add", today "full-preact"', ""]
     edit({'name = "bn-after-add"': 'name = "moved"', '["original", "bn-after-add"]': '["original", "moved"]'})
-    assert records.load(small_root).stale.tolist() == ["the spec has no arm 'bn-after-add' any more", ""]
+    assert load(small_root).stale.tolist() == ["the spec has no arm 'bn-after-add' any more", ""]
 
 
 def test_folders_set_aside_and_strangers_are_not_read(small_root: Path, record: Record) -> None:
@@ -418,10 +424,4 @@ def test_folders_set_aside_and_strangers_are_not_read(small_root: Path, record: 
     (folder.parent / "seed-x").mkdir()
     (folder.parent / "seed-x" / "run.json").write_text("{}")
     (folder.parent / "seed-7").mkdir()  # a run that has not begun: no record
-    assert records.load(small_root).seed.tolist() == [1]
-
-
-def test_load_reads_the_experiments_asked_for(small_root: Path, record: Record) -> None:
-    record("original", 0, errors=[50.0])
-    assert len(records.load(small_root, ["tiny"])) == 1
-    assert len(records.load(small_root, [])) == 0
+    assert load(small_root).seed.tolist() == [1]

@@ -15,10 +15,11 @@ import pytest
 from click.testing import Result
 from matplotlib.figure import Figure
 
-from repro import freeze, records, report, spec
+from repro import freeze, report, spec
 from repro.errors import UserError
 from repro.report import text
 from repro.report.document import Table, cells
+from repro.results import Results
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -192,7 +193,7 @@ FULL = {"a": (9.9, 10.0, 10.1), "b": (14.9, 15.0, 15.1), "c": (19.9, 20.0, 20.1)
 FULL |= {"g": (30.0, 31.0), "h": (10.0, 10.1, 10.2)}
 
 
-def stand_in(root: Path, name: str, scale: str, kind: str) -> Figure | None:
+def stand_in(results: Results, kind: str) -> Figure | None:
     """A figure of each kind but one, drawn at once."""
     return None if kind == "depth" else Figure(figsize=(1, 1))
 
@@ -240,7 +241,7 @@ def root(small_root: Path, record: Record, kept: dict[str, Any]) -> Path:
         record("a", seed, errors=[51.25 + wiggle], scale="1/2")
         record("b", seed, errors=[61.25 + wiggle], scale="1/2")
     record("b", 2, errors=[44.44], scale="1/2", session={"dirty": "0123456789abcdef"})
-    record("a", 0, errors=[88.88], scale=spec.DEMO)
+    record("a", 0, errors=[88.88], scale="demo")
     shutil.copytree(small_root / "results", kept["folder"] / "results")
     return small_root
 
@@ -420,8 +421,8 @@ def test_arms_that_mix_hardware_or_precision_have_a_footnote(rendered: Rendered)
 def test_figures_are_drawn_without_dirty_runs(root: Path) -> None:
     seen = []
 
-    def look(seen_root: Path, name: str, scale: str, kind: str) -> None:
-        seen.extend(records.load(seen_root, [name], scale).test_error)
+    def look(results: Results, kind: str) -> None:
+        seen.extend(results.runs.test_error)
 
     report.markdown(root, look)
     assert 10.1 in seen

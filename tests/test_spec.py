@@ -1,9 +1,11 @@
 """repro.spec: what a spec file means, that the shipped ones say what the papers say, and how mistakes are told."""
 
 import importlib
+import json
 import math
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ TRAIN_IMAGES = 1437  # of the digits
 Edit = Callable[..., Path]
 
 
-def run_of(root: Path, arm: str = "original", seed: int = 0, scale: str = spec.FULL) -> spec.Run:
+def run_of(root: Path, arm: str = "original", seed: int = 0, scale: spec.Scale = spec.FULL) -> spec.Run:
     return spec.resolve(spec.load("tiny", root), [seed], arms=[arm], scale=scale)[0]
 
 
@@ -180,19 +182,35 @@ def test_train45k_leaves_45000_images() -> None:
     ("text", "expected"), [("1/200", "1/200"), ("0.01", "1/100"), ("1", "1"), ("2/4", "1/2"), ("1e-3", "1/1000")]
 )
 def test_scale_is_a_fraction_written_one_way(text: str, expected: str) -> None:
-    assert spec.parse_scale(text) == expected
+    assert str(spec.Scale.of(text)) == expected
 
 
-@pytest.mark.parametrize("text", ["0", "-1/2", "2", "1.5", "x", "1/0", "nan", "inf", "", "1e-999999999"])
+@pytest.mark.parametrize("text", ["0", "-1/2", "2", "1.5", "x", "1/0", "nan", "inf", "", "1e-999999999", "demo"])
 def test_scale_out_of_range_or_not_a_fraction(text: str) -> None:
     with pytest.raises(UserError, match=rf"{text}.*allowed: above 0 and at most 1"):
-        spec.parse_scale(text)
+        spec.Scale.of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "flag"),
+    [("1", "", ""), ("1/200", "scale-1-200", " --scale 1/200"), ("demo", "demo", " --demo")],
+)
+def test_a_scale_is_text_in_records_and_has_a_folder_and_a_flag(text: str, folder: str, flag: str) -> None:
+    scale = spec.Scale.parse(text)
+    assert (str(scale), scale.folder, scale.flag) == (text, folder, flag)
+    assert (scale.is_full, scale.is_demo) == (scale == spec.FULL, scale == spec.DEMO) == (text == "1", text == "demo")
+
+
+def test_a_run_is_dumped_with_its_scale_as_text_and_read_back(small_root: Path) -> None:
+    run = run_of(small_root, scale=spec.DEMO)
+    assert json.loads(run.model_dump_json())["scale"] == "demo"
+    assert spec.Run.model_validate(run.model_dump()) == run
 
 
 def test_scale_shrinks_iterations_drops_and_warmup_alike() -> None:
     full = spec.load("resnet-depth", REPO).arm("resnet110").recipe
-    run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet110"], scale="1/100")[0]
-    assert run.scale == "1/100"
+    run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet110"], scale=spec.Scale.of("1/100"))[0]
+    assert (run.scale.fraction, run.model_dump()["scale"]) == (Fraction(1, 100), "1/100")
     assert (run.recipe.schedule.iterations, run.recipe.schedule.drops) == (640, (320, 480))
     assert run.recipe.schedule.warmup and run.recipe.schedule.warmup.model_dump() == {"lr": 0.01, "iterations": 4}
     assert run.recipe.evaluate_every == 160  # four evaluations
@@ -202,7 +220,7 @@ def test_scale_shrinks_iterations_drops_and_warmup_alike() -> None:
 
 def test_a_scale_that_leaves_nothing_is_told(small_root: Path) -> None:
     with pytest.raises(UserError, match=r"scale 1/12 leaves nothing of 12 iterations with drops at \[6, 9\]"):
-        run_of(small_root, scale="1/12")
+        run_of(small_root, scale=spec.Scale.of("1/12"))
 
 
 def test_every_arm_has_a_run_before_any_has_two(small_root: Path) -> None:

@@ -14,6 +14,7 @@ from repro import freeze, report, spec
 from repro.errors import UserError
 from repro.report import inserts
 from repro.report.claims import Spoken, deciding
+from repro.results import Results
 from repro.verdicts import ArmErrors, judge_order
 
 REPO = Path(__file__).resolve().parent.parent
@@ -43,7 +44,7 @@ claims = ["original-value"]
 PAGE = "# A page\n\n{start}\nwhat stood here before\n{end}\n\nBy hand.\n"
 
 
-def stand_in(root: Path, name: str, scale: str, kind: str) -> Figure | None:
+def stand_in(results: Results, kind: str) -> Figure | None:
     return None
 
 

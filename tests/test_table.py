@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 
 from repro import spec, tables
+from repro.results import Results
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -33,8 +34,8 @@ def said_in(output: str) -> str:
     return " ".join(output.split())
 
 
-def rows_of(root: Path, scale: str = spec.FULL) -> dict[str, tables.ArmRow]:
-    return {row.arm: row for row in tables.summarise(root, "tiny", scale).rows}
+def rows_of(root: Path, scale: spec.Scale = spec.FULL) -> dict[str, tables.ArmRow]:
+    return {row.arm: row for row in tables.summarise(Results.load(root, "tiny", scale)).rows}
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -288,7 +289,7 @@ def test_text_fits_100_columns(name: str, cli: Cli, tmp_path: Path, monkeypatch:
     experiments = tmp_path / "shipped" / "experiments"
     experiments.mkdir(parents=True)
     (experiments / f"{name}.toml").write_bytes((REPO / "experiments" / f"{name}.toml").read_bytes())
-    summary = tables.summarise(tmp_path / "shipped", name, spec.FULL)
+    summary = tables.summarise(Results.load(tmp_path / "shipped", name))
     numbers = {"n": 5, "mean": 10.0, "sd": 0.16, "best": 10.0, "peek_bias": -0.25, "parameters": 20_040_522}
     numbers |= {"seconds": 4 * 3600.0, "diverged": 1}
     full = tables.Summary(**vars(summary) | {"rows": [tables.ArmRow(**vars(r) | numbers) for r in summary.rows]})

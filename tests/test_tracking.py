@@ -155,7 +155,7 @@ def test_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="WANDB_MODE is 'onlien'; allowed: online"):
         mirror.choose(None, spec.FULL)
     monkeypatch.delenv("WANDB_MODE")
-    assert mirror.choose(None, "1/200") == "offline"
+    assert mirror.choose(None, spec.Scale.of("1/200")) == "offline"
     assert mirror.choose(None, spec.DEMO) == "off"
     monkeypatch.setattr(mirror, "installed", lambda package: False)
     assert mirror.choose(None, spec.FULL) == "off"

@@ -16,9 +16,11 @@ from click.testing import Result
 from fake_wandb import FakeWandb
 from PIL import Image
 
-from repro import records, report, spec, tables
+from repro import records, report, tables
 from repro.data import catalog
 from repro.plots import pixels
+from repro.results import Results
+from repro.spec import FULL
 from repro.tracking import content, links, mirror
 
 
@@ -56,7 +58,7 @@ def test_a_review_says_what_the_records_say(
 
 
 def assert_a_section_a_claim(reviewed: dict[str, Any], small_root: Path, recorded: dict[tuple[str, int], Path]) -> None:
-    (claim,) = tables.summarise(small_root, "tiny", "1").claims
+    (claim,) = tables.summarise(Results.load(small_root, "tiny")).claims
     blocks = reviewed["spec"]["blocks"]
     heads = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
     start = next(i for i in heads if claim.id in texts(blocks[i]["children"]))
@@ -128,14 +130,14 @@ def test_a_report_is_saved_once_and_then_over_itself(
     """By wandb's real client, to a server on this machine."""
     result = cli("wandb", "review", "tiny")
     assert result.exit_code == 0, result.output
-    address = links.find(small_root, "tiny", "1")
+    address = links.find(small_root, "tiny", FULL)
     assert address.startswith(server.address) and address in result.output
     (sent,) = server.reports.values()
     first = without_ids(sent["spec"])
     assert sent["projectName"] == "tiny" and "bn-after-add-is-worse" in sent["spec"]
     assert "review-tiny-full-scale" in server.runs
     assert cli("wandb", "review", "tiny").exit_code == 0
-    assert links.find(small_root, "tiny", "1") == address
+    assert links.find(small_root, "tiny", FULL) == address
     (again,) = server.reports.values()
     assert without_ids(again["spec"]) == first, "the same records give the same report"
 
@@ -162,9 +164,9 @@ def test_a_report_cannot_be_saved_without_a_server(
 
 
 def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object) -> None:
-    links.write(small_root, "tiny", "1", "https://wandb.ai/reviewer/tiny/reports/tiny--abc")
+    links.write(small_root, "tiny", FULL, "https://wandb.ai/reviewer/tiny/reports/tiny--abc")
 
-    def nothing(root: Path, name: str, scale: str, kind: str) -> None:
+    def nothing(results: Results, kind: str) -> None:
         return None
 
     text = report.markdown(small_root, nothing)
@@ -182,13 +184,13 @@ def test_images_of_ones_own_do_not_leave_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nor do the names of their files, of the machine and of its folders."""
-    assert not content.images_are_private(spec.load("tiny", small_root), "1")
+    assert not content.images_are_private(Results.load(small_root, "tiny"))
     for split, kind in itertools.product(("train", "test"), ("cat", "dog")):
         (tmp_path / "pets" / split / kind).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(tmp_path / "pets" / split / kind / "holiday.png")
     monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path))
     edit({'dataset = "digits"': 'dataset = "folder:pets"\nimage_size = 32'})
-    assert content.images_are_private(spec.load("tiny", small_root), "1")
+    assert content.images_are_private(Results.load(small_root, "tiny"))
     records.write_predictions(record("original", 0, errors=[50.0]), np.array([1, 1]), np.array([0, 1]))
     monkeypatch.setenv("WANDB_MODE", "offline")
     result = cli("wandb", "review", "tiny", "--save-json", str(small_root / "review.json"))

@@ -21,7 +21,7 @@ from repro import checkpoint, optim, records, step
 from repro import train as loop
 from repro.learner import Learner
 from repro.models.layers import GhostBatchNorm2d
-from repro.spec import Recipe, Run, Schedule
+from repro.spec import FULL, Recipe, Run, Schedule
 from repro.train import Progress, Settings, Stop, train
 
 SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
@@ -41,7 +41,7 @@ def small_run(seed: int = 0, iterations: int = 40, **changes: object) -> Run:
         "evaluate_every": 16,
     }
     recipe = Recipe.model_validate(fields | changes)
-    return Run(experiment="tests", arm="small", seed=seed, scale="1", recipe=recipe)
+    return Run(experiment="tests", arm="small", seed=seed, scale=FULL, recipe=recipe)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from test_train import StopAfter, finish, small_run, weights
 
 from repro import provenance, records, tables
-from repro.spec import Run
+from repro.spec import FULL, Run
 from repro.train import Settings
 
 PLAIN = Settings(threads=1, precision="fp32", step="plain")
@@ -117,5 +117,5 @@ def test_a_comparison_of_one_run_with_itself_says_so(small_root: Path, record: C
     ours = record("bn-after-add", 0, errors=[50.0], trained_as="tiny/original/seed-0")
     for folder in (theirs, ours):
         records.write_predictions(folder, np.zeros(4), np.zeros(4))
-    told = tables.compare(small_root, "tiny/original", "tiny/bn-after-add", "1", False, False)
+    told = tables.compare(*tables.sides(small_root, ["tiny/original", "tiny/bn-after-add"], FULL), False, False)
     assert "seed 0: one run under both names" in told

@@ -1,8 +1,9 @@
 """What all commands share: the error-catching group, the root, the options, completion."""
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,6 +12,10 @@ from repro.errors import UserError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from repro.spec import Scale
+
+T = TypeVar("T")
 
 DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -95,12 +100,24 @@ demo_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def scale_of(scale: str, demo: bool) -> str:
+def scale_of(scale: str, demo: bool) -> "Scale":
     from repro import spec
 
     if demo and scale != "1":
         raise UserError(f"--demo and --scale {scale}: choose one, a demo has a schedule of its own")
-    return spec.DEMO if demo else spec.parse_scale(scale)
+    return spec.DEMO if demo else spec.Scale.of(scale)
+
+
+def each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], int]:
+    """What `load` gives for each name, and the exit code. An error is reported, and costs only its own name."""
+    found, code = [], DONE
+    for name in names:
+        try:
+            found.append(load(name))
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            code = WRONG_USE
+    return found, code
 
 
 def terminal_width() -> int:

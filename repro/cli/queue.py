@@ -63,7 +63,7 @@ def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
 
     root = root_of(ctx)
     chosen = queues.load(name, root)
-    outlook = queues.look(root, queues.plan(root, chosen))
+    outlook = queues.look(queues.plan(root, chosen), queues.recorded(root, chosen))
     click.echo(queues.as_json(chosen, outlook) if as_json else queues.as_text(chosen, outlook))
 
 
@@ -101,7 +101,8 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     if as_json:
         click.echo(json.dumps(ended.summary(), indent=1))
     else:
-        click.echo(queues.as_text(chosen, queues.look(root, queues.plan(root, chosen))))
+        outlook = queues.look(queues.plan(root, chosen), queues.recorded(root, chosen))
+        click.echo(queues.as_text(chosen, outlook))
         if message := ended.message():
             click.echo(message, err=True)
     ctx.exit(ended.exit_code)

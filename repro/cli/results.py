@@ -47,10 +47,11 @@ def table(
     repro table --check
     """
     from repro import tables
+    from repro.results import chosen
 
-    root, chosen = root_of(ctx), scale_of(scale, demo)
-    click.echo(tables.render(root, list(experiments), chosen, form, width=terminal_width(), view=view or "arms"))
-    if check and (failed := tables.unreproduced(root, list(experiments), chosen)):
+    results = chosen(root_of(ctx), list(experiments), scale_of(scale, demo))
+    click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
+    if check and (failed := tables.unreproduced(results)):
         click.echo(f"not reproduced: {', '.join(failed)}", err=True)
         ctx.exit(CHECK_FAILED)
 
@@ -71,7 +72,8 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     """
     from repro import tables
 
-    click.echo(tables.compare(root_of(ctx), first, second, scale_of(scale, demo), paired, as_json))
+    one, other = tables.sides(root_of(ctx), [first, second], scale_of(scale, demo))
+    click.echo(tables.compare(one, other, paired, as_json))
 
 
 @click.command()
@@ -96,15 +98,15 @@ def plot(
     repro plot resnet-depth
     repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
     """
-    from repro import plots, tables
+    from repro import plots
+    from repro.results import chosen
 
-    root, chosen = root_of(ctx), scale_of(scale, demo)
-    for name in tables.chosen(root, list(experiments), chosen):
+    for results in chosen(root_of(ctx), list(experiments), scale_of(scale, demo)):
 
-        def skipped(kind: str, reason: str, name: str = name) -> None:
+        def skipped(kind: str, reason: str, name: str = results.name) -> None:
             click.echo(f"{name}: no {kind}: {reason}", err=True)
 
-        for path in plots.plot(root, name, chosen, list(kinds) or None, out, skipped=skipped):
+        for path in plots.plot(results, list(kinds) or None, out, skipped=skipped):
             click.echo(path)
 
 

@@ -12,6 +12,7 @@ from repro.cli.common import (
     check_ways,
     complete_arm,
     demo_option,
+    each,
     experiment_argument,
     experiments_argument,
     json_option,
@@ -34,7 +35,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     from repro import spec
 
     root = root_of(ctx)
-    experiments = [spec.load(name, root) for name in spec.names(root)]
+    experiments, code = each(spec.names(root), lambda name: spec.load(name, root))
     if as_json:
         rows = [
             {
@@ -47,9 +48,10 @@ def list_(ctx: click.Context, as_json: bool) -> None:
             for e in experiments
         ]
         click.echo(json.dumps(rows, indent=1))
-        return
-    for e in experiments:
-        click.echo(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
+    else:
+        for e in experiments:
+            click.echo(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
+    ctx.exit(code)
 
 
 @click.command()
@@ -69,15 +71,18 @@ def show(
     repro show resnet-depth
     repro show resnet-depth --arm resnet20 --seed 3
     """
-    from repro import describe
+    from repro import describe, spec
+    from repro.results import Results
 
     root = root_of(ctx)
     if not arm and (scale != "1" or demo or seed):
         raise UserError("--scale, --demo and --seed are of one run: say --arm too")
     if arm:
         click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
+    elif as_json:
+        click.echo(spec.load(experiment, root).model_dump_json(indent=1))
     else:
-        click.echo(describe.experiment(root, experiment, as_json))
+        click.echo(describe.experiment(Results.load(root, experiment)))
 
 
 @click.command()
@@ -93,9 +98,17 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     repro status
     repro status bn-placement --scale 1/200
     """
-    from repro import describe
+    from repro import describe, records, spec
+    from repro.results import Results
 
-    click.echo(describe.status(root_of(ctx), list(experiments), scale_of(scale, demo), as_json))
+    root, chosen = root_of(ctx), scale_of(scale, demo)
+    names = experiments or spec.names(root)
+    if not names and not as_json:
+        raise UserError(f"no experiments in {root / 'experiments'}")
+    found, code = each(names, lambda name: Results.load(root, name, chosen))
+    if found or as_json:
+        click.echo(describe.status(found, chosen, records.scales(root), as_json))
+    ctx.exit(code)
 
 
 @click.command()
@@ -177,8 +190,10 @@ def run(
         click.echo(json.dumps(ended.summary(), indent=1))
     else:
         from repro import tables
+        from repro.results import Results
 
-        click.echo(tables.render(root, [experiment], scale_of(scale, demo), "text", width=terminal_width()))
+        results = Results.load(root, experiment, scale_of(scale, demo))
+        click.echo(tables.render([results], "text", width=terminal_width()))
         if message := ended.message():
             click.echo(message, err=True)
     ctx.exit(ended.exit_code)

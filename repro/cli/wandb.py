@@ -26,9 +26,11 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     repro wandb sync resnet-depth --dry-run
     WANDB_MODE=offline repro wandb sync resnet-depth
     """
+    from repro.results import chosen
     from repro.tracking import sync as syncing
 
-    done = syncing.sync(root_of(ctx), list(experiments), scale_of(scale, demo), dry_run, click.echo)
+    root = root_of(ctx)
+    done = syncing.sync(root, chosen(root, list(experiments), scale_of(scale, demo)), dry_run, click.echo)
     ctx.exit(DONE if done else FAILED)
 
 

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from repro import records, spec
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.plots import classes, curves, depth, hardest, look, rows
 from repro.plots.look import encode
 from repro.plots.material import Material, NothingToDraw, gather
+from repro.results import Results
 
 __all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
 
@@ -43,9 +43,7 @@ FIGURES: dict[str, Callable[[Material], Figure]] = {
 
 
 def figure(
-    root: Path,
-    experiment_name: str,
-    scale: str,
+    results: Results,
     kind: str,
     *,
     arms: list[str] | None = None,
@@ -57,15 +55,13 @@ def figure(
     """
     _check([kind])
     try:
-        return _draw(gather(root, experiment_name, scale, arms, data_dir), kind)
+        return _draw(gather(results, arms, data_dir), kind)
     except NothingToDraw:
         return None
 
 
 def plot(
-    root: Path,
-    experiment_name: str,
-    scale: str,
+    results: Results,
     kinds: list[str] | None,
     out: Path,
     formats: tuple[str, ...] = ("png", "svg"),
@@ -81,9 +77,9 @@ def plot(
     """
     kinds = kinds or list(FIGURES)
     _check(kinds)
-    folder = out / (experiment_name + ("" if scale == spec.FULL else f"-{records.results_folder(root, scale).name}"))
+    folder = out / "-".join(filter(None, (results.name, results.scale.folder)))
     chosen = "".join(f"-{arm}" for arm in arms or [])
-    material = gather(root, experiment_name, scale, arms, data_dir)
+    material = gather(results, arms, data_dir)
     written = []
     for kind in kinds:
         try:

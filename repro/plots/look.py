@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.describe import heading, title
+from repro.describe import title
 from repro.plots.material import Material
 from repro.spec import Arm
 
@@ -89,7 +89,7 @@ def sheet(material: Material, subtitle: str, notes: list[str], width: float, hei
     head, scale = title(material.experiment, material.scale), []
     if not material.compared:
         head = f"{material.experiment.name}: {head}"
-        scale = _lines(heading(material.scale), width, SUBTITLE * 1.08)  # bold runs wider
+        scale = _lines(material.scale.heading, width, SUBTITLE * 1.08)  # bold runs wider
     texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
     texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from repro import plan, records, spec
+from repro import plan
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec import Arm, Experiment, Published, Recipe
+from repro.results import Results
+from repro.spec import Arm, Experiment, Published, Recipe, Scale
 from repro.wording import plural
 
 
@@ -30,20 +31,34 @@ class Answers:
 
 @dataclass(frozen=True)
 class Material:
-    """`arms` are those with runs that count, in the spec's order; `counts` those runs, as `records.load` gives them."""
+    """`results`: the runs that count; `arms`: those that have some, in the spec's order."""
 
-    root: Path
-    experiment: Experiment
-    scale: str
+    results: Results
     arms: tuple[Arm, ...]
-    counts: pd.DataFrame
-    recipes: dict[str, Recipe]  # by arm, as trained
     data_dir: Path
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.results.experiment
+
+    @property
+    def scale(self) -> Scale:
+        return self.results.scale
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """By arm, as resolved at this scale."""
+        return self.results.recipes
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """The runs that count, as `records.load` gives them."""
+        return self.results.runs
 
     @property
     def compared(self) -> bool:
         """Only full scale stands beside published numbers."""
-        return self.scale == spec.FULL
+        return self.scale.is_full
 
     def position(self, arm: Arm) -> int:
         """The arm's place in the spec, which decides its colour."""
@@ -57,15 +72,10 @@ class Material:
     def published(self, arm: Arm) -> Published | None:
         return arm.published if self.compared else None
 
-    def folder(self, arm: str, seed: int) -> Path:
-        return records.folder_of(self.root, self.scale, self.experiment.name, arm, seed)
-
     def metrics(self, arm: Arm, status: str) -> dict[int, pd.DataFrame]:
         """The arm's metrics.csv by seed."""
-        found = {}
-        for seed in self.runs(arm, status).seed:
-            found[int(seed)] = records.read_metrics(self.folder(arm.name, int(seed)))
-        return found
+        runs = [self.results.run(arm.name, int(seed)) for seed in self.runs(arm, status).seed]
+        return {run.seed: self.results.metrics(run) for run in runs}
 
     # --- test images -------------------------------------------------------------------------------------------------
 
@@ -99,19 +109,18 @@ class Material:
     def _predictions(self) -> tuple[np.ndarray, list[Answers]]:
         assert self.dataset
         labels, answers = None, []
-        for arm in self.arms:
-            for seed in self.runs(arm, "done").seed:
-                path = self.folder(arm.name, int(seed)) / "predictions.npz"
-                if not path.exists():
-                    continue
-                top1, label = records.read_predictions(path.parent)
-                labels = label if labels is None else labels
-                if not np.array_equal(label, labels):
-                    raise UserError(f"{path} is about other test images than the runs before it")
-                classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
-                if max(top1.max(initial=0), label.max(initial=0)) >= classes:
-                    raise UserError(f"{path} has a class beyond the {classes} of {self.dataset}")
-                answers.append(Answers(arm.name, int(seed), top1))
+        for run in self.results.done():
+            path = self.results.folder(run.arm, run.seed) / "predictions.npz"
+            if not path.exists():
+                continue
+            top1, label = self.results.predictions(run)
+            labels = label if labels is None else labels
+            if not np.array_equal(label, labels):
+                raise UserError(f"{path} is about other test images than the runs before it")
+            classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
+            if max(top1.max(initial=0), label.max(initial=0)) >= classes:
+                raise UserError(f"{path} has a class beyond the {classes} of {self.dataset}")
+            answers.append(Answers(run.arm, run.seed, top1))
         if labels is None or not len(labels):
             raise NothingToDraw("no predictions.npz of a run that was done")
         return labels, answers
@@ -143,26 +152,15 @@ class Material:
         return self.sizes(self.counts[with_answers]) + note
 
 
-def gather(
-    root: Path, experiment_name: str, scale: str, arms: list[str] | None = None, data_dir: Path | None = None
-) -> Material:
-    """Read the experiment's records at `scale`, of `arms` (default: all)."""
-    experiment = spec.load(experiment_name, root)
-    plan.check_arms(experiment, arms or [])
-    counts = records.counted(records.load(root, [experiment_name], scale))
+def gather(results: Results, arms: list[str] | None = None, data_dir: Path | None = None) -> Material:
+    """The runs of `arms` (default: all) that count. UserError for an unknown arm."""
+    plan.check_arms(results.experiment, arms or [])
+    counts = results.counted()
     if arms:
-        counts = counts[counts.arm.isin(arms)]
-    first = counts.drop_duplicates("arm")
-    have = {arm: int(seed) for arm, seed in zip(first.arm, first.seed, strict=True)}
+        counts = counts.of(arms)
+    have = set(counts.runs.arm)
     return Material(
-        root=root,
-        experiment=experiment,
-        scale=scale,
-        arms=tuple(arm for arm in experiment.arms if arm.name in have),
-        counts=counts,
-        recipes={
-            arm: records.trained_recipe(records.folder_of(root, scale, experiment_name, arm, seed))
-            for arm, seed in have.items()
-        },
+        results=counts,
+        arms=tuple(arm for arm in results.experiment.arms if arm.name in have),
         data_dir=data_dir or catalog.data_dir(),
     )

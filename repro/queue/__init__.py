@@ -7,7 +7,7 @@
 """
 
 from repro.queue.load import Entry, PlannedEntry, Queue, load, names, plan, runs
-from repro.queue.outlook import as_json, as_text, look
+from repro.queue.outlook import as_json, as_text, look, recorded
 
 __all__ = [
     "Entry",
@@ -19,5 +19,6 @@ __all__ = [
     "look",
     "names",
     "plan",
+    "recorded",
     "runs",
 ]

@@ -12,6 +12,7 @@ from repro import spec
 from repro.errors import UserError
 from repro.fields import Frozen, Name, Positive
 from repro.plan import Planned
+from repro.spec import Scale, ScaleField
 from repro.spec.load import explain, read_toml, unknown_key
 
 M = TypeVar("M", bound=Frozen)
@@ -25,13 +26,13 @@ class Entry(Frozen):
     experiment: Name
     arms: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
     seeds: Positive
-    scale: str = spec.FULL
+    scale: ScaleField = spec.FULL
 
-    @field_validator("scale")
+    @field_validator("scale", mode="before")
     @classmethod
-    def _fraction(cls, scale: str) -> str:
+    def _no_demo(cls, scale: Any) -> Any:
         try:
-            return spec.parse_scale(scale)
+            return Scale.of(scale) if isinstance(scale, str) else scale
         except UserError as error:
             raise ValueError(str(error)) from error
 

@@ -13,6 +13,7 @@ from repro.durations import duration
 from repro.plan import Planned
 from repro.queue.load import Entry, PlannedEntry, Queue
 from repro.record import FINISHED
+from repro.results import Results, load_all
 from repro.wording import plural
 
 
@@ -34,13 +35,15 @@ class Outlook:
     expected: dict[str, Expected] = field(default_factory=dict)
 
 
-def look(root: Path, entries: list[PlannedEntry]) -> list[Outlook]:
+def look(entries: list[PlannedEntry], recorded: list[Results]) -> list[Outlook]:
     """Count, and time what is left by the recorded runs of the same arm: of its own scale, else of any other.
+
+    `recorded`: the queue's experiments at every scale, as `recorded` reads them.
 
     A run that will be taken over from its twin (repro.twins) takes no time, where the twin is recorded in one of the
     queue's experiments or ahead of it in the queue.
     """
-    timed = _timed(root, sorted({e.entry.experiment for e in entries}))
+    timed = _timed(recorded)
     trained = timed.groupby("fingerprint").place.agg(set).to_dict()
     ahead: set[str] = set()  # fingerprints
     found = []
@@ -65,10 +68,15 @@ def _identities(planned: Planned) -> dict[str, str]:
     return {precision: found for found, precision in spec.fingerprints(planned.run, checksum).items()}
 
 
-def _timed(root: Path, experiments: list[str]) -> pd.DataFrame:
-    """The runs that reached their end, with `place` and `rate` in seconds an iteration."""
-    scales = [scale for scale in records.scales(root) if scale != spec.DEMO]
-    runs = pd.concat([records.load(root, experiments, scale) for scale in scales])
+def recorded(root: Path, queue: Queue) -> list[Results]:
+    """Read what there is of the queue's experiments, at every scale but the demo's."""
+    scales = [scale for scale in records.scales(root) if not scale.is_demo]
+    return load_all(root, sorted({entry.experiment for entry in queue.entries}), scales)
+
+
+def _timed(recorded: list[Results]) -> pd.DataFrame:
+    """The runs that reached their end, with `place` and `rate` in seconds per iteration."""
+    runs = pd.concat([each.runs for each in recorded])
     runs = runs[(runs.status == "done") & (runs.stale == "")]
     return runs.assign(place=runs.hardware + ", " + runs.precision, rate=runs.wall_seconds / runs.iteration)
 
@@ -79,7 +87,7 @@ def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, tuple[float, str]
     arm = timed[(timed.experiment == run.experiment) & (timed.arm == run.arm)]
     rates = {}
     for place, runs in arm.groupby("place"):
-        same = runs[runs.scale == run.scale]
+        same = runs[runs.scale == str(run.scale)]
         rates[str(place)] = float((same if len(same) else runs).rate.median()), str(runs.precision.iloc[0])
     return rates
 
@@ -93,7 +101,7 @@ def as_text(queue: Queue, outlooks: list[Outlook]) -> str:
     """Two lines an entry, then the sum."""
     lines = [f"{queue.name}: {queue.title}"]
     for number, o in enumerate(outlooks, start=1):
-        scale = "full scale" if o.entry.scale == spec.FULL else f"scale {o.entry.scale}"
+        scale = "full scale" if o.entry.scale.is_full else f"scale {o.entry.scale}"
         arms = ", ".join(o.entry.arms) if o.entry.arms else "all arms"
         seeds = plural(o.entry.seeds, "seed")
         lines.append(f"{number:3}. {o.entry.experiment}, {scale}, {seeds} of {arms}")

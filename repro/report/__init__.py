@@ -2,8 +2,7 @@
 
 | file | what it does |
 |---|---|
-| `clean.py` | the runs to report on: not the demo, not those trained on uncommitted changes |
-| `gather.py` | reads them: each experiment at each scale; judged at full scale |
+| `gather.py` | reads them: each experiment at each scale but the demo, without runs trained on uncommitted changes |
 | `figures.py` | the figures' files and their stamps |
 | `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
 | `answers.py` | claims with their verdicts, short: the questions of a paper's readers |

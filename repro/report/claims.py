@@ -141,8 +141,7 @@ def _ours(said: Spoken, name: str) -> Text:
 
 
 def runs_anchor(part: Part, arm: str) -> str:
-    scale = "" if part.full else f"-{part.scale.replace('/', '-')}"
-    return f"runs-{part.name}{scale}-{arm}"
+    return f"runs-{part.name}{part.scale.folder.removeprefix('scale')}-{arm}"
 
 
 def published(part: Part, claim: Claim) -> list[str]:

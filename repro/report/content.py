@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from repro import records
 from repro.durations import duration
 from repro.ledger import effect, ledger
 from repro.report import claims, lessons, missing, recipe
@@ -143,7 +142,7 @@ def _review(part: Part) -> list[Block]:
 
 
 def _deviations(part: Part) -> list[Block]:
-    found = ledger(part.experiment, records.usable(part.runs))
+    found = ledger(part.experiment, part.results.usable().runs)
     if not found:
         return [Paragraph(("None is stated.",))]
     rows = [cells(d.what, d.why, effect(d), "; ".join(map(part.label, d.arms)) or "all") for d in found]
@@ -185,7 +184,7 @@ def _arms(part: Part) -> Table:
 
 def _notes(part: Part) -> tuple[Text, ...]:
     """Arms not trained alike; runs of another precision; runs that are stale, diverged or unfinished."""
-    return tuple((line,) for line in unlike_remarks(part.summary.rows) + run_remarks(part.runs, part.label))
+    return tuple((line,) for line in unlike_remarks(part.summary.rows) + run_remarks(part.results, part.label))
 
 
 def _verdicts(part: Part) -> list[Block]:

@@ -6,16 +6,16 @@ ends with a stamp, the digest of the spec and the records it was drawn from, and
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro import records, spec
 from repro.report.document import Picture
+from repro.results import Results
+from repro.spec import Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Draw = Callable[[Path, str, str, str], "Figure | None"]  # root, experiment, scale, kind
+Draw = Callable[[Results, str], "Figure | None"]  # of a kind
 
 FOLDER = "docs/figures"
 ALT = {
@@ -28,15 +28,16 @@ ALT = {
 REDUCED = ("final", "curves")  # the others speak of published numbers, or of networks trained to the end
 
 
-def kinds(scale: str) -> tuple[str, ...]:
-    return tuple(ALT) if scale == spec.FULL else REDUCED
+def kinds(scale: Scale) -> tuple[str, ...]:
+    return tuple(ALT) if scale.is_full else REDUCED
 
 
-def pictures(root: Path, name: str, scale: str, digest: str, draw: Draw) -> tuple[Picture, ...]:
+def pictures(results: Results, digest: str, draw: Draw) -> tuple[Picture, ...]:
     """The figures of an experiment at one scale; a kind that it has no figure of is left out."""
-    drawn = [(kind, draw(root, name, scale, kind)) for kind in kinds(scale)]
-    folder = f"{FOLDER}/{records.results_folder(Path(), scale).joinpath(name).relative_to('results').as_posix()}"
-    where = "" if scale == spec.FULL else f", at {scale} of the schedule"
+    name, scale = results.name, results.scale
+    drawn = [(kind, draw(results, kind)) for kind in kinds(scale)]
+    folder = "/".join(filter(None, (FOLDER, scale.folder, name)))
+    where = "" if scale.is_full else f", at {scale} of the schedule"
     return tuple(
         Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", partial(_encoded, figure, digest))
         for kind, figure in drawn
@@ -55,7 +56,7 @@ def stamp(digest: str) -> bytes:
     return f"<!-- repro report: drawn from {digest} -->\n".encode()
 
 
-def repro_plots(root: Path, name: str, scale: str, kind: str) -> "Figure | None":
+def repro_plots(results: Results, kind: str) -> "Figure | None":
     from repro import plots
 
-    return plots.figure(root, name, scale, kind)
+    return plots.figure(results, kind)

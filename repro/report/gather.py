@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pandas as pd
 
 from repro import records, spec
 from repro.judge import Judged
-from repro.report import clean, figures
+from repro.report import figures
 from repro.report.document import Picture
-from repro.spec import Experiment
+from repro.results import Results, load_all
+from repro.spec import Experiment, Scale
 from repro.tables import Summary, summarise
 from repro.tracking import links
 
@@ -21,18 +22,29 @@ from repro.tracking import links
 class Part:
     """An experiment at one scale, over the runs that were trained on committed code."""
 
-    experiment: Experiment
-    scale: str
+    results: Results
     summary: Summary  # with claims at full scale only
-    runs: pd.DataFrame  # as records.load gives them: stale and unfinished ones too
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
     pictures: tuple[Picture, ...]
     digest: str  # of the spec and the records
     review: str = ""  # the address of its W&B Report, where one was saved
 
+    @property
+    def experiment(self) -> Experiment:
+        return self.results.experiment
+
+    @property
+    def scale(self) -> Scale:
+        return self.results.scale
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """As records.load gives them: stale and unfinished ones too."""
+        return self.results.runs
+
     @cached_property
     def counted(self) -> pd.DataFrame:
-        return records.counted(self.runs)
+        return self.results.counted().runs
 
     @property
     def judged(self) -> list[Judged]:
@@ -44,7 +56,7 @@ class Part:
 
     @property
     def full(self) -> bool:
-        return self.scale == spec.FULL
+        return self.scale.is_full
 
     def label(self, arm: str) -> str:
         """The arm's label; its name where the spec has no such arm any more."""
@@ -67,45 +79,38 @@ class Report:
 
 
 def gather(root: Path, draw: figures.Draw) -> Report:
-    """Read everything, and draw the figures. UserError for a wrong spec or a damaged record."""
-    parts = []
-    with clean.view(root) as (seen, left_out):
-        for scale in clean.scales(root):
-            for name in spec.names(root):
-                runs = records.load(seen, [name], scale)
-                if scale == spec.FULL or len(runs):
-                    part = _part(seen, name, scale, runs, left_out.get((name, scale), ()), draw)
-                    parts.append(replace(part, review=links.find(root, name, scale)))
+    """Read everything but the demos, and draw the figures. UserError for a wrong spec or a damaged record."""
+    scales = [scale for scale in records.scales(root) if not scale.is_demo]
+    every = load_all(root, spec.names(root), scales)
+    parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
     return Report(
         full=tuple(part for part in parts if part.full),
         reduced=tuple(part for part in parts if not part.full),
-        left_out=tuple(folder for folders in left_out.values() for folder in folders),
+        left_out=tuple(folder for each in every for folder in each.uncommitted()),
     )
 
 
-def _part(root: Path, name: str, scale: str, runs: pd.DataFrame, left_out: tuple[str, ...], draw: figures.Draw) -> Part:
-    experiment = spec.load(name, root)
-    digest = _digest(_inputs(root, name, runs))
+def _part(every: Results, draw: figures.Draw) -> Part:
+    clean = every.clean()
+    digest = _digest(_inputs(clean))
     return Part(
-        experiment=experiment,
-        scale=scale,
-        summary=summarise(root, name, scale),
-        runs=runs,
-        left_out=left_out,
-        pictures=figures.pictures(root, name, scale, digest, draw) if len(records.counted(runs)) else (),
+        results=clean,
+        summary=summarise(clean),
+        left_out=every.uncommitted(),
+        pictures=figures.pictures(clean, digest, draw) if len(clean.counted().runs) else (),
         digest=digest,
+        review=links.find(every.root, every.name, every.scale),
     )
 
 
-def _inputs(root: Path, name: str, runs: pd.DataFrame) -> Iterator[bytes]:
+def _inputs(results: Results) -> Iterator[bytes]:
     """The spec and each record's files with their names; text as git may store it, with either end of line."""
-    paths = [root / "experiments" / f"{name}.toml"]
-    for row in runs.to_dict("records"):
-        paths += [clean.folder_of(root, row) / file for file in clean.FILES]
+    paths = [results.root / "experiments" / f"{results.name}.toml"]
+    paths += [folder / file for folder in results.folders() for file in ("run.json", *records.RESULTS)]
     for path in paths:
         if path.is_file():
             content = path.read_bytes()
-            yield path.relative_to(root).as_posix().encode()
+            yield path.relative_to(results.root).as_posix().encode()
             yield content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n")
 
 

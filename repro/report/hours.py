@@ -30,7 +30,7 @@ def _rows(part: Part) -> list[tuple[Cell, ...]]:
         kinds = Counter(runs.status.where(runs.trained_as == "", "taken over").where(runs.stale == "", "stale"))
         states = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         hours = duration(records.seconds_trained(runs))
-        scale = "full" if part.full else part.scale
+        scale = "full" if part.full else str(part.scale)
         days = _days(runs.started)[0], _days(runs.finished)[-1]
         rows.append(cells(part.name, scale, f"{hardware}, {precision}", states, hours, *days))
     return rows

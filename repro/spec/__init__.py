@@ -3,18 +3,8 @@
 from repro.spec.epochs import in_iterations, train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
-from repro.spec.resolve import (
-    DEMO,
-    FULL,
-    RECIPE_VERSION,
-    fingerprint,
-    fingerprints,
-    identity,
-    in_precision,
-    parse_scale,
-    resolve,
-    stated,
-)
+from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated
+from repro.spec.scale import DEMO, FULL, Scale, ScaleField
 from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
 
 __all__ = [
@@ -34,6 +24,8 @@ __all__ = [
     "Recipe",
     "Reference",
     "Run",
+    "Scale",
+    "ScaleField",
     "Schedule",
     "StatedRecipe",
     "fingerprint",
@@ -44,7 +36,6 @@ __all__ = [
     "load",
     "names",
     "parse",
-    "parse_scale",
     "resolve",
     "stated",
     "train_images",

@@ -2,33 +2,17 @@
 
 import hashlib
 import json
-import re
 from fractions import Fraction
 from typing import Any
 
 from repro.errors import UserError
 from repro.spec.epochs import counted
 from repro.spec.recipe import Precision, Recipe, StatedRecipe
+from repro.spec.scale import FULL, Scale
 from repro.spec.schema import Arm, Experiment, Run
 
 # Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
 RECIPE_VERSION = 1
-
-FULL, DEMO = "1", "demo"
-SHORT = r"[^eE]{1,20}([eE][+-]?\d{1,2})?"  # of a scale's text
-
-
-def parse_scale(text: str) -> str:
-    """ "1/200" -> "1/200", "0.01" -> "1/100": a fraction of the schedule, above 0 and at most 1."""
-    try:
-        if not re.fullmatch(SHORT, text):  # 1e-999999999 would be computed
-            raise ValueError(text)
-        scale = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise UserError(f"scale {text!r} is not a fraction; allowed: above 0 and at most 1, such as 1/200") from None
-    if not 0 < scale <= 1:
-        raise UserError(f"scale {text} is out of range; allowed: above 0 and at most 1, such as 1/200")
-    return str(scale)
 
 
 def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
@@ -49,9 +33,9 @@ def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
     return recipe.model_copy(update={"schedule": schedule, "evaluate_every": every})
 
 
-def stated(experiment: Experiment, arm: Arm, scale: str) -> StatedRecipe:
+def stated(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
     """What the spec states for the arm, before `scale` shrinks it."""
-    if scale != DEMO:
+    if not scale.is_demo:
         return arm.recipe
     if arm.demo is None:
         raise UserError(f"experiment {experiment.name!r} has no [demo] table")
@@ -59,7 +43,7 @@ def stated(experiment: Experiment, arm: Arm, scale: str) -> StatedRecipe:
 
 
 def resolve(
-    experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: str = FULL
+    experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: Scale = FULL
 ) -> list[Run]:
     """The runs of `arms` (default: all), seed by seed: every arm has one run before any has two."""
     recipes = {}
@@ -67,7 +51,7 @@ def resolve(
         if arms and arm.name not in arms:
             continue
         recipe = counted(stated(experiment, arm, scale))
-        recipes[arm.name] = recipe if scale in (FULL, DEMO) else scaled(recipe, Fraction(scale))
+        recipes[arm.name] = recipe if scale.fraction in (None, 1) else scaled(recipe, scale.fraction)
     return [
         Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)
         for seed in seeds

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from repro.fields import Frozen, Name, Positive, array
 from repro.spec.recipe import Recipe, StatedRecipe
+from repro.spec.scale import ScaleField
 
 Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
 
@@ -246,15 +247,15 @@ def _no_twins(kind: str, names: list[str]) -> None:
 
 
 class Run(Frozen):
-    """An arm with a seed: all that training needs. `scale` is "1" (the paper's), a fraction ("1/200") or "demo"."""
+    """An arm with a seed: all that training needs."""
 
     experiment: str
     arm: str
     seed: Annotated[int, Field(ge=0)]
-    scale: str
+    scale: ScaleField
     recipe: Recipe
 
     @property
     def name(self) -> str:
-        at = "" if self.scale == "1" else f" at {self.scale}"
+        at = "" if self.scale.is_full else f" at {self.scale}"
         return f"{self.experiment}/{self.arm}/seed-{self.seed}{at}"

@@ -8,10 +8,8 @@
 | `compare.py` | any two arms against each other |
 """
 
-from pathlib import Path
-
-from repro import records, spec
-from repro.tables.compare import compare
+from repro.results import Results
+from repro.tables.compare import compare, sides
 from repro.tables.formats import FORMATS
 from repro.tables.sheets import VIEWS, Block, Sheet
 from repro.tables.summary import ArmRow, ClaimRow, Summary, places, run_remarks, summarise, unlike_remarks
@@ -28,26 +26,21 @@ __all__ = [
     "places",
     "render",
     "run_remarks",
+    "sides",
     "summarise",
     "unlike_remarks",
 ]
 
 
-def render(root: Path, names: list[str], scale: str, form: str, width: int = 100, view: str = "arms") -> str:
-    """The tables of `names` (default: every experiment with records; all where none has) in one of FORMATS.
+def render(experiments: list[Results], form: str, width: int = 100, view: str = "arms") -> str:
+    """The experiments' tables in one of FORMATS.
 
     `view`: arms (at full scale with the claims), per-class or curves. `width`: of the text format, in columns.
     """
-    return FORMATS[form]([VIEWS[view](root, name, scale) for name in chosen(root, names, scale)], width)
+    return FORMATS[form]([VIEWS[view](results) for results in experiments], width)
 
 
-def chosen(root: Path, names: list[str], scale: str) -> list[str]:
-    """The experiments named; else those with records of the scale; else all."""
-    known = spec.names(root)
-    return names or [name for name in known if len(records.load(root, [name], scale))] or known
-
-
-def unreproduced(root: Path, names: list[str], scale: str) -> list[str]:
+def unreproduced(experiments: list[Results]) -> list[str]:
     """The claims whose verdict is "not reproduced", as experiment/claim; none away from full scale."""
-    summaries = [summarise(root, name, scale) for name in chosen(root, names, scale)]
+    summaries = map(summarise, experiments)
     return [f"{s.experiment}/{claim.id}" for s in summaries for claim in s.claims if claim.verdict == "not reproduced"]

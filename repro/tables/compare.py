@@ -1,41 +1,77 @@
 """Any two arms against each other: the difference with its interval, effect sizes, and McNemar's test a seed."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from repro import plan, records, spec, stats, verdicts
-from repro.describe import heading
+import numpy as np
+
+from repro import plan, stats, verdicts
 from repro.errors import UserError
 from repro.judge import arm_errors
+from repro.results import Results
 from repro.show.verdicts import comparison
+from repro.spec import Arm, Scale
 
 MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
 
 
-def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_json: bool) -> str:
-    """`first` and `second` are EXPERIMENT/ARM. Reported is second - first in points of test error.
+@dataclass(frozen=True)
+class Side:
+    """An arm to compare, with its runs that count."""
 
-    UserError for an unknown arm, or arms that were tested on different images.
-    """
-    sides = [_side(root, name, scale) for name in (first, second)]
-    (one, folders_one, trained_one), (other, folders_other, trained_other) = sides
-    same = [
-        seed for seed in sorted(trained_one.keys() & trained_other.keys()) if trained_one[seed] == trained_other[seed]
-    ]
-    verdict = verdicts.judge_difference(one, other, margin=MARGIN, paired=paired)
+    arm: Arm
+    results: Results
+
+    @property
+    def name(self) -> str:
+        return f"{self.results.name}/{self.arm.name}"
+
+    @property
+    def trained_as(self) -> dict[int, str]:
+        """By seed, the name under which its run was trained."""
+        runs = self.results.runs
+        return {int(s): twin or f"{self.name}/seed-{s}" for s, twin in zip(runs.seed, runs.trained_as, strict=True)}
+
+    def errors(self) -> verdicts.ArmErrors:
+        return arm_errors(self.arm, self.results.runs, set(self.results.runs.seed))
+
+    def predictions(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.results.predictions(self.results.run(self.arm.name, seed))
+
+
+def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
+    """Read the arms named, each as EXPERIMENT/ARM. UserError for an unknown one."""
+    loaded: dict[str, Results] = {}
+    found = []
+    for name in names:
+        experiment, _, arm = name.partition("/")
+        if not arm:
+            raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
+        if experiment not in loaded:
+            loaded[experiment] = Results.load(root, experiment, scale)
+        results = loaded[experiment]
+        plan.check_arms(results.experiment, [arm])
+        found.append(Side(results.experiment.arm(arm), results.counted().of([arm])))
+    return found
+
+
+def compare(first: Side, second: Side, paired: bool, as_json: bool) -> str:
+    """Reported is second - first in points of test error. UserError for arms tested on different images."""
+    shared = sorted(first.trained_as.keys() & second.trained_as.keys())
+    same = [seed for seed in shared if first.trained_as[seed] == second.trained_as[seed]]
+    verdict = verdicts.judge_difference(first.errors(), second.errors(), margin=MARGIN, paired=paired)
     exact = {}
-    for seed in sorted(folders_one.keys() & folders_other.keys()):
-        (top_one, label), (top_other, label_other) = (
-            records.read_predictions(folders[seed]) for folders in (folders_one, folders_other)
-        )
+    for seed in shared:
+        (top_one, label), (top_other, label_other) = first.predictions(seed), second.predictions(seed)
         if len(label) != len(label_other) or (label != label_other).any():
-            raise UserError(f"{first} and {second} were not tested on the same images")
+            raise UserError(f"{first.name} and {second.name} were not tested on the same images")
         exact[seed] = stats.mcnemar(top_one == label, top_other == label)
     if as_json:
         content = {
-            "first": first,
-            "second": second,
-            "scale": scale,
+            "first": first.name,
+            "second": second.name,
+            "scale": str(first.results.scale),
             "points": verdict.estimate,
             "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
             "p": verdict.p,
@@ -48,27 +84,13 @@ def compare(root: Path, first: str, second: str, scale: str, paired: bool, as_js
             },
         }
         return json.dumps(content, indent=1)
-    lines = [f"{first} against {second}. {heading(scale)}.", comparison(verdict)]
+    lines = [f"{first.name} against {second.name}. {first.results.scale.heading}.", comparison(verdict)]
     if same:
         seeds = ", ".join(map(str, same))
         lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
     lines += [
-        f"seed {seed}: only {first} right on {m.only_first} images, only {second} on {m.only_second}; "
+        f"seed {seed}: only {first.name} right on {m.only_first} images, only {second.name} on {m.only_second}; "
         f"McNemar's exact {f'p {m.p:.3g}' if m.p else 'p < 1e-300'}"
         for seed, m in exact.items()
     ]
     return "\n".join(lines)
-
-
-def _side(root: Path, name: str, scale: str) -> tuple[verdicts.ArmErrors, dict[int, Path], dict[int, str]]:
-    """The arm's errors; and by seed its runs' folders, and the names under which those were trained."""
-    experiment_name, _, arm_name = name.partition("/")
-    if not arm_name:
-        raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
-    experiment = spec.load(experiment_name, root)
-    plan.check_arms(experiment, [arm_name])
-    counts = records.counted(records.load(root, [experiment_name], scale))
-    own = counts[counts.arm == arm_name]
-    trained = {int(seed): twin or f"{name}/seed-{seed}" for seed, twin in zip(own.seed, own.trained_as, strict=True)}
-    folders = {seed: records.folder_of(root, scale, experiment_name, arm_name, seed) for seed in trained}
-    return arm_errors(experiment.arm(arm_name), counts, set(trained)), folders, trained

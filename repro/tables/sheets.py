@@ -1,19 +1,19 @@
 """The views of an experiment as sheets of cells: arms with claims, errors by class, learning curves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from repro import records, spec
 from repro.data import catalog
 from repro.durations import duration
 from repro.judge import Judged
+from repro.results import Results
 from repro.show.numbers import mean_sd, points, published, spread
 from repro.show.verdicts import difference, label
+from repro.spec import Experiment
 from repro.tables.summary import ArmRow, Summary, summarise, unlike_remarks
 from repro.verdicts import Outcome
 
@@ -55,9 +55,9 @@ class Block:
     deviations: list[str] = field(default_factory=list)
 
 
-def arms(root: Path, name: str, scale: str) -> Block:
+def arms(results: Results) -> Block:
     """The arms; at full scale beside the published numbers, with the claims under them."""
-    summary = summarise(root, name, scale)
+    summary = summarise(results)
     judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
     shown = [each for each in summary.judged if each.verdict.outcome != "no verdict"]
     sheets = [_arm_sheet(summary)]
@@ -125,37 +125,38 @@ def _millions(count: int) -> str:
     return f"{count / 1e6:.2f}M" if count >= 100_000 else f"{count / 1e3:.1f}k"
 
 
-def per_class(root: Path, name: str, scale: str) -> Block:
+def per_class(results: Results) -> Block:
     """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
-    summary, experiment = summarise(root, name, scale), spec.load(name, root)
+    summary = summarise(results)
     found: list[dict[str, Any]] = []
     classes: tuple[str, ...] = ()
-    for arm, seed, folder in _done(root, experiment, scale):
-        top1, label = records.read_predictions(folder)
-        own = catalog.class_names(spec.stated(experiment, arm, scale).dataset, 1 + int(max(top1.max(), label.max())))
+    for run in results.counted().done():
+        top1, label = results.predictions(run)
+        own = catalog.class_names(run.recipe.dataset, 1 + int(max(top1.max(), label.max())))
         classes = max(classes, own, key=len)
         for index, title in enumerate(own):
             wrong = 100 * float(np.mean(top1[label == index] != index))
-            found.append({"arm": arm.name, "seed": seed, "class": title, "test_error": wrong})
-    return _block(summary, [_crosstab("errors by class", "class", classes, found, experiment)], summary.remarks)
+            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
+    return _block(summary, [_crosstab("errors by class", "class", classes, found, results.experiment)], summary.remarks)
 
 
-def curves(root: Path, name: str, scale: str) -> Block:
+def curves(results: Results) -> Block:
     """Test error by iteration, mean ± sd over seeds, an arm a column."""
-    summary, experiment = summarise(root, name, scale), spec.load(name, root)
+    summary = summarise(results)
     found: list[dict[str, Any]] = []
-    for arm, seed, folder in _done(root, experiment, scale):
-        metrics = records.read_metrics(folder)
+    for run in results.counted().done():
+        metrics = results.metrics(run)
         for iteration, error in zip(metrics.iteration, metrics.test_error, strict=True):
-            found.append({"arm": arm.name, "seed": seed, "iteration": int(iteration), "test_error": float(error)})
+            found.append({"arm": run.arm, "seed": run.seed, "iteration": int(iteration), "test_error": float(error)})
     every = sorted({point["iteration"] for point in found})
     step = -(-len(every) // CURVE_POINTS) or 1
     shown = tuple(every[::-1][::step][::-1])  # the last is always among them
-    return _block(summary, [_crosstab("learning curves", "iteration", shown, found, experiment)], summary.remarks)
+    sheet = _crosstab("learning curves", "iteration", shown, found, results.experiment)
+    return _block(summary, [sheet], summary.remarks)
 
 
 def _crosstab(
-    name: str, key: str, values: tuple[Any, ...], found: list[dict[str, Any]], experiment: spec.Experiment
+    name: str, key: str, values: tuple[Any, ...], found: list[dict[str, Any]], experiment: Experiment
 ) -> Sheet:
     """A row a value of `key`, an arm a column, mean ± sd in the cells."""
     frame = pd.DataFrame(found, columns=["arm", "seed", key, "test_error"])
@@ -172,17 +173,8 @@ def _crosstab(
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 
-def _done(root: Path, experiment: spec.Experiment, scale: str) -> Iterator[tuple[spec.Arm, int, Path]]:
-    """Arm, seed and folder of the runs that count and reached their end: a diverged one is in no mean."""
-    counts = records.counted(records.load(root, [experiment.name], scale))
-    done = counts[counts.status == "done"]
-    for arm in experiment.arms:
-        seeds = [int(seed) for seed in done.seed[done.arm == arm.name]]
-        yield from ((arm, seed, records.folder_of(root, scale, experiment.name, arm.name, seed)) for seed in seeds)
-
-
 def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:
     return Block(summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations)
 
 
-VIEWS: dict[str, Callable[[Path, str, str], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}
+VIEWS: dict[str, Callable[[Results], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}

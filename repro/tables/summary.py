@@ -3,18 +3,15 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from repro import records, spec
-from repro.data import catalog
-from repro.describe import heading, title
-from repro.freeze import Registry
+from repro.describe import title
 from repro.judge import Judged, judge
 from repro.ledger import effect, ledger
 from repro.protocol import differences
 from repro.record import FINISHED
+from repro.results import Results
 from repro.show.numbers import mean_sd
 from repro.show.verdicts import post_hoc, sentence
 from repro.spec import Arm, Experiment
@@ -93,35 +90,26 @@ class Summary:
     deviations: list[str]  # none away from full scale: they speak of the paper's numbers
 
 
-def summarise(root: Path, name: str, scale: str) -> Summary:
-    """Read an experiment's records and sum them up."""
-    experiment = spec.load(name, root)
-    frame = records.load(root, [name], scale)
-    counts = records.counted(frame)
-    compared = scale == spec.FULL
-    judged = judge(experiment, frame, Registry(root)) if compared else []
-    deviations = ledger(experiment, records.usable(frame))
-    iterations = {arm.name: _iterations(experiment, arm, scale) for arm in experiment.arms}
-    rows = [_row(arm, counts[counts.arm == arm.name], iterations[arm.name], compared) for arm in experiment.arms]
+def summarise(results: Results) -> Summary:
+    """Sum up an experiment's records."""
+    experiment, scale, counts = results.experiment, results.scale, results.counted().runs
+    compared = scale.is_full
+    judged = judge(results) if compared else []
+    deviations = ledger(experiment, results.usable().runs)
+    iterations = {arm: recipe.schedule.iterations for arm, recipe in results.recipes.items()}
+    rows = [_row(arm, counts[counts.arm == arm.name], iterations.get(arm.name), compared) for arm in experiment.arms]
     return Summary(
-        experiment=name,
+        experiment=results.name,
         title=title(experiment, scale),
         source=experiment.source,
-        heading=heading(scale),
+        heading=scale.heading,
         compared=compared,
         rows=rows,
         claims=[_claim_row(each, experiment) for each in judged],
         judged=judged,
-        remarks=_remarks(experiment, frame, counts, scale),
+        remarks=_remarks(results),
         deviations=[f"{d.what}{_of(d.arms)}: {d.why}; effect: {effect(d)}" for d in deviations if compared],
     )
-
-
-def _iterations(experiment: Experiment, arm: Arm, scale: str) -> int | None:
-    try:
-        return spec.resolve(experiment, [0], arms=[arm.name], scale=scale)[0].recipe.schedule.iterations
-    except catalog.Absent:
-        return None
 
 
 def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -> ArmRow:
@@ -184,28 +172,28 @@ def _mean(values: pd.Series) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _remarks(experiment: Experiment, frame: pd.DataFrame, counts: pd.DataFrame, scale: str) -> list[str]:
+def _remarks(results: Results) -> list[str]:
     """Missing, unfinished, stale, diverged and dirty runs; hardware."""
+    experiment, frame, counts = results.experiment, results.runs, results.counted().runs
     remarks = []
     seeds = sorted(set(frame.seed))
     if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
-        flags = {spec.FULL: "", spec.DEMO: " --demo"}.get(scale, f" --scale {scale}")
-        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{flags} --seeds N")
+        remarks.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{results.scale.flag} --seeds N")
     for arm in experiment.arms:
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
             remarks.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
-    remarks += run_remarks(frame, lambda arm: arm)
+    remarks += run_remarks(results, lambda arm: arm)
     if dirty := int(counts.dirty.sum()):
         remarks.append(f"{dirty} of {len(counts)} runs were trained on uncommitted changes")
     remarks += places(counts)
     return remarks
 
 
-def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+def run_remarks(results: Results, name: Callable[[str], str]) -> list[str]:
     """A line for what is not pooled, and each run that is stale, diverged or unfinished; `name` gives an arm's."""
-    told = _not_pooled(frame, name)
-    for run in frame.to_dict("records"):
+    told = _not_pooled(results, name)
+    for run in results.runs.to_dict("records"):
         who = f"{name(run['arm'])} seed {run['seed']}"
         if run["stale"]:
             told.append(f"{who} is stale, not counted: {run['stale']}")
@@ -218,9 +206,9 @@ def run_remarks(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
     return told
 
 
-def _not_pooled(frame: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+def _not_pooled(results: Results, name: Callable[[str], str]) -> list[str]:
     """A line for an arm's usable runs of another precision than those that its numbers rest on."""
-    others, told = records.usable(frame).drop(records.counted(frame).index), []
+    others, told = results.usable().runs.drop(results.counted().runs.index), []
     for (arm, precision), runs in others.groupby(["arm", "precision"], sort=False):
         errors = runs.test_error[runs.status == "done"]
         sd = errors.std(ddof=1) if len(errors) > 1 else None

@@ -12,7 +12,8 @@ from repro import records, spec
 from repro.data import catalog
 from repro.protocol import differences
 from repro.record import Record
-from repro.spec import Experiment, Published
+from repro.results import Results
+from repro.spec import Experiment, Published, Scale
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags
 MOMENT = ("started", "iteration")  # of a session: says when, not where from
@@ -52,14 +53,25 @@ def run_id(record: Record) -> str:
     Two experiments of a paper may share a recipe, and a record may be trained anew: W&B only ever adds to a history,
     so each training has a run of its own there, and all sessions of it have the same one.
     """
-    training = (record.experiment, record.arm, record.sessions[0].started)
-    short = hashlib.sha256(json.dumps(training).encode()).hexdigest()[:8]
-    return f"{record.fingerprint}-{short}-s{record.seed}"
+    return _run_id(record.experiment, record.arm, record.sessions[0].started, record.fingerprint, record.seed)
 
 
-def scale_tag(scale: str) -> str:
+def run_ids(results: Results) -> list[str]:
+    """The `run_id` of each run."""
+    return [
+        _run_id(run["experiment"], run["arm"], run["started"] or None, run["fingerprint"], run["seed"])
+        for run in results.runs.to_dict("records")
+    ]
+
+
+def _run_id(experiment: str, arm: str, started: str | None, fingerprint: str, seed: int) -> str:
+    short = hashlib.sha256(json.dumps([experiment, arm, started]).encode()).hexdigest()[:8]
+    return f"{fingerprint}-{short}-s{seed}"
+
+
+def scale_tag(scale: Scale) -> str:
     """Such as full-scale, scale-1-200 or demo."""
-    return "full-scale" if scale == spec.FULL else records.results_folder(Path(), scale).name
+    return scale.folder or "full-scale"
 
 
 def _tags(record: Record, experiment: Experiment) -> tuple[str, ...]:
@@ -86,7 +98,7 @@ def config(record: Record, experiment: Experiment) -> dict[str, Any]:
 def published(record: Record, experiment: Experiment) -> Published | None:
     """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
     arm = next((arm for arm in experiment.arms if arm.name == record.arm), None)
-    if arm is None or arm.published is None or differences(arm.published) or record.scale != spec.FULL:
+    if arm is None or arm.published is None or differences(arm.published) or not record.scale.is_full:
         return None
     return arm.published
 
@@ -130,6 +142,7 @@ def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str
     }
 
 
-def images_are_private(experiment: Experiment, scale: str) -> bool:
+def images_are_private(results: Results) -> bool:
     """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
+    experiment, scale = results.experiment, results.scale
     return any(spec.stated(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)

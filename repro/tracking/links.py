@@ -5,6 +5,7 @@ from pathlib import Path
 
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.spec import Scale
 
 Links = dict[str, dict[str, str]]  # experiment -> scale -> address
 
@@ -31,12 +32,12 @@ def read(root: Path) -> Links:
     return links
 
 
-def find(root: Path, experiment: str, scale: str) -> str:
-    return read(root).get(experiment, {}).get(scale, "")
+def find(root: Path, experiment: str, scale: Scale) -> str:
+    return read(root).get(experiment, {}).get(str(scale), "")
 
 
-def write(root: Path, experiment: str, scale: str, address: str) -> None:
+def write(root: Path, experiment: str, scale: Scale, address: str) -> None:
     links = read(root)
-    links.setdefault(experiment, {})[scale] = address
+    links.setdefault(experiment, {})[str(scale)] = address
     path(root).parent.mkdir(exist_ok=True)
     write_atomically(path(root), json.dumps(links, indent=1, sort_keys=True).encode() + b"\n")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from repro import spec
 from repro.errors import UserError
 from repro.plan import Planned
+from repro.spec import Scale
 from repro.tracking.process import Message, Worker
 
 MODES = ("offline", "online", "off")
@@ -22,13 +22,13 @@ LEAST_WAIT, MOST_WAIT = 10.0, 60.0  # seconds at the end of a session
 SHARE = 0.02  # of the session's time that the end may wait, within those bounds
 
 
-def choose(wanted: str | None, scale: str) -> str:
+def choose(wanted: str | None, scale: Scale) -> str:
     """One of MODES: what was wanted, else WANDB_MODE, else off in demos and offline where wandb is installed."""
     if wanted:
         return wanted
     if mode := from_environment():
         return mode
-    return "off" if scale == spec.DEMO or not installed("wandb") else "offline"
+    return "off" if scale.is_demo or not installed("wandb") else "offline"
 
 
 def from_environment() -> str | None:
@@ -58,10 +58,9 @@ def job(task: str, root: Path, mode: str, **more: Any) -> dict[str, Any]:
     return {"task": task, "root": str(root.resolve()), "place": place, **more}
 
 
-def later(experiment: str, scale: str) -> str:
+def later(experiment: str, scale: Scale) -> str:
     """The command that sends from the records what did not get through."""
-    flag = {spec.FULL: "", spec.DEMO: " --demo"}.get(scale, f" --scale {scale}")
-    return f"repro wandb sync {experiment}{flag}"
+    return f"repro wandb sync {experiment}{scale.flag}"
 
 
 @contextmanager

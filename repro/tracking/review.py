@@ -13,25 +13,24 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from repro import plots, spec, tables
+from repro import plots
 from repro.data import catalog
 from repro.errors import UserError
 from repro.plots import hardest, material, pixels
-from repro.tables import Summary
+from repro.results import Results
+from repro.tables import Summary, summarise
 from repro.tracking import client, content, sections
 
 MOST_IMAGES = 24
 JOB_TYPE = "review"
 
 
-def make(
-    root: Path, name: str, scale: str, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]
-) -> dict[str, Any]:
+def make(results: Results, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Log the report run; online, save the W&B Report too, over the one at `address` if there is one.
 
     What was logged, where, the W&B Report as JSON, and its address ("" offline). `say` hears that it goes on.
     """
-    summary, experiment = tables.summarise(root, name, scale), spec.load(name, root)
+    summary, experiment, name, scale = summarise(results), results.experiment, results.name, results.scale
     telling = content.Telling(
         id=f"{JOB_TYPE}-{name}-{content.scale_tag(scale)}",
         project=experiment.paper,
@@ -39,44 +38,44 @@ def make(
         job_type=JOB_TYPE,
         name=f"{JOB_TYPE}-{name}",
         tags=(experiment.paper, content.scale_tag(scale), JOB_TYPE),
-        config={"experiment": name, "scale": scale, "title": experiment.title, "source": experiment.source},
+        config={"experiment": name, "scale": str(scale), "title": experiment.title, "source": experiment.source},
     )
     exhibits = {}
-    for key, exhibit in exhibits_of(root, summary, scale):
+    for key, exhibit in exhibits_of(results, summary):
         exhibits[key] = exhibit
         say({"drawn": key})
     run = client.begin(telling, place)
     run.log(exhibits)
-    run.log_artifact(_papers(root, name))
+    run.log_artifact(_papers(results.root, name))
     where, entity = run.url or str(next(client.segments(place, telling.id))), run.entity
     outcomes = Counter(claim.verdict for claim in summary.claims)
     client.finish(
         run, {f"claims_{outcome.replace(' ', '_')}": count for outcome, count in outcomes.items()}, failed=False
     )
-    report = sections.report(root, summary, experiment, scale, telling.id, list(exhibits), entity or "")
+    report = sections.report(results, summary, telling.id, list(exhibits), entity or "")
     saved = sections.save(report, address) if place.mode == "online" else ""
-    told = sections.as_json(report) | {"experiment": name, "scale": scale}
+    told = sections.as_json(report) | {"experiment": name, "scale": str(scale)}
     return {"logged": [*exhibits, "papers"], "where": where, "report": told, "address": saved}
 
 
-def exhibits_of(root: Path, summary: Summary, scale: str) -> Iterator[tuple[str, Any]]:
+def exhibits_of(results: Results, summary: Summary) -> Iterator[tuple[str, Any]]:
     """What the report run shows: arms, claims (at full scale), figures, and the images that most runs get wrong."""
     yield "arms", _table([asdict(row) for row in summary.rows])
     if summary.claims:
         yield "claims", _table([asdict(row) for row in summary.claims])
-    private = content.images_are_private(spec.load(summary.experiment, root), scale)
+    private = content.images_are_private(results)
     for kind in plots.FIGURES:
         if kind == "hardest" and private:
             continue
-        if figure := plots.figure(root, summary.experiment, scale, kind):
+        if figure := plots.figure(results, kind):
             yield f"figures/{kind}", wandb.Image(Image.open(io.BytesIO(plots.encode(figure, "png"))))
-    if not private and (images := hardest_table(root, summary.experiment, scale)):
+    if not private and (images := hardest_table(results)):
         yield "hardest", images
 
 
-def hardest_table(root: Path, name: str, scale: str) -> wandb.Table | None:
+def hardest_table(results: Results) -> wandb.Table | None:
     """The test images that most runs get wrong, with what each arm's runs said; None without predictions or data."""
-    gathered = material.gather(root, name, scale, None, None)
+    gathered = material.gather(results)
     try:
         found = hardest.hardest_images(gathered.labels, gathered.answers, MOST_IMAGES)
         dataset = catalog.describe(gathered.dataset, gathered.data_dir)

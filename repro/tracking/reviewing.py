@@ -5,16 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from repro import tables
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.results import chosen
+from repro.spec import Scale
 from repro.tracking import links, mirror, sync
 from repro.tracking.process import Message
 
 NEEDED = {"wandb": "wandb", "wandb_workspaces": "wandb-workspaces"}
 
 
-def run(root: Path, names: list[str], scale: str, file: Path | None, tell: Callable[[str], None]) -> bool:
+def run(root: Path, names: list[str], scale: Scale, file: Path | None, tell: Callable[[str], None]) -> bool:
     """Review the experiments named (default: all that have records); whether all went well.
 
     With `file` nothing is sent: the report runs are offline segments, the W&B Reports go into that file.
@@ -29,8 +30,8 @@ def run(root: Path, names: list[str], scale: str, file: Path | None, tell: Calla
     if file and not file.parent.is_dir():
         raise UserError(f"--save-json {file}: there is no folder {file.parent}")
     reports: list[dict[str, Any]] = []
-    for name in tables.chosen(root, names, scale):
-        job = mirror.job("review", root, mode, experiment=name, scale=scale, address=links.find(root, name, scale))
+    for name in [results.name for results in chosen(root, names, scale)]:
+        job = mirror.job("review", root, mode, experiment=name, scale=str(scale), address=links.find(root, name, scale))
         heard: list[Message] = []
         if not sync.work(job, heard.append, heard, tell):
             return False

@@ -7,14 +7,13 @@ their ids, so a stale or unfinished run in the project does not get into a claim
 """
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import wandb_workspaces.reports.v2 as wr
 
-from repro import records, spec, tables
-from repro.spec import Experiment
+from repro import tables
+from repro.results import Results
 from repro.tables import ClaimRow, Summary
 from repro.tracking import content
 
@@ -22,18 +21,16 @@ TITLE_LENGTH = 128  # characters: W&B allows no more
 ERROR = "test error (%)"
 
 
-def report(
-    root: Path, summary: Summary, experiment: Experiment, scale: str, review_id: str, shown: list[str], entity: str
-) -> wr.Report:
+def report(results: Results, summary: Summary, review_id: str, shown: list[str], entity: str) -> wr.Report:
     """The whole W&B Report. `review_id`: the report run's; `shown`: the keys that it logged."""
+    experiment, counted = results.experiment, results.counted()
     blocks: list[Any] = [wr.P(f"{summary.source}."), wr.P(f"{summary.heading}."), wr.TableOfContents()]
     for claim in summary.claims:
-        blocks += _section(root, claim, experiment, scale)
+        blocks += _section(claim, counted)
     if not summary.compared:
-        every = tuple(arm.name for arm in experiment.arms)
         blocks += [wr.H2("Early training"), wr.P("No claim is judged at a reduced scale.")]
-        blocks.append(_panels(root, experiment.name, scale, every, "runs by arm"))
-    blocks += [wr.H2("The arms"), wr.MarkdownBlock(tables.render(root, [experiment.name], scale, "md"))]
+        blocks.append(_panels(counted, [arm.name for arm in experiment.arms], "runs by arm"))
+    blocks += [wr.H2("The arms"), wr.MarkdownBlock(tables.render([results], "md"))]
     blocks += [wr.H2("Figures and images"), _exhibits(review_id, shown)]
     if summary.compared:
         blocks += [wr.H2("Where the recipe departs from the paper")]
@@ -48,7 +45,7 @@ def report(
     )
 
 
-def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) -> list[Any]:
+def _section(claim: ClaimRow, counted: Results) -> list[Any]:
     """The claim's words, its verdict, and its arms' runs."""
     lean = f", {claim.lean}" if claim.lean else ""
     where = f" ({claim.where})" if claim.where else ""
@@ -58,16 +55,16 @@ def _section(root: Path, claim: ClaimRow, experiment: Experiment, scale: str) ->
         wr.H2(f"{claim.id}: {claim.verdict}{lean}{mark}"),
         wr.P(f"Claimed: {claim.says}{where}.{margin}"),
         wr.P(claim.sentence),
-        _panels(root, experiment.name, scale, claim.arms, f"{claim.id}: runs by arm"),
+        _panels(counted, list(claim.arms), f"{claim.id}: runs by arm"),
     ]
 
 
-def _panels(root: Path, name: str, scale: str, arms: tuple[str, ...], title: str) -> Any:
+def _panels(counted: Results, arms: list[str], title: str) -> Any:
     """The arms' runs: curves and final errors, at full scale with the published values."""
-    runs = run_ids(root, name, scale, arms)
+    runs = run_ids(counted, arms)
     if not runs:
         return wr.P("No run counts yet.")
-    full = scale == spec.FULL
+    full = counted.scale.is_full
     published = ["published_test_error"] if full else []
     return wr.PanelGrid(
         runsets=[_runset(title, runs, "config.arm")],
@@ -117,16 +114,9 @@ def _exhibits(review_id: str, shown: list[str]) -> wr.PanelGrid:
     return wr.PanelGrid(runsets=[_runset("review", [review_id])], panels=panels)
 
 
-def run_ids(root: Path, name: str, scale: str, arms: tuple[str, ...]) -> list[str]:
-    """The W&B ids of the arms' runs that count, in order of arm and seed."""
-    counts = records.counted(records.load(root, [name], scale))
-    found = []
-    for arm in arms:
-        for seed in counts.seed[counts.arm == arm]:
-            record = records.read_run(records.results_folder(root, scale) / name / arm / f"seed-{seed}")
-            assert record, "a run that counts has a record"
-            found.append(content.run_id(record))
-    return found
+def run_ids(counted: Results, arms: list[str]) -> list[str]:
+    """The W&B ids of the arms' runs, arm by arm."""
+    return [id for arm in arms for id in content.run_ids(counted.of([arm]))]
 
 
 def save(made: wr.Report, address: str) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro import records, spec
+from repro import records
 from repro.errors import UserError
-from repro.tables import chosen
+from repro.results import Results
 from repro.tracking import content, mirror
 from repro.tracking.process import Message, Worker
 from repro.wording import plural
@@ -28,21 +28,17 @@ class Due:
     why_not: str = ""
 
 
-def due(root: Path, names: list[str], scale: str) -> list[Due]:
-    """The records of the experiments named (default: all that have some), in order of experiment, arm and seed."""
+def due(experiments: list[Results]) -> list[Due]:
+    """The experiments' records, in order of experiment, arm and seed."""
     found = []
-    for name in chosen(root, names, scale):
-        experiment = spec.load(name, root)
-        frame = records.load(root, [name], scale)
-        place = {arm.name: i for i, arm in enumerate(experiment.arms)}
-        runs = sorted(frame.to_dict("records"), key=lambda run: (place.get(run["arm"], len(place)), run["seed"]))
+    for each in experiments:
+        place = {arm.name: i for i, arm in enumerate(each.experiment.arms)}
+        runs = sorted(each.runs.to_dict("records"), key=lambda run: (place.get(run["arm"], len(place)), run["seed"]))
         for run in runs:
-            folder = records.results_folder(root, scale) / name / run["arm"] / f"seed-{run['seed']}"
-            record = records.read_run(folder)
-            assert record, f"{folder} had a record a moment ago"
-            rows = len(content.history(folder, record, experiment))
+            folder = each.folder(run["arm"], run["seed"])
+            rows = sum(row["iteration"] <= run["iteration"] for row in content.metrics(folder))
             why_not = f"stale: {run['stale']}" if run["stale"] else _busy(folder)
-            found.append(Due(f"{name}/{run['arm']}/seed-{run['seed']}", folder, run["status"], rows, why_not))
+            found.append(Due(f"{each.name}/{run['arm']}/seed-{run['seed']}", folder, run["status"], rows, why_not))
     return found
 
 
@@ -62,9 +58,9 @@ def mode() -> str:
     return wanted
 
 
-def sync(root: Path, names: list[str], scale: str, dry_run: bool, tell: Tell) -> bool:
+def sync(root: Path, experiments: list[Results], dry_run: bool, tell: Tell) -> bool:
     """Send what W&B lacks, and tell of each run what that was; whether all of it went. UserError before any did."""
-    runs = due(root, names, scale)
+    runs = due(experiments)
     width = max((len(run.name) for run in runs), default=0)
     for run in runs:
         if run.why_not:

@@ -112,9 +112,11 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
             say({"sent": send(folder, root, place)})
     else:
         assert job["task"] == "review"
+        from repro.results import Results
         from repro.tracking import review
 
-        say({"reviewed": review.make(root, job["experiment"], job["scale"], place, job["address"], say)})
+        results = Results.load(root, job["experiment"], spec.Scale.parse(job["scale"]))
+        say({"reviewed": review.make(results, place, job["address"], say)})
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
