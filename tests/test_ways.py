@@ -17,7 +17,7 @@ import torch
 from click.testing import Result
 from test_train import small_run
 
-from repro import plan, sharing
+from repro import plan, sharing, spec
 from repro.bench import ways
 from repro.bench.ways import Way
 from repro.errors import UserError
@@ -188,7 +188,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Way], float]]:
 def test_ways_auto_takes_the_fastest_and_says_so(
     asked: list[tuple[list[Way], float]], small_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    todo = plan.plan(small_root, "tiny", [], 4, "1")
+    todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
     stop = Stop(time.time() + 90)
     jobs, settings = sharing.fastest(todo, Settings("cuda"), stop, Display(8))
     assert (jobs, settings.step) == (4, "compiled")
@@ -204,7 +204,7 @@ def test_ways_auto_takes_no_step_that_some_run_cannot(
     """A VGG has no blocks to compile; and "auto" stays, because what is fastest for one may not be for the other."""
     vgg = '{ name = "vgg", config = "A", width_divisor = 32, fc_width = 512 }'
     edit({'model = { block = "bn-after-add" }': f"image_size = 32\nmodel = {vgg}"})
-    todo = plan.plan(small_root, "tiny", [], 4, "1")
+    todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
     jobs, settings = sharing.fastest(todo, Settings("cuda"), Stop(), Display(8))
     assert (jobs, settings.step) == (4, "auto")
     assert {way.step for way in asked[0][0]} == {"graph", "plain"}
@@ -217,7 +217,7 @@ def test_ways_auto_goes_on_where_nothing_could_be_measured(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(ways, "measure", lambda *_, **__: iter([Way("graph", 4, 1, error="no time left")]))
-    todo = plan.plan(small_root, "tiny", [], 1, "1")
+    todo = plan.plan(small_root, "tiny", [], 1, spec.FULL)
     assert sharing.fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
     assert "--ways auto could measure nothing (no time left): one run at a time" in capsys.readouterr().err
 
