@@ -16,11 +16,11 @@ from fake_wandb import FakeWandb
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
-from repro.freeze import Registry
-from repro.record import Session
-from repro.record import begun as begun_record
+from repro.records.record import Session
+from repro.records.record import begun as begun_record
 from repro.spec import Run, Scale
-from repro.train import Settings, outcome, prepare
+from repro.spec.freeze import Registry
+from repro.train.loop import Settings, outcome, prepare
 
 REPO = Path(__file__).resolve().parent.parent
 

@@ -8,9 +8,9 @@ import pytest
 from repro import bench, spec
 from repro.bench import around, limits
 from repro.errors import UserError
-from repro.launch import tune
+from repro.run.launch import tune
 from repro.spec import Run
-from repro.train import Settings
+from repro.train.loop import Settings
 
 REPO = Path(__file__).resolve().parent.parent
 

@@ -14,11 +14,13 @@ from click.testing import Result
 from rich.text import Text
 from scipy import stats as scipy_stats
 
-from repro import judge, records, spec, stats, tables
-from repro.results import Results
+from repro import records, spec
+from repro.claims import judge, stats
+from repro.claims.rules.reasons import ByDivergedRuns
+from repro.records.results import Results
+from repro.show import tables
+from repro.show.tables import formats, sheets
 from repro.show.verdicts import sentence
-from repro.tables import formats, sheets
-from repro.verdicts.reasons import ByDivergedRuns
 
 Cli = Callable[..., Result]
 Record = Callable[..., Path]

@@ -23,15 +23,16 @@ import torch
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import launch, records, session, spec
+from repro import records, spec
 from repro.cli import main
 from repro.data import catalog
 from repro.data.dataset import DataSet
 from repro.data.sets.cifar10 import Cifar10
-from repro.launch.pool import pool
-from repro.progress import Display
-from repro.results import Results
-from repro.train import Settings, Stop
+from repro.records.results import Results
+from repro.run import launch, session
+from repro.run.launch.pool import pool
+from repro.run.progress import Display
+from repro.train.loop import Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
 RUN = ("run", "tiny", "--threads", "1")
@@ -517,7 +518,7 @@ def test_ctrl_c_before_training_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPa
     def interrupted(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("repro.plan.plan", interrupted)
+    monkeypatch.setattr("repro.run.plan.plan", interrupted)
     result = cli(*RUN)
     assert result.exit_code == 130
 

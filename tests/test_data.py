@@ -13,15 +13,15 @@ from test_train import small_run
 from torchvision import transforms
 from torchvision.transforms import v2 as transforms_v2
 
-from repro import streams
+from repro import random_streams
 from repro.data import catalog
 from repro.data.batches import Draws, Order, Pixels, crop, draw_epoch
 from repro.data.dataset import Part
 from repro.data.load import KEPT, Images, Splits, _loaded, load
 from repro.data.sets.digits import Digits
 from repro.errors import UserError
-from repro.learner import Learner
 from repro.spec import Recipe
+from repro.train.learner import Learner
 
 CPU = torch.device("cpu")
 
@@ -146,9 +146,9 @@ def test_draws_are_uniform_and_their_streams_independent() -> None:
 
 def test_streams_differ_by_seed_purpose_and_index() -> None:
     keys = [(0, "order", 0), (1, "order", 0), (0, "crop", 0), (0, "order", 1)]
-    firsts = {float(torch.rand((), generator=streams.generator(*key), dtype=torch.float64)) for key in keys}
+    firsts = {float(torch.rand((), generator=random_streams.generator(*key), dtype=torch.float64)) for key in keys}
     assert len(firsts) == 4
-    assert torch.equal(*(torch.rand(5, generator=streams.generator(0, "order", 0)) for _ in range(2)))
+    assert torch.equal(*(torch.rand(5, generator=random_streams.generator(0, "order", 0)) for _ in range(2)))
 
 
 def test_cifar10_is_held_as_uint8_with_the_official_counts(cifar10: Path) -> None:

@@ -7,15 +7,16 @@ import torch
 from test_train import StopAfter, assert_same_bits, finish, small_run
 from torch.nn import functional as F
 
-from repro import method, models, records, spec
+from repro import models, records, spec
 from repro.data.batches import Pixels, draw_epoch
 from repro.errors import UserError
-from repro.fast import build, kernels
-from repro.fast.network import FastNetwork
-from repro.learner import Learner
 from repro.spec import Run
-from repro.step import PlainStep
-from repro.train import Settings
+from repro.step import method
+from repro.step.kernels import build, ops
+from repro.step.kernels.network import FastNetwork
+from repro.step.plain import PlainStep
+from repro.train.learner import Learner
+from repro.train.loop import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ except build.Unavailable as error:
     MISSING = str(error)
 
 needs_compiler = pytest.mark.skipif(bool(MISSING), reason=MISSING)
-needs_amx = pytest.mark.skipif(bool(MISSING) or not kernels.matrix_units(), reason="no bf16 matrix units")
+needs_amx = pytest.mark.skipif(bool(MISSING) or not ops.matrix_units(), reason="no bf16 matrix units")
 PRECISIONS = [pytest.param("fp32", marks=needs_compiler), pytest.param("bf16", marks=needs_amx)]
 
 DESIGNS = [
@@ -174,7 +175,7 @@ def test_a_step_makes_no_new_image_buffers(precision: str) -> None:
 
 @needs_compiler
 def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
-    best = "bf16" if kernels.matrix_units() else "fp32"
+    best = "bf16" if ops.matrix_units() else "fp32"
     build.just_compiled()
     assert method.choose(resnet20, CIFAR, CPU) == (method.Method(best, "kernels"), "")
     assert method.choose(resnet20, CIFAR, CPU, "fp32")[0] == method.Method("fp32", "kernels")
@@ -327,6 +328,6 @@ def test_augmentation_is_that_of_the_plain_step(padding: int, pad_after: bool, h
     mean = torch.rand(CIFAR if per_pixel else (3, 1, 1), generator=random)
     pixels = Pixels(mean, torch.rand(3, 1, 1, generator=random) + 0.1, padding, pad_after, hflip)
     draws = draw_epoch(1, 0, len(train), padding)[:128]
-    augmentation = kernels.Augmentation(pixels, train)
+    augmentation = ops.Augmentation(pixels, train)
     for part in (draws[:100], draws):
         assert torch.equal(augmentation(part), pixels.augment(train[part.index], part))

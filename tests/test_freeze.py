@@ -9,15 +9,16 @@ import pytest
 from click.testing import Result
 from conftest import REPO
 
-from repro import freeze, records, spec
+from repro import records, spec
+from repro.claims.judge import judge
 from repro.errors import UserError
-from repro.freeze import Registry
-from repro.judge import judge
-from repro.launch import Ending, Task
-from repro.launch.in_process import in_process
-from repro.results import Results
+from repro.records.results import Results
+from repro.run.launch import Ending, Task
+from repro.run.launch.in_process import in_process
 from repro.show.verdicts import post_hoc
-from repro.train import Settings, Stop
+from repro.spec import freeze
+from repro.spec.freeze import Registry
+from repro.train.loop import Settings, Stop
 
 Cli = Callable[..., Result]
 Edit = Callable[..., Path]

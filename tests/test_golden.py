@@ -13,8 +13,8 @@ import torch
 
 from repro import spec
 from repro.data import catalog
-from repro.learner import Learner
 from repro.spec import DEMO, FULL, Scale
+from repro.train.learner import Learner
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).with_name("golden_losses.json")

@@ -12,16 +12,19 @@ import torch
 from test_fast import CIFAR, ROOT, batch, gentle, gradient, loss_of, network
 from test_train import assert_same_bits, finish, small_run
 
-from repro import launch, learner, method, spec
-from repro.compiled import CompiledStep
+from repro import spec
 from repro.data.batches import Draws
 from repro.errors import UserError
-from repro.graph import no_collection, untouched
-from repro.launch.interleaved import interleaved
-from repro.learner import Learner
+from repro.run import launch
+from repro.run.launch.interleaved import interleaved
 from repro.spec import Run
-from repro.step import PlainStep
-from repro.train import Settings, Stop
+from repro.step import method
+from repro.step.compiled import CompiledStep
+from repro.step.cuda_graph import no_collection, untouched
+from repro.step.plain import PlainStep
+from repro.train import learner
+from repro.train.learner import Learner
+from repro.train.loop import Settings, Stop
 
 # torch.compile looks at it on its way, and hides the warning unless warnings are errors
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")

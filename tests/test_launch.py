@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from test_train import StopAfter, assert_same_bits, finish, small_run
 
-from repro import launch, plan, progress, records, sharing, spec
-from repro.launch import tune
-from repro.launch.interleaved import interleaved
-from repro.launch.pool import _RemoteStop, share_cores
-from repro.train import Progress, Settings, Stop
+from repro import records, spec
+from repro.run import launch, plan, progress, sharing
+from repro.run.launch import tune
+from repro.run.launch.interleaved import interleaved
+from repro.run.launch.pool import _RemoteStop, share_cores
+from repro.train.loop import Progress, Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

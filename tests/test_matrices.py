@@ -8,11 +8,12 @@ from test_fast import CIFAR, CPU, ROOT, away, batch, gradient
 from torch import nn
 from torch.nn import functional as F
 
-from repro import method, models, spec
+from repro import models, spec
 from repro.errors import UserError
-from repro.fast import build
-from repro.matrices import MatrixStep
-from repro.step import PlainStep
+from repro.step import method
+from repro.step.kernels import build
+from repro.step.matmul import MatrixStep
+from repro.step.plain import PlainStep
 
 
 def vgg(dtype: torch.dtype = torch.float32, **args: object) -> nn.Module:

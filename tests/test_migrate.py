@@ -10,8 +10,8 @@ from click.testing import Result
 from conftest import REPO
 
 from repro import records, spec
-from repro.record import SCHEMA
-from repro.results import Results
+from repro.records.record import SCHEMA
+from repro.records.results import Results
 
 Record = Callable[..., Path]
 

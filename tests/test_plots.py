@@ -1,4 +1,4 @@
-"""repro.plots: what is drawn against numbers worked out by hand, and when, in which colour and in which bytes."""
+"""repro.show.plots: what is drawn against numbers worked out by hand, and when, in which colour and in which bytes."""
 
 import hashlib
 import subprocess
@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from repro import plots, records, spec
+from repro import records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.plots import classes, curves, hardest, look, material, pixels
-from repro.results import Results
+from repro.records.results import Results
+from repro.show import plots
+from repro.show.plots import classes, curves, hardest, look, material, pixels
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -483,7 +484,7 @@ def test_the_same_records_give_the_same_bytes(
     code = (
         "import sys, matplotlib; from pathlib import Path\n"
         "matplotlib.rcParams.update({'font.size': 30, 'figure.facecolor': 'red', 'savefig.dpi': 10})\n"
-        "from repro import plots; from repro.results import Results\n"
+        "from repro import plots; from repro.records.results import Results\n"
         f"def plot(kinds, *forms): plots.plot(Results.load(Path({root!r}), 'tiny'), kinds, Path({out!r}), forms)\n"
         "plot(['confusion', 'hardest'], 'svg'); plot(['curves'], 'png')\n"
         "assert 'torch' not in sys.modules, 'figures must not load torch'\n"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from repro.protocol import differences
+from repro.claims.protocol import differences
 from repro.spec import Published
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from click.testing import Result
 
-from repro import provenance
-from repro.method import Method
+from repro.step.method import Method
+from repro.train import provenance
 
 Cli = Callable[..., Result]
 

@@ -1,4 +1,4 @@
-"""repro.queue and `repro queue`: order, going on, what a wrong file is told, and how long what is left takes."""
+"""repro.run.queue and `repro queue`: order, going on, what a wrong file is told, and how long what is left takes."""
 
 import json
 import re
@@ -11,10 +11,11 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from repro import queue, spec
+from repro import spec
 from repro.cli import main
-from repro.results import Results
-from repro.train import Stop
+from repro.records.results import Results
+from repro.run import queue
+from repro.train.loop import Stop
 
 REPO = Path(__file__).resolve().parent.parent
 RUN = ("queue", "run", "short", "--threads", "1")

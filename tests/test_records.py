@@ -17,7 +17,7 @@ from repro import records, spec
 from repro.data import catalog
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.record import SCHEMA
+from repro.records.record import SCHEMA
 from repro.spec import Scale
 
 DIGITS = catalog.BUILT_IN["digits"].checksum

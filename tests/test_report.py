@@ -1,4 +1,4 @@
-"""repro.report: numbers against sums done by hand, what must stay out, staleness, and the page in a browser."""
+"""repro.show.report: numbers against sums done by hand, what must stay out, staleness, and the page in a browser."""
 
 import re
 import shlex
@@ -15,11 +15,13 @@ import pytest
 from click.testing import Result
 from matplotlib.figure import Figure
 
-from repro import freeze, report, spec
+from repro import spec
 from repro.errors import UserError
-from repro.report import text
-from repro.report.document import Table, cells
-from repro.results import Results
+from repro.records.results import Results
+from repro.show import report
+from repro.show.report import text
+from repro.show.report.document import Table, cells
+from repro.spec import freeze
 
 REPO = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""repro.results: its filters, what is read and how often, and which experiments a command is about."""
+"""repro.records.results: its filters, what is read and how often, and which experiments a command is about."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro import records, report, results
-from repro.results import Results
+from repro import records
+from repro.records import results
+from repro.records.results import Results
+from repro.show import report
 from repro.spec import FULL, Scale
 
 Record = Callable[..., Path]

@@ -7,13 +7,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from repro.freeze import Entry
-from repro.judge import Judged, PostHoc
-from repro.show.numbers import mean_sd, p_value, points, published
-from repro.show.verdicts import arm as arm_text
-from repro.show.verdicts import comparison, difference, label, marks, post_hoc, sentence
-from repro.spec import Claim
-from repro.verdicts import (
+from repro.claims.judge import Judged, PostHoc
+from repro.claims.rules import (
     ArmErrors,
     Verdict,
     judge_bound,
@@ -23,6 +18,11 @@ from repro.verdicts import (
     judge_order,
     judge_value,
 )
+from repro.show.numbers import mean_sd, p_value, points, published
+from repro.show.verdicts import arm as arm_text
+from repro.show.verdicts import comparison, difference, label, marks, post_hoc, sentence
+from repro.spec import Claim
+from repro.spec.freeze import Entry
 from repro.wording import plural
 
 

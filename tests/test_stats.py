@@ -1,4 +1,4 @@
-"""repro.stats against other implementations, worked examples in print, and simulation."""
+"""repro.claims.stats against other implementations, worked examples in print, and simulation."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from repro import stats
+from repro.claims import stats
 
 settings.register_profile("repro-stats", deadline=None, derandomize=True, max_examples=30)
 checked = settings(settings.get_profile("repro-stats"))

@@ -10,12 +10,14 @@ import pytest
 from click.testing import Result
 from matplotlib.figure import Figure
 
-from repro import freeze, report, spec
+from repro import spec
+from repro.claims.rules import ArmErrors, judge_order
 from repro.errors import UserError
-from repro.report import inserts
-from repro.report.claims import Spoken, deciding
-from repro.results import Results
-from repro.verdicts import ArmErrors, judge_order
+from repro.records.results import Results
+from repro.show import report
+from repro.show.report import inserts
+from repro.show.report.claims import Spoken, deciding
+from repro.spec import freeze
 
 REPO = Path(__file__).resolve().parent.parent
 

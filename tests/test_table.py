@@ -1,4 +1,4 @@
-"""repro.tables: numbers against sums done by hand, what is said below them, the four formats, and speed."""
+"""repro.show.tables: numbers against sums done by hand, what is said below them, the four formats, and speed."""
 
 import csv
 import io
@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from repro import spec, tables
-from repro.results import Results
+from repro import spec
+from repro.records.results import Results
+from repro.show import tables
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -293,7 +294,7 @@ def test_text_fits_100_columns(name: str, cli: Cli, tmp_path: Path, monkeypatch:
     numbers = {"n": 5, "mean": 10.0, "sd": 0.16, "best": 10.0, "peek_bias": -0.25, "parameters": 20_040_522}
     numbers |= {"seconds": 4 * 3600.0, "diverged": 1}
     full = tables.Summary(**vars(summary) | {"rows": [tables.ArmRow(**vars(r) | numbers) for r in summary.rows]})
-    monkeypatch.setattr("repro.tables.sheets.summarise", lambda *_: full)
+    monkeypatch.setattr("repro.show.tables.sheets.summarise", lambda *_: full)
     text = cli("table", name, root=tmp_path / "shipped").stdout
     monkeypatch.undo()
     assert len(re.findall(r"10\.00 ± 0\.16 \(n = 5\), 1 of 6 diverged +10\.00 ", text)) == len(summary.rows)

@@ -14,10 +14,11 @@ import wandb_offline
 from click.testing import Result
 from fake_wandb import FakeWandb
 
-from repro import records, spec, train
+from repro import records, spec
 from repro.errors import UserError
 from repro.tracking import content, mirror
 from repro.tracking.process import Worker
+from repro.train import loop as train
 
 REPO = Path(__file__).resolve().parent.parent
 

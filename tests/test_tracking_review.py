@@ -16,12 +16,14 @@ from click.testing import Result
 from fake_wandb import FakeWandb
 from PIL import Image
 
-from repro import records, report, tables
+from repro import records
 from repro.data import catalog
-from repro.plots import pixels
-from repro.results import Results
+from repro.records import links
+from repro.records.results import Results
+from repro.show import report, tables
+from repro.show.plots import pixels
 from repro.spec import FULL
-from repro.tracking import content, links, mirror
+from repro.tracking import content, mirror
 
 
 @pytest.fixture

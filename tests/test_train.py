@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 import torch
 
-from repro import checkpoint, optim, records, step
-from repro import train as loop
-from repro.learner import Learner
+from repro import records
 from repro.models.layers import GhostBatchNorm2d
 from repro.spec import FULL, Recipe, Run, Schedule
-from repro.train import Progress, Settings, Stop, train
+from repro.step import plain as step
+from repro.train import checkpoint, loop, optim
+from repro.train.learner import Learner
+from repro.train.loop import Progress, Settings, Stop, train
 
 SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
 KILLED = Settings(threads=1, checkpoint_every=7, checkpoint_seconds=0)

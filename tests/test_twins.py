@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from test_train import StopAfter, finish, small_run, weights
 
-from repro import provenance, records, tables
+from repro import records
+from repro.show import tables
 from repro.spec import FULL, Run
-from repro.train import Settings
+from repro.train import provenance
+from repro.train.loop import Settings
 
 PLAIN = Settings(threads=1, precision="fp32", step="plain")
 

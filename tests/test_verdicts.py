@@ -1,4 +1,4 @@
-"""repro.verdicts: the rules on chosen numbers, the edges, and how often each rule errs."""
+"""repro.claims.rules: the rules on chosen numbers, the edges, and how often each rule errs."""
 
 import math
 from collections.abc import Callable
@@ -10,9 +10,8 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from repro import stats
-from repro.stats import Summary
-from repro.verdicts import (
+from repro.claims import stats
+from repro.claims.rules import (
     ArmErrors,
     Verdict,
     adjust,
@@ -22,7 +21,7 @@ from repro.verdicts import (
     judge_order,
     judge_value,
 )
-from repro.verdicts.reasons import (
+from repro.claims.rules.reasons import (
     ByDivergedRuns,
     ByDivergenceRates,
     ByRanks,
@@ -38,6 +37,7 @@ from repro.verdicts.reasons import (
     TooFewPairs,
     TooFewRuns,
 )
+from repro.claims.stats import Summary
 
 Floats = NDArray[np.float64]
 
@@ -584,7 +584,7 @@ def test_equal_rates_of_diverging_are_refuted_at_most_5_in_100() -> None:
 
 # --- how often the rules err: by simulation -----------------------------------------------------------------
 #
-# Each rule is written again for many draws at once, from the table in repro.verdicts. The first draws
+# Each rule is written again for many draws at once, from the table in repro.claims.rules. The first draws
 # must agree with the judge itself; all of them give the rates. Bounds leave four Monte Carlo standard errors.
 
 DRAWS = 20_000

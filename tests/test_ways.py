@@ -17,15 +17,15 @@ import torch
 from click.testing import Result
 from test_train import small_run
 
-from repro import plan, sharing, spec
-from repro.bench import ways
-from repro.bench.ways import Way
+from repro import spec
 from repro.errors import UserError
-from repro.launch import tune
-from repro.launch.made_up import made_up
-from repro.progress import Display
+from repro.run import plan, sharing, ways
+from repro.run.launch import tune
+from repro.run.launch.made_up import made_up
+from repro.run.progress import Display
+from repro.run.ways import Way
 from repro.spec import Run
-from repro.train import Settings, Stop
+from repro.train.loop import Settings, Stop
 
 Cli = Callable[..., Result]
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import torch
 
-from repro import plan, provenance, spec
+from repro import spec
 from repro.bench.around import Outside, SideBySide, megabytes, outside, side_by_side, start_up
 from repro.bench.limits import floor, wait
 from repro.bench.reference import WORKERS, as_torch_starts, reference_loop
 from repro.errors import UserError
-from repro.learner import Learner
 from repro.spec import Run
-from repro.train import Settings, going_on, prepare
+from repro.train import provenance
+from repro.train.learner import Learner
+from repro.train.loop import Settings, going_on, prepare
 
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
 LEAST = 5  # iterations a turn, however slow
@@ -164,7 +165,6 @@ def run_of(root: Path, model: str) -> Run:
     """The first seed at full scale of an arm of resnet-depth, or of EXPERIMENT/ARM."""
     name, _, arm = model.rpartition("/")
     experiment = spec.load(name or "resnet-depth", root)
-    plan.check_arms(experiment, [arm])
     return spec.resolve(experiment, [0], arms=[arm])[0]
 
 

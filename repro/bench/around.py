@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from repro import checkpoint
-from repro.launch import tune
-from repro.learner import Learner
+from repro.run.launch import tune
 from repro.spec import Run
-from repro.train import Settings, prepare
+from repro.train import checkpoint
+from repro.train.learner import Learner
+from repro.train.loop import Settings, prepare
 
 GPU_JOBS = 5  # the seeds of an arm
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from repro.learner import Learner
+from repro.train.learner import Learner
 
 SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices: enough work to hide what a call costs
 MEGABYTES = 256  # to copy

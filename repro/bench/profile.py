@@ -14,9 +14,9 @@ import torch
 from torch.profiler import profile
 
 from repro import spec
-from repro.fast import kernels
-from repro.learner import Learner
-from repro.train import Settings, prepare
+from repro.step.kernels import ops
+from repro.train.learner import Learner
+from repro.train.loop import Settings, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 ITERATIONS = 10
@@ -35,7 +35,7 @@ def plain(learner: Learner) -> tuple[float, dict[str, float]]:
 def fast(learner: Learner) -> tuple[float, dict[str, float]]:
     """Seconds of ITERATIONS in all, and by kernel and shape of what it reads."""
     spent: dict[str, float] = defaultdict(float)
-    call = kernels.call
+    call = ops.call
 
     def timed(name: str, *arguments: torch.Tensor | float | None) -> None:
         first = next(a for a in arguments if isinstance(a, torch.Tensor))
@@ -43,14 +43,14 @@ def fast(learner: Learner) -> tuple[float, dict[str, float]]:
         call(name, *arguments)
         spent[name if name.startswith("pack") else f"{name} {tuple(first.shape[1:])}"] += time.perf_counter() - begin
 
-    kernels.call = timed
+    ops.call = timed
     try:
         begin = time.perf_counter()
         for _ in range(ITERATIONS):
             learner.iterate()
         return time.perf_counter() - begin, spent
     finally:
-        kernels.call = call
+        ops.call = call
 
 
 @click.command()

@@ -15,9 +15,9 @@ import torchvision
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from repro import optim
-from repro.learner import Learner
 from repro.spec import Run
+from repro.train import optim
+from repro.train.learner import Learner
 
 WORKERS = (0, 2, 4)  # of the DataLoader; the best of them counts
 

@@ -19,8 +19,8 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
     repro freeze resnet-depth
     repro freeze --check
     """
-    from repro import freeze as freezing
     from repro import spec
+    from repro.spec import freeze as freezing
 
     root = root_of(ctx)
     if not check:

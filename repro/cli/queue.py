@@ -18,7 +18,7 @@ IN_THE_QUEUE = ("experiment", "arms", "seeds", "scale", "demo")  # what an entry
 def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     from click.shell_completion import CompletionItem
 
-    from repro import queue as queues
+    from repro.run import queue as queues
 
     try:
         names = queues.names(root_of(ctx))
@@ -37,7 +37,7 @@ def queue() -> None:
 @click.pass_context
 def queue_list(ctx: click.Context, as_json: bool) -> None:
     """List the queues: name, entries, title."""
-    from repro import queue as queues
+    from repro.run import queue as queues
 
     root = root_of(ctx)
     found = [queues.load(name, root) for name in queues.names(root)]
@@ -59,7 +59,7 @@ def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
     \b
     repro queue show full
     """
-    from repro import queue as queues
+    from repro.run import queue as queues
 
     root = root_of(ctx)
     chosen = queues.load(name, root)
@@ -85,8 +85,8 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     repro queue run cpu --jobs 2 --threads 1
     repro queue run full --ways auto --time-limit 8h
     """
-    from repro import plan
-    from repro import queue as queues
+    from repro.run import plan
+    from repro.run import queue as queues
 
     check_ways(ctx)
     root = root_of(ctx)
@@ -95,7 +95,7 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     if dry_run:
         click.echo(plan.as_json(planned) if as_json else plan.as_text(planned))
         return
-    from repro import session
+    from repro.run import session
 
     ended = session.run(root, planned, session.Options(**options))
     if as_json:

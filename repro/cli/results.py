@@ -46,8 +46,8 @@ def table(
     repro table bn-placement --scale 1/200 --per-class
     repro table --check
     """
-    from repro import tables
-    from repro.results import chosen
+    from repro.records.results import chosen
+    from repro.show import tables
 
     results = chosen(root_of(ctx), list(experiments), scale_of(scale, demo))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
@@ -70,7 +70,7 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     \b
     repro compare bn-placement/original bn-placement/full-preact
     """
-    from repro import tables
+    from repro.show import tables
 
     one, other = tables.sides(root_of(ctx), [first, second], scale_of(scale, demo))
     click.echo(tables.compare(one, other, paired, as_json))
@@ -98,8 +98,8 @@ def plot(
     repro plot resnet-depth
     repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
     """
-    from repro import plots
-    from repro.results import chosen
+    from repro.records.results import chosen
+    from repro.show import plots
 
     for results in chosen(root_of(ctx), list(experiments), scale_of(scale, demo)):
 
@@ -129,7 +129,7 @@ def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     repro report --html report.html
     repro report --check
     """
-    from repro import report as reports
+    from repro.show import report as reports
 
     root = root_of(ctx)
     if check and page:

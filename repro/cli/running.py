@@ -71,8 +71,9 @@ def show(
     repro show resnet-depth
     repro show resnet-depth --arm resnet20 --seed 3
     """
-    from repro import describe, spec
-    from repro.results import Results
+    from repro import spec
+    from repro.records.results import Results
+    from repro.show import describe
 
     root = root_of(ctx)
     if not arm and (scale != "1" or demo or seed):
@@ -98,8 +99,9 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     repro status
     repro status bn-placement --scale 1/200
     """
-    from repro import describe, records, spec
-    from repro.results import Results
+    from repro import records, spec
+    from repro.records.results import Results
+    from repro.show import describe
 
     root, chosen = root_of(ctx), scale_of(scale, demo)
     names = experiments or spec.names(root)
@@ -175,7 +177,7 @@ def run(
     repro run resnet-depth --arm resnet20 --seeds 5
     repro run bn-placement --seeds 3 --scale 1/200 --jobs 2 --time-limit 25m
     """
-    from repro import plan
+    from repro.run import plan
 
     check_ways(ctx)
     root = root_of(ctx)
@@ -183,14 +185,14 @@ def run(
     if dry_run:
         click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
         return
-    from repro import session
+    from repro.run import session
 
     ended = session.run(root, chosen, session.Options(**options))
     if as_json:
         click.echo(json.dumps(ended.summary(), indent=1))
     else:
-        from repro import tables
-        from repro.results import Results
+        from repro.records.results import Results
+        from repro.show import tables
 
         results = Results.load(root, experiment, scale_of(scale, demo))
         click.echo(tables.render([results], "text", width=terminal_width()))
@@ -235,10 +237,11 @@ def bench(
     repro bench --model vgg-depth/a --threads 1
     repro bench --ways --made-up-data
     """
-    from repro import bench, sharing
-    from repro.bench import ways as each_way
+    from repro import bench
     from repro.data import catalog
-    from repro.train import Settings
+    from repro.run import sharing
+    from repro.run import ways as each_way
+    from repro.train.loop import Settings
 
     if not ways and (seconds or made_up_data):
         raise UserError("--seconds and --made-up-data are for --ways: add it, or leave them out")

@@ -9,7 +9,7 @@ def stamp() -> None:
 
     Records that such a copy trains then have the commit, and say where its files differ from it.
     """
-    from repro import provenance
+    from repro.train import provenance
 
     path, commit, dirty = provenance.stamp()
     click.echo(f"{path}: commit {commit}")

@@ -26,7 +26,7 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     repro wandb sync resnet-depth --dry-run
     WANDB_MODE=offline repro wandb sync resnet-depth
     """
-    from repro.results import chosen
+    from repro.records.results import chosen
     from repro.tracking import sync as syncing
 
     root = root_of(ctx)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from repro import streams
+from repro import random_streams
 from repro.data.load import Images
 from repro.spec import Recipe
 
@@ -44,9 +44,9 @@ class Draws:
 def draw_epoch(seed: int, epoch: int, images: int, padding: int) -> Draws:
     """One epoch's order (each image once) and one crop and flip for each image, from three streams of the seed."""
     return Draws(
-        torch.randperm(images, generator=streams.generator(seed, "order", epoch)),
-        torch.randint(0, 2 * padding + 1, (images, 2), generator=streams.generator(seed, "crop", epoch)),
-        torch.randint(0, 2, (images,), generator=streams.generator(seed, "flip", epoch)).bool(),
+        torch.randperm(images, generator=random_streams.generator(seed, "order", epoch)),
+        torch.randint(0, 2 * padding + 1, (images, 2), generator=random_streams.generator(seed, "crop", epoch)),
+        torch.randint(0, 2, (images,), generator=random_streams.generator(seed, "flip", epoch)).bool(),
     )
 
 

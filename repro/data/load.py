@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from repro import streams
+from repro import random_streams
 from repro.data import catalog
 from repro.data.dataset import DataSet, Part
 from repro.errors import UserError
@@ -72,7 +72,7 @@ def _loaded(dataset: DataSet, directory: Path, size: int | None, count: int, dev
     validation = None
     if count < len(train):
         # one split for all seeds and arms, so that they can be compared on the same validation images
-        shuffled = torch.randperm(len(train), generator=streams.generator(0, "split"))
+        shuffled = torch.randperm(len(train), generator=random_streams.generator(0, "split"))
         validation = train[shuffled[count:].sort().values].to(device)
         train = train[shuffled[:count].sort().values]
     splits = Splits(train.to(device), validation, test.to(device), dataset.classes)

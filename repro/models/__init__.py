@@ -34,7 +34,7 @@ def build(
     Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout, on the device
     that will train it (default: a CPU stream of the seed). ValueError names a setting or a shape that is not allowed.
     """
-    from repro import streams
+    from repro import random_streams
 
     if name not in FAMILIES:
         raise ValueError(f"network {name!r} is unknown; allowed: {', '.join(FAMILIES)}")
@@ -46,8 +46,8 @@ def build(
         size=size,
         classes=classes,
         bn_batch=bn_batch,
-        generator=streams.generator(seed, "init"),
-        masks=masks or streams.generator(seed, "dropout"),
+        generator=random_streams.generator(seed, "init"),
+        masks=masks or random_streams.generator(seed, "dropout"),
     )
 
 

@@ -37,7 +37,7 @@ class Network(Frozen):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The fast steps (repro.method) that are made for this network, beside those that take any."""
+        """The fast steps (repro.step.method) that are made for this network, beside those that take any."""
         return ()
 
     def misfit(self, size: int | None, bn_batch: int | None) -> str:

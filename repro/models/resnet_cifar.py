@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-KERNELS_WIDTH = 16  # of the networks that the kernels of repro.fast are made for
+KERNELS_WIDTH = 16  # of the networks that the kernels of repro.step.kernels are made for
 
 
 class ResNetCifar(Network):

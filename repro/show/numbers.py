@@ -1,6 +1,6 @@
 """How numbers are written: errors in % and differences in points, with two decimals."""
 
-from repro.stats import Interval
+from repro.claims.stats import Interval
 
 
 def points(value: float) -> str:

@@ -1,10 +1,9 @@
 """A verdict in words: its sentences, its label, its difference. Decides nothing: all of it is in the `Verdict`."""
 
-from repro import stats
-from repro.judge import Judged, PostHoc
-from repro.show.numbers import p_value, percent, points, published, span, spread
-from repro.verdicts import ArmErrors, Verdict
-from repro.verdicts.reasons import (
+from repro.claims import stats
+from repro.claims.judge import Judged, PostHoc
+from repro.claims.rules import ArmErrors, Verdict
+from repro.claims.rules.reasons import (
     ByDivergedRuns,
     ByDivergenceRates,
     ByRanks,
@@ -22,6 +21,7 @@ from repro.verdicts.reasons import (
     TooFewPairs,
     TooFewRuns,
 )
+from repro.show.numbers import p_value, percent, points, published, span, spread
 from repro.wording import plural
 
 

@@ -45,10 +45,14 @@ def stated(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
 def resolve(
     experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: Scale = FULL
 ) -> list[Run]:
-    """The runs of `arms` (default: all), seed by seed: every arm has one run before any has two."""
+    """The runs of `arms` (default: all), seed by seed: every arm has one run before any has two.
+
+    UserError for an arm that the experiment does not have.
+    """
+    wanted = [experiment.arm(name) for name in arms or ()] or experiment.arms
     recipes = {}
     for arm in experiment.arms:
-        if arms and arm.name not in arms:
+        if arm not in wanted:
             continue
         recipe = counted(stated(experiment, arm, scale))
         recipes[arm.name] = recipe if scale.fraction in (None, 1) else scaled(recipe, scale.fraction)

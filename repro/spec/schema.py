@@ -4,11 +4,13 @@ Says what is allowed; so does `recipe`, for how to train. Reading TOML is in `lo
 `resolve`. Imports no torch. Units: errors in % of images, differences and margins in points of them.
 """
 
+import difflib
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from repro.errors import UserError
 from repro.fields import Frozen, Name, Positive, array
 from repro.spec.recipe import Recipe, StatedRecipe
 from repro.spec.scale import ScaleField
@@ -172,7 +174,13 @@ class Experiment(Frozen):
     costs: tuple[Cost, ...] = ()
 
     def arm(self, name: str) -> Arm:
-        return next(arm for arm in self.arms if arm.name == name)
+        """UserError where the experiment has no such arm."""
+        known = {arm.name: arm for arm in self.arms}
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise UserError(f"experiment {self.name!r} has no arm {name!r}{hint} Its arms are: {', '.join(known)}")
+        return known[name]
 
     def cited(self, by: Claim | Published) -> str:
         """Who and where, as a text cites it; only where for an own claim."""

@@ -10,7 +10,6 @@
 | `sync.py` | `repro wandb sync`: records to W&B, whenever they were made |
 | `reviewing.py` | `repro wandb review`, from outside the worker |
 | `review.py`, `sections.py` | the report run with its tables and pictures; the W&B Report |
-| `links.py` | where saved W&B Reports are, for REPORT.md |
 
 wandb is imported in the worker's process only. What that process sends it reads from `results/`, as any reader would:
 a run is mirrored up to the iteration that its run.json tells, so a crash or a kill loses nothing, and a

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from repro import records, spec
+from repro.claims.protocol import differences
 from repro.data import catalog
-from repro.protocol import differences
-from repro.record import Record
-from repro.results import Results
+from repro.records.record import Record
+from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
 
 TAG_LENGTH = 64  # characters: W&B refuses longer tags

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import UserError
-from repro.plan import Planned
+from repro.records.states import Planned
 from repro.spec import Scale
 from repro.tracking.process import Message, Worker
 

@@ -13,12 +13,12 @@ from typing import Any
 import wandb
 from PIL import Image
 
-from repro import plots
 from repro.data import catalog
 from repro.errors import UserError
-from repro.plots import hardest, material, pixels
-from repro.results import Results
-from repro.tables import Summary, summarise
+from repro.records.results import Results
+from repro.show import plots
+from repro.show.plots import hardest, material, pixels
+from repro.show.tables import Summary, summarise
 from repro.tracking import client, content, sections
 
 MOST_IMAGES = 24

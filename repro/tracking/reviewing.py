@@ -7,9 +7,10 @@ from typing import Any
 
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.results import chosen
+from repro.records import links
+from repro.records.results import chosen
 from repro.spec import Scale
-from repro.tracking import links, mirror, sync
+from repro.tracking import mirror, sync
 from repro.tracking.process import Message
 
 NEEDED = {"wandb": "wandb", "wandb_workspaces": "wandb-workspaces"}

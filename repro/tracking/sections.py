@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 
 import wandb_workspaces.reports.v2 as wr
 
-from repro import tables
-from repro.results import Results
-from repro.tables import ClaimRow, Summary
+from repro.records.results import Results
+from repro.show import tables
+from repro.show.tables import ClaimRow, Summary
 from repro.tracking import content
 
 TITLE_LENGTH = 128  # characters: W&B allows no more

@@ -7,7 +7,7 @@ from typing import Any
 
 from repro import records
 from repro.errors import UserError
-from repro.results import Results
+from repro.records.results import Results
 from repro.tracking import content, mirror
 from repro.tracking.process import Message, Worker
 from repro.wording import plural

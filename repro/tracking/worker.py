@@ -17,7 +17,7 @@ import filelock
 
 from repro import records, spec
 from repro.errors import UserError
-from repro.record import Record
+from repro.records.record import Record
 from repro.spec import Experiment
 from repro.tracking import content, mirror
 
@@ -112,7 +112,7 @@ def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
             say({"sent": send(folder, root, place)})
     else:
         assert job["task"] == "review"
-        from repro.results import Results
+        from repro.records.results import Results
         from repro.tracking import review
 
         results = Results.load(root, job["experiment"], spec.Scale.parse(job["scale"]))

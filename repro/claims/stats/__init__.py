@@ -1,0 +1,65 @@
+"""Estimates, intervals, tests and power for per-seed test errors: numbers in, numbers out.
+
+Stays out: verdicts and words (`repro.claims.rules`), files, formatting, random draws, torch.
+Units: test errors in % of images, differences in points of test error, probabilities in [0, 1].
+
+| file | what it holds |
+|---|---|
+| `student.py` | means, differences, their intervals, predictions and TOST, all by Student's t |
+| `effect.py` | how large a difference is: Hedges' g, P(A > B) |
+| `exact.py` | tests that need no normal errors: ranks, diverged runs, McNemar |
+| `several.py` | several claims or steps at once: Holm, order claims |
+| `power.py` | seeds needed |
+
+Student's t takes seeds as independent and their errors as roughly normal. Diverged runs are not: `exact.py`.
+"""
+
+from repro.claims.stats.effect import hedges_g, probability_greater
+from repro.claims.stats.exact import McNemar, divergence_p, divergence_rates_p, mcnemar, rank_test, rank_test_floor
+from repro.claims.stats.power import MOST_SEEDS, POWER, seeds_for_difference, seeds_for_equivalence
+from repro.claims.stats.several import holm, order_p
+from repro.claims.stats.student import (
+    Difference,
+    Estimate,
+    Interval,
+    Summary,
+    Tost,
+    estimate,
+    one_sample,
+    paired,
+    paired_values,
+    prediction_interval,
+    summarize,
+    welch,
+    welch_prediction_interval,
+)
+
+__all__ = [
+    "MOST_SEEDS",
+    "POWER",
+    "Difference",
+    "Estimate",
+    "Interval",
+    "McNemar",
+    "Summary",
+    "Tost",
+    "divergence_p",
+    "divergence_rates_p",
+    "estimate",
+    "hedges_g",
+    "holm",
+    "mcnemar",
+    "one_sample",
+    "order_p",
+    "paired",
+    "paired_values",
+    "prediction_interval",
+    "probability_greater",
+    "rank_test",
+    "rank_test_floor",
+    "seeds_for_difference",
+    "seeds_for_equivalence",
+    "summarize",
+    "welch",
+    "welch_prediction_interval",
+]

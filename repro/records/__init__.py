@@ -1,0 +1,68 @@
+"""What runs leave on disk: typed, written and read safely, and read once for everybody. Imports no torch.
+
+| file | what it is |
+|---|---|
+| `record.py` | what a run.json holds, as one typed model |
+| `folder.py` | a run's folder: layout, lock, writing, reading |
+| `states.py` | what stands on disk for a run: new, resume, done, diverged or stale |
+| `frame.py` | every record of an experiment, as one pandas frame |
+| `results.py` | an experiment and its records at one scale: what judge, tables, figures and report are given |
+| `links.py` | the addresses of W&B Reports that were saved |
+| `migrate.py` | a record of an older schema as today's |
+"""
+
+from repro.records.folder import (
+    METRICS,
+    RESULTS,
+    Busy,
+    beside,
+    check_writable,
+    copy_results,
+    folder_of,
+    is_whole,
+    locked,
+    migrate_all,
+    read_metrics,
+    read_predictions,
+    read_run,
+    results_folder,
+    run_folder,
+    scales,
+    set_aside,
+    write_metrics,
+    write_predictions,
+    write_run,
+)
+from repro.records.frame import COLUMNS, load, seconds_trained, trained_recipe
+from repro.records.states import State, difference, flat, state
+
+__all__ = [
+    "COLUMNS",
+    "METRICS",
+    "RESULTS",
+    "Busy",
+    "State",
+    "beside",
+    "check_writable",
+    "copy_results",
+    "difference",
+    "flat",
+    "folder_of",
+    "is_whole",
+    "load",
+    "locked",
+    "migrate_all",
+    "read_metrics",
+    "read_predictions",
+    "read_run",
+    "results_folder",
+    "run_folder",
+    "scales",
+    "seconds_trained",
+    "set_aside",
+    "state",
+    "trained_recipe",
+    "write_metrics",
+    "write_predictions",
+    "write_run",
+]

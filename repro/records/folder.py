@@ -1,0 +1,226 @@
+"""A run's folder: its layout, writing it safely, and reading it back.
+
+results/[scale-1-200/|demo/]<experiment>/<arm>/seed-<s>/
+    run.json          what was run, where, and how it ended; `status` gets its final value last
+    metrics.csv       a row an evaluation
+    predictions.npz   `top1` and `label` of every test image after the last iteration, uint8
+    checkpoint.pt, run.log, .lock: not committed
+
+Disk is the interface: training writes here, tables read here. Imports no torch.
+"""
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pandas as pd
+
+from repro import spec
+from repro.errors import UserError
+from repro.files import write_atomically
+from repro.records import migrate
+from repro.records.record import SCHEMA, Record, parsed
+from repro.spec import Run, Scale
+
+METRICS = (
+    "iteration",
+    "lr",
+    "train_loss",  # nats; mean over the batches since the row before, augmented, dropout on
+    "train_accuracy",  # %; over the same batches
+    "test_loss",
+    "test_error",  # %
+    "validation_loss",
+    "validation_error",
+    "images_per_second",  # of training, evaluations not counted
+)
+RESULTS = ("metrics.csv", "predictions.npz")
+LOCK = ".lock"
+
+
+class Busy(UserError):
+    """Another process is at work on this run."""
+
+
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+
+def results_folder(root: Path, scale: Scale) -> Path:
+    """Where the records of a scale lie."""
+    return root / "results" / scale.folder
+
+
+def run_folder(root: Path, run: Run) -> Path:
+    return folder_of(root, run.scale, run.experiment, run.arm, run.seed)
+
+
+def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) -> Path:
+    return results_folder(root, scale) / experiment / arm / f"seed-{seed}"
+
+
+def scales(root: Path) -> list[Scale]:
+    """The scales that have records: full scale, then the reduced ones, the largest first, then the demo."""
+    folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
+    reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
+    reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
+    return [spec.FULL, *reduced, *[spec.DEMO] * results_folder(root, spec.DEMO).is_dir()]
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def check_writable(folder: Path) -> None:
+    """Raise a UserError unless files can be made in `folder`, before hours are spent on them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write results to {folder}: {error.strerror}; nothing was trained") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run's lock; Busy where another process has it. The system frees it when a process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Busy(f"{folder} is being trained by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_run(folder: Path, record: Record) -> None:
+    text = json.dumps(record.as_json(), indent=1, allow_nan=False)
+    write_atomically(folder / "run.json", text.encode() + b"\n")
+
+
+def write_metrics(folder: Path, rows: list[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, METRICS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_atomically(folder / "metrics.csv", text.getvalue().encode())
+
+
+def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, top1=top1.astype(np.uint8), label=label.astype(np.uint8))
+    write_atomically(folder / "predictions.npz", content.getvalue())
+
+
+def copy_results(source: Path, folder: Path) -> None:
+    """What a run leaves beside its run.json, from one folder into another."""
+    for name in RESULTS:
+        write_atomically(folder / name, (source / name).read_bytes())
+
+
+def set_aside(folder: Path, fingerprint: str) -> Path:
+    """Move what a stale run's folder holds into one beside it, but for the lock; nothing is deleted.
+
+    The record goes last: killed on the way, the run is still stale.
+    """
+    aside = folder.with_name(f"{folder.name}.stale-{fingerprint}")
+    serial = 1
+    while aside.exists():
+        serial += 1
+        aside = folder.with_name(f"{folder.name}.stale-{fingerprint}-{serial}")
+    aside.mkdir()
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
+        if path.name != LOCK:
+            path.replace(aside / path.name)
+    return aside
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_run(folder: Path) -> Record | None:
+    """The folder's run.json; None where there is none. UserError where it is damaged or of a newer schema."""
+    path = folder / "run.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        schema = int(content["schema"])
+    except (FileNotFoundError, NotADirectoryError):  # a file in the place of results/ is told by check_writable
+        return None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(f"{path} cannot be read as a record: {error}") from error
+    if schema > SCHEMA:
+        raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+    return parsed(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """A row an evaluation, the columns METRICS. UserError where the file is missing or damaged."""
+    path = folder / "metrics.csv"
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if missing := [name for name in METRICS if name not in rows]:
+        raise UserError(f"{path} cannot be read: no column {', '.join(missing)}")
+    if len(rows) and (words := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
+        raise UserError(f"{path} cannot be read: {', '.join(words)}: not all numbers")
+    return rows
+
+
+def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(top1, label): uint8 (N,) each, in the order of the test set. UserError as `read_metrics`."""
+    path = folder / "predictions.npz"
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            top1, label = arrays["top1"], arrays["label"]
+    except Exception as error:  # a damaged archive fails in many ways: in its directory, an inflation, a header
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not (top1.dtype == label.dtype == np.uint8 and top1.shape == label.shape and top1.ndim == 1):
+        raise UserError(
+            f"{path} cannot be read: top1 is {top1.dtype} {top1.shape} and label {label.dtype} {label.shape}, "
+            "which must be uint8 (N,) both"
+        )
+    return top1, label
+
+
+def migrate_all(root: Path) -> list[Path]:
+    """Write every record of an older schema as today's; the folders of those. Busy where one is being trained."""
+    written = []
+    for folder in sorted(path.parent for path in (root / "results").rglob("run.json")):
+        with locked(folder):
+            record = read_run(folder)
+            if record and json.loads((folder / "run.json").read_bytes())["schema"] < SCHEMA:
+                write_run(folder, record)
+                written.append(folder)
+    return written
+
+
+def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
+    """The other folders of the record's scale and seed, with their records; a damaged one is its experiment's worry."""
+    if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
+        return  # not among results
+    for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
+        try:
+            other = read_run(path.parent)
+        except UserError:
+            continue
+        if other and path.parent != folder:
+            yield path.parent, other
+
+
+def is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in RESULTS)
+
+
+def check_place(folder: Path, record: Record, scale: Scale) -> None:
+    """UserError for a record in another run's folder: a copy would count as a seed of its own."""
+    of = (record.experiment, record.arm, f"seed-{record.seed}")
+    if folder.parts[-3:] != of or record.scale != scale:
+        raise UserError(f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record.scale}: move it there")

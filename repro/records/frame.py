@@ -1,0 +1,105 @@
+"""Every record of an experiment at one scale, as one pandas frame."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from repro import spec
+from repro.data import catalog
+from repro.records.folder import check_place, read_run, results_folder
+from repro.records.record import Record
+from repro.records.states import difference
+from repro.spec import Recipe, Run, Scale
+
+
+def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
+    """A row a recorded run, in order of arm and seed.
+
+    Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
+    where `status` is done or diverged and `stale` is empty.
+    """
+    rows = []
+    for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
+        folder = path.parent
+        if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
+            check_place(folder, record, scale)
+            rows.append(_row(record, experiment))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.sort_values(["arm", "seed"], ignore_index=True)
+
+
+def seconds_trained(frame: pd.DataFrame) -> float:
+    """Wall time of the runs of `load`, without those that are copies of another experiment's."""
+    return float(frame.wall_seconds[frame.trained_as == ""].sum())
+
+
+def _staleness(record: Record, experiment: spec.Experiment) -> str:
+    if record.arm not in [arm.name for arm in experiment.arms]:
+        return f"the spec has no arm {record.arm!r} any more"
+    run = _run_today(record, experiment)
+    dataset = catalog.BUILT_IN.get(run.recipe.dataset)
+    checksum = dataset.checksum if dataset else record.data_checksum  # a folder of images may not be here
+    return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
+
+
+def _run_today(record: Record, experiment: spec.Experiment) -> Run:
+    """The record's run by today's spec; as many iterations as recorded where an image folder's epochs have no length.
+
+    That is where the folder is not here.
+    """
+    try:
+        return spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
+    except catalog.Absent:
+        then = record.run.recipe.model_dump(mode="json")
+        recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
+        fields = dict(spec.stated(experiment, experiment.arm(record.arm), record.scale)) | recorded
+        recipe = Recipe.model_validate(fields)
+        return Run(experiment=experiment.name, arm=record.arm, seed=record.seed, scale=record.scale, recipe=recipe)
+
+
+COLUMNS = (
+    "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
+    "test_error", "test_error_fp32", "train_error", "best_test_error", "best_iteration", "peek_bias",
+    "validated_test_error", "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads",
+    "commit", "dirty", "sessions", "trained_as", "frozen", "numerics",
+)  # fmt: skip
+
+
+def _row(record: Record, experiment: spec.Experiment) -> dict[str, Any]:
+    final, best, validated, sessions = record.final, record.best, record.best_on_validation, record.sessions
+    return record.model_dump(include=set(COLUMNS)) | {
+        "stale": _staleness(record, experiment),
+        "iterations": record.run.recipe.schedule.iterations,
+        "test_error": final and final.test_error,
+        "test_error_fp32": final and final.test_error_fp32,
+        "train_error": final and final.train_error,
+        "best_test_error": best and best.test_error,
+        "best_iteration": best and best.iteration,
+        "peek_bias": best.test_error - final.test_error if final and best else None,
+        "validated_test_error": validated and validated.test_error,
+        "started": sessions[0].started,
+        "finished": record.finished or "",
+        "device": sessions[-1].device,
+        # a run that was resumed elsewhere says so
+        **{key: _in_turn(getattr(s, key) for s in sessions) for key in ("hardware", "threads", "commit", "numerics")},
+        "precision": record.precision,
+        # and is clean only where every session of it was
+        "dirty": any(s.dirty for s in sessions),
+        "sessions": len(sessions),
+        "frozen": record.frozen or "",  # "" before any
+    }
+
+
+def _in_turn(values: Iterable[object]) -> str | None:
+    """What the sessions say, one after another: "1 then 2"; None where none says anything."""
+    return " then ".join(dict.fromkeys(str(value) for value in values if value is not None)) or None
+
+
+def trained_recipe(folder: Path) -> Recipe:
+    """The recipe of the run recorded in `folder`, as it was trained."""
+    record = read_run(folder)
+    assert record, folder
+    return Recipe.model_validate(record.run.recipe.model_dump(mode="json"))

@@ -1,0 +1,66 @@
+"""What stands on disk for a run, compared with today's spec, data and RECIPE_VERSION."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repro import spec
+from repro.records.folder import check_place, read_run, run_folder
+from repro.records.record import Record
+from repro.spec import RECIPE_VERSION, Run
+
+
+@dataclass(frozen=True)
+class State:
+    """What stands on disk for a run: `kind` is new, resume, done, diverged or stale; `reason` says why."""
+
+    kind: str
+    reason: str
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run that was asked for, and what stands on disk for it."""
+
+    run: Run
+    folder: Path
+    state: State
+
+
+def state(root: Path, run: Run, checksum: str) -> State:
+    """Hold the run's folder against today's spec, data and RECIPE_VERSION."""
+    folder = run_folder(root, run)
+    record = read_run(folder)
+    if record is None:
+        return State("new", "no record")
+    check_place(folder, record, run.scale)
+    if record.fingerprint not in spec.fingerprints(run, checksum):
+        return State("stale", difference(record, run, checksum), record)
+    if record.is_finished:
+        return State(record.status, f"finished {record.finished} in {record.precision}", record)
+    end = run.recipe.schedule.iterations
+    return State("resume", f"{record.status} at iteration {record.iteration} of {end}", record)
+
+
+def difference(record: Record, run: Run, checksum: str) -> str:
+    """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
+    run = spec.in_precision(run, record.precision)
+    if record.recipe_version != RECIPE_VERSION:
+        return f"recipe version {record.recipe_version}, today {RECIPE_VERSION}"
+    then, now = flat(record.run.recipe.model_dump(mode="json")), flat(run.recipe.model_dump(mode="json"))
+    keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    if keys:
+        changes = [f"{key} {json.dumps(then.get(key))}, today {json.dumps(now.get(key))}" for key in keys[:3]]
+        return "; ".join(changes) + (f"; and {len(keys) - 3} more" if len(keys) > 3 else "")
+    return f"data checksum {record.data_checksum}, today {checksum}"
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"model": {"depth": 20}} -> {"model.depth": 20}"""
+    result: dict[str, Any] = {}
+    for key, value in table.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return result

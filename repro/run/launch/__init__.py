@@ -1,0 +1,35 @@
+"""Where runs are trained: in this process, one by one or side by side, or in a pool of them.
+
+Runs in, progress and finished runs out. A launcher is a file and a line in LAUNCHERS.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from repro.run.launch import tune
+from repro.run.launch.in_process import in_process
+from repro.run.launch.interleaved import interleaved
+from repro.run.launch.pool import pool
+from repro.run.launch.task import Ending, Event, Task, carry_out
+from repro.train.loop import Settings, Stop
+
+__all__ = ["LAUNCHERS", "Ending", "Event", "Launcher", "Task", "carry_out", "choose", "tune"]
+
+
+class Launcher(Protocol):
+    """Trains tasks, up to `jobs` of them at a time.
+
+    Each task that is begun ends in exactly one `Ending`, whatever happens to it; after a stop none is begun.
+    """
+
+    def __call__(self, tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]: ...
+
+
+LAUNCHERS: dict[str, Launcher] = {"in-process": in_process, "interleaved": interleaved, "pool": pool}
+
+
+def choose(device: str, jobs: int) -> str:
+    """The launcher for `jobs` runs at a time on `device`: processes share a GPU badly, streams share it well."""
+    if jobs == 1:
+        return "in-process"
+    return "interleaved" if device.startswith("cuda") else "pool"

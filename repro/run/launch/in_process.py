@@ -1,0 +1,14 @@
+"""Runs one after another in this process."""
+
+from collections.abc import Iterator, Sequence
+
+from repro.run.launch.task import Event, Task, carry_out
+from repro.train.loop import Settings, Stop
+
+
+def in_process(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int = 1) -> Iterator[Event]:
+    """One run after another, whatever `jobs` says; after a stop the rest are not begun."""
+    for task in tasks:
+        if stop.requested():
+            return
+        yield from carry_out(task, settings, stop)

@@ -1,0 +1,33 @@
+"""Which runs an invocation means, and what stands on disk for each: done, resume, new or stale. Trains nothing."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from repro import records, spec
+from repro.data import catalog
+from repro.records.states import Planned
+from repro.spec import Scale
+
+
+def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> list[Planned]:
+    """The runs of `arms` (none = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
+    experiment = spec.load(name, root)
+    planned = []
+    for run in spec.resolve(experiment, range(seeds), arms=arms, scale=scale):
+        checksum = catalog.describe(run.recipe.dataset).checksum
+        planned.append(Planned(run, records.run_folder(root, run), records.state(root, run, checksum)))
+    return planned
+
+
+def as_text(planned: list[Planned]) -> str:
+    """A line a run, then the sum."""
+    width = max(len(p.run.name) for p in planned)
+    lines = [f"{p.run.name:{width}}  {p.state.kind:8}  {p.state.reason}" for p in planned]
+    counts = Counter(p.state.kind for p in planned)
+    return "\n".join([*lines, ", ".join(f"{count} {kind}" for kind, count in counts.items())])
+
+
+def as_json(planned: list[Planned]) -> str:
+    rows = [{"run": p.run.name, "state": p.state.kind, "reason": p.state.reason} for p in planned]
+    return json.dumps(rows, indent=1)

@@ -1,0 +1,115 @@
+"""experiments/queues/*.toml -> Queue, checked against the experiments; and its runs in order."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+
+from repro import spec
+from repro.errors import UserError
+from repro.fields import Frozen, Name, Positive
+from repro.records.states import Planned
+from repro.run import plan as plans
+from repro.spec import Scale, ScaleField
+from repro.spec.load import explain, read_toml, unknown_key
+
+M = TypeVar("M", bound=Frozen)
+
+TOP_KEYS = ("name", "title", "entry")
+
+
+class Entry(Frozen):
+    """Some arms of an experiment (left out = all), seeds 0 to seeds-1 each, at one scale."""
+
+    experiment: Name
+    arms: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    seeds: Positive
+    scale: ScaleField = spec.FULL
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _no_demo(cls, scale: Any) -> Any:
+        try:
+            return Scale.of(scale) if isinstance(scale, str) else scale
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("arms")
+    @classmethod
+    def _each_once(cls, arms: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if arms and len(set(arms)) < len(arms):
+            raise ValueError(f"an arm is named twice: {', '.join(arms)}")
+        return arms
+
+
+class Queue(Frozen):
+    """Entries, run from first to last."""
+
+    name: Name
+    title: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class PlannedEntry:
+    """An entry with what stands on disk for its runs; those that an earlier entry names are that entry's."""
+
+    entry: Entry
+    planned: list[Planned]
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "experiments" / "queues").glob("*.toml"))
+
+
+def load(name: str, root: Path) -> Queue:
+    """The queue called `name`; UserError where there is none, or its file is wrong."""
+    known = names(root)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise UserError(f"unknown queue {name!r}{hint} The queues are: {', '.join(known) or 'none'}")
+    path = root / "experiments" / "queues" / f"{name}.toml"
+    tables = read_toml(path)
+    for key in tables:
+        if key not in TOP_KEYS:
+            raise UserError(f"{path}: {unknown_key('the top level', key, TOP_KEYS)}")
+    if tables.get("name") != name:
+        raise UserError(f"{path}: name = {tables.get('name')!r}: must be the file's name, {name!r}")
+    found = tables.pop("entry", [])
+    if not isinstance(found, list) or not found or not all(isinstance(table, dict) for table in found):
+        raise UserError(f"{path}: [[entry]] must be an array of tables, one at least")
+    entries = tuple(_model(Entry, table, path, f"[[entry]] {i}") for i, table in enumerate(found, start=1))
+    queue = _model(Queue, tables | {"entries": entries}, path, "the top level")
+    for number, entry in enumerate(queue.entries, start=1):
+        try:
+            experiment = spec.load(entry.experiment, root)
+            spec.resolve(experiment, [0], arms=list(entry.arms or ()), scale=entry.scale)
+        except UserError as error:
+            raise UserError(f"{path}: [[entry]] {number}: {error}") from error
+    return queue
+
+
+def _model(model: type[M], fields: dict[str, Any], path: Path, where: str) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {line}" for line in explain(error, model, where))) from error
+
+
+def plan(root: Path, queue: Queue) -> list[PlannedEntry]:
+    """What stands on disk for each run of the queue, entry by entry; a run that two entries name is the first's."""
+    seen: set[Path] = set()
+    entries = []
+    for entry in queue.entries:
+        every = plans.plan(root, entry.experiment, list(entry.arms or ()), entry.seeds, entry.scale)
+        entries.append(PlannedEntry(entry, [p for p in every if p.folder not in seen]))
+        seen.update(p.folder for p in every)
+    return entries
+
+
+def runs(entries: list[PlannedEntry]) -> list[Planned]:
+    """The whole queue as one plan, so that no worker waits at the end of an entry."""
+    return [planned for entry in entries for planned in entry.planned]

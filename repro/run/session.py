@@ -1,0 +1,163 @@
+"""One `repro run`: train what is not done yet by a launcher, show it, and sum up how it ended."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from repro import durations, records
+from repro.data import catalog
+from repro.errors import UserError
+from repro.records.record import FINISHED
+from repro.records.states import Planned
+from repro.run import launch, sharing
+from repro.run.launch import Ending, Task
+from repro.run.progress import Display
+from repro.tracking.mirror import mirrored
+from repro.train.loop import Settings, Stop
+from repro.wording import plural
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `repro run` was asked for, beside the runs themselves; each as its option's help says."""
+
+    device: str = "auto"
+    jobs: int | str = 1  # "auto": as measured
+    threads: int | None = None
+    precision: str = "auto"
+    step: str = "auto"
+    ways: str | None = None
+    time_limit: str | None = None
+    checkpoint_every: int | None = None
+    wandb: str | None = None
+
+
+@dataclass
+class Result:
+    """How the runs of one invocation ended; `exit_code` as the CLI documents it."""
+
+    stop: Stop
+    command: str
+    outcomes: dict[str, Ending] = field(default_factory=dict)
+    not_begun: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        if self.stop.reason and self.stop.reason != "time limit":
+            return 130
+        ends = {outcome.status for outcome in self.outcomes.values()}
+        if ends & {"failed", "busy"}:
+            return 1
+        if "refused" in ends:
+            return 2
+        return 4 if self.stop.reason and self._left else 0
+
+    @property
+    def _left(self) -> int:
+        return self.not_begun + sum(outcome.status == "interrupted" for outcome in self.outcomes.values())
+
+    def message(self) -> str:
+        lines = []
+        for name, outcome in self.outcomes.items():
+            if outcome.status in ("failed", "busy", "refused") or outcome.message:
+                log = f"; log: {outcome.log}" if outcome.log else ""
+                lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
+        if self.stop.reason and self._left:
+            runs = plural(self._left, "run")
+            lines.append(f"Stopped ({self.stop.reason}) with {runs} to go. To go on: {self.command}")
+        return "\n".join(lines)
+
+    def summary(self) -> dict[str, Any]:
+        runs = {n: {"status": o.status, "message": o.message} for n, o in self.outcomes.items()}
+        return {
+            "exit_code": self.exit_code,
+            "stopped": self.stop.reason,
+            "not_begun": self.not_begun,
+            "runs": runs,
+        }
+
+
+def run(root: Path, planned: list[Planned], options: Options) -> Result:
+    """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
+    stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
+    ended = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
+    todo = [p for p in planned if p.state.kind not in FINISHED]
+    for p in planned:
+        if p.state.kind in FINISHED:
+            ended.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
+    if not todo:
+        return ended
+    device = sharing.device_of(options.device)
+    for scale in {p.run.scale for p in todo}:
+        records.check_writable(records.results_folder(root, scale))
+    for name in {p.run.recipe.dataset for p in todo}:
+        catalog.require(catalog.describe(name), catalog.data_dir())
+    settings = Settings(
+        device=device,
+        threads=options.threads,
+        data_dir=catalog.data_dir(),
+        precision=options.precision,
+        step=options.step,
+        root=root,
+    )
+    if every := options.checkpoint_every:
+        settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
+    display, jobs = Display(len(todo)), options.jobs
+    if options.ways:
+        jobs, settings = sharing.fastest(todo, settings, stop, display)
+    with (
+        display,
+        mirrored(root, todo, options.wandb, display.say),
+        stopping_on_signals(stop, display),
+    ):
+        tasks = [Task(p.run, p.folder) for p in todo]
+        jobs, settings = sharing.share_out(planned, todo, jobs, settings, display)
+        trained, refusal = False, ""
+        for task, event in launch.LAUNCHERS[launch.choose(settings.device, jobs)](tasks, settings, stop, jobs):
+            if isinstance(event, Ending):
+                if event.status == "refused" and not trained:  # wrong from the beginning: nothing else is begun
+                    refusal, stop.reason = event.message, stop.reason or "refused"
+                    continue
+                ended.outcomes[task.run.name] = event
+                display.end(task.run, event.status, event.message)
+            else:
+                trained = trained or event.iteration > 0
+                display.show(task.run, event)
+    if refusal:
+        raise UserError(refusal)
+    ended.not_begun = len(planned) - len(ended.outcomes)
+    return ended
+
+
+def _other_precision(planned: Planned, asked: str) -> str:
+    """What a user who asked for another precision than a finished run's should know; "" for all others."""
+    assert planned.state.record  # it is finished
+    precision = planned.state.record.precision
+    if asked in ("auto", precision):
+        return ""
+    return f"in {precision}, so nothing was trained in {asked}: a seed has one record"
+
+
+@contextmanager
+def stopping_on_signals(stop: Stop, display: Display) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; a second Ctrl-C breaks off at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.reason and stop.reason != "time limit":
+            raise KeyboardInterrupt
+        stop.reason = signal.Signals(number).name
+        display.say("Stopping at the next iteration, with a checkpoint; once more to break off.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

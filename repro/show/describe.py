@@ -1,0 +1,104 @@
+"""Specs and the state of their runs, in words: what `repro show` and `repro status` print. Results are in `tables`."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from repro import records, spec
+from repro.claims.ledger import effect, ledger
+from repro.data import catalog
+from repro.records.results import Results
+from repro.show import numbers
+from repro.spec import Claim, Experiment, Published, Scale
+from repro.spec.freeze import Registry
+
+
+def experiment(results: Results) -> str:
+    """The experiment as its spec has it: arms with published numbers, claims, deviations; and what was frozen when."""
+    e = results.experiment
+    lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
+    for arm in e.arms:
+        lines.append(f"  {arm.name:22} {arm.label}")
+        if p := arm.published:
+            lines.append(f"  {'':22}   published {_published(p, e.cited(p))}")
+    lines += ["", "claims"]
+    for c in e.claims:
+        whose = ": ".join(filter(None, [c.origin, e.cited(c)]))
+        lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
+        looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
+        lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
+    lines.append(f"  {_frozen(e, results.registry)}")
+    if e.lessons:
+        lines += ["", "questions, and the claims that answer them"]
+        lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
+    lines += ["", "deviations"]
+    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, results.usable().runs)]
+    if e.references:
+        lines += ["", "references"]
+    for r in e.references:
+        year = f" ({r.year})" if r.year else ""
+        lines.append(f"  {r.id}: {r.author}{year}: {r.title}. {r.link or 'No address is known.'}")
+    return "\n".join(lines)
+
+
+def _published(number: Published, cited: str) -> str:
+    text = numbers.published(number.test_error, number.sd, number.runs, number.statistic, unit=" %")
+    return f"{text} [{cited}{f': {number.quote}' if number.quote else ''}]"
+
+
+def _margin(claim: Claim) -> str:
+    if claim.above is not None:
+        return f" above {claim.above:g} %"
+    return f" with a margin of {claim.margin:g} points: {claim.why_margin}"
+
+
+def _frozen(experiment: Experiment, registry: Registry) -> str:
+    """When the claims as they stand were frozen, or how they differ from what was."""
+    if difference := registry.difference(experiment):
+        return f"not as frozen (repro freeze): {difference}"
+    entries = registry.of(experiment.name)
+    if not entries:
+        return "no claims"
+    last = entries[-1]
+    return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
+
+
+def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:
+    """One resolved run, every default filled in, and the fingerprint that identifies its numbers."""
+    e = spec.load(name, root)
+    resolved = spec.resolve(e, [seed], arms=[arm], scale=scale)[0]
+    checksum = catalog.describe(resolved.recipe.dataset).checksum
+    identities = {precision: hash for hash, precision in spec.fingerprints(resolved, checksum).items()}
+    content = resolved.model_dump(mode="json") | {"fingerprint": identities, "recipe_version": spec.RECIPE_VERSION}
+    if as_json:
+        return json.dumps(content, indent=1)
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
+
+
+def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:
+    """How many runs of each experiment ended how at `scale`; arms without any are named. `recorded`: every scale."""
+    rows: list[dict[str, Any]] = []
+    for each in experiments:
+        kinds = each.runs.status.where(each.runs.stale == "", "stale")
+        arms = [arm.name for arm in each.experiment.arms]
+        empty = [arm for arm in arms if arm not in set(each.runs.arm)]
+        rows.append(
+            {"experiment": each.name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(arms)}
+        )
+    if as_json:
+        return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
+    lines = [scale.heading]
+    for row in rows:
+        counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
+        none = row["arms_without_runs"]
+        missing = f"; no run of {', '.join(none)}" if none and len(none) < row["arms"] else ""
+        lines.append(f"  {row['experiment']:18} {counts}{missing}")
+    if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
+        lines.append(f"Also recorded: {', '.join(flags)}")
+    return "\n".join(lines)
+
+
+def title(experiment: spec.Experiment, scale: Scale) -> str:
+    """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
+    return experiment.title if scale.is_full else "a check of the pipeline"

@@ -1,0 +1,218 @@
+"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Does not judge.
+
+All of it is of full scale: away from it no claim is judged.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from repro.claims.judge import Judged, arm_errors
+from repro.claims.rules import DECIDED, Outcome
+from repro.show import numbers
+from repro.show.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
+from repro.show.report.gather import Part, Report
+from repro.show.tables.sheets import p_cell
+from repro.show.tables.summary import ClaimRow
+from repro.show.verdicts import arm as arm_text
+from repro.show.verdicts import difference, marks
+from repro.spec import Claim
+from repro.wording import plural
+
+COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
+KINDS: dict[Outcome, str] = {  # of badges
+    "reproduced": "good",
+    "not reproduced": "bad",
+    "inconclusive": "open",
+    "no verdict": "none",
+}
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A claim of an experiment with all that is said of it."""
+
+    part: Part
+    judged: Judged
+    row: ClaimRow
+
+    @property
+    def claim(self) -> Claim:
+        return self.judged.claim
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.judged.verdict.outcome
+
+    @property
+    def verdict(self) -> Text:
+        """As a badge, with the lean and the marks below it."""
+        beside = [self.row.lean] if self.row.lean else []
+        return lines([(Badge(self.outcome, KINDS[self.outcome]),), *((word,) for word in [*beside, *self.marks])])
+
+    @property
+    def marks(self) -> list[str]:
+        return marks(self.judged)
+
+
+def spoken(part: Part) -> list[Spoken]:
+    return [Spoken(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
+
+
+def tally(report: Report) -> str:
+    """What is reproduced so far, in one sentence; a claim that two experiments share counts once."""
+    count = Counter(said.outcome for part in report.full for said in spoken(part) if not said.claim.same_as)
+    claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
+    if not any(count[outcome] for outcome in DECIDED):
+        return f"No claim has a full-scale verdict yet ({claims})."
+    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in DECIDED)
+    waiting = count["no verdict"]
+    rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
+    return f"Of {claims}, {good}, {bad} and {unclear} at full scale{rest}."
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def statement(part: Part, claim: Claim) -> str:
+    """What is tested, from the claim's kind and arms."""
+    arms = [part.label(arm) for arm in claim.arms]
+    if claim.kind == "value":
+        published = part.experiment.arm(claim.arms[0]).published
+        assert published  # a spec without it is refused
+        return f"{arms[0]} is within {claim.margin:.2f} points of {published.test_error:.2f} %"
+    error = "training error" if claim.metric == "train_error" else "test error"
+    if claim.above is not None:
+        return f"the {error} of {arms[0]} is above {claim.above:g} %"
+    if claim.kind == "difference":
+        return f"{arms[0]} has a lower {error} than {arms[1]}"
+    if claim.kind == "order":
+        return f"in {error} {' < '.join(arms)}"
+    if claim.kind == "non-inferiority":
+        return f"{arms[0]} is worse than {arms[1]} by less than {claim.margin:.2f} points, or not at all"
+    return f"{arms[0]} and {arms[1]} differ by less than {claim.margin:.2f} points"
+
+
+def table(part: Part) -> Table:
+    """One row per claim; without runs only what is published."""
+    columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
+    shown = [COLUMNS.index(column) for column in columns]
+    rows = [_row(said) for said in spoken(part)]
+    return Table(f"Claims of {part.name}", columns, tuple(tuple(row[i] for i in shown) for row in rows), "claims")
+
+
+def _row(said: Spoken) -> tuple[Cell, ...]:
+    part, claim = said.part, said.claim
+    verdict = said.judged.verdict
+    steps: list[Text] = [(difference(step) or NONE,) for step in verdict.steps]
+    steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
+    where: Text = (Break(), said.row.where) if said.row.where else ()
+    return (
+        Cell((claim.says, *where)),
+        Cell(said.verdict),
+        Cell(lines([_ours(said, arm) for arm in claim.arms])),
+        Cell(lines([(line,) for line in published(part, claim)])),
+        Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
+        Cell((p_cell(verdict.p) or NONE,), verdict.p),
+        Cell((p_cell(verdict.p_adjusted) or NONE,), verdict.p_adjusted),
+    )
+
+
+def deciding(said: Spoken) -> str:
+    """The difference of a claim with its interval; of an order that of a refuted pair, or else of its ends."""
+    verdict = said.judged.verdict
+    if not verdict.steps:
+        return difference(verdict)
+    shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
+    step = next((step for step in shown if step.outcome == "not reproduced"), shown[0])
+    return f"{difference(step) or NONE} ({'ends' if step is verdict.ends else 'a step'})"
+
+
+def _ours(said: Spoken, name: str) -> Text:
+    """The arm's mean over the runs that the claim rests on, leading to its runs."""
+    part, metric = said.part, said.claim.metric
+    arm = part.experiment.arm(name)
+    errors = arm_errors(arm, said.judged.runs, set(said.judged.runs.seed), metric)
+    if not errors.runs:
+        return (f"{arm.label}: no runs",)
+    of = " at its best" if metric == "best" else ""
+    return (Link(f"{arm_text(errors)}{of}", f"#{runs_anchor(part, name)}"),)
+
+
+def runs_anchor(part: Part, arm: str) -> str:
+    return f"runs-{part.name}{part.scale.folder.removeprefix('scale')}-{arm}"
+
+
+def published(part: Part, claim: Claim) -> list[str]:
+    """The published number of each arm, and the size that the claim names; a mark leads to what bars comparison."""
+    rows = {row.arm: row for row in part.summary.rows}
+    told = [] if claim.size is None else [f"difference {numbers.points(claim.size)}"]
+    for arm in map(part.experiment.arm, reversed(claim.arms)):
+        if arm.published and claim.metric != "train_error":  # which it is not
+            name = f"{arm.label}: " if len(claim.arms) > 1 else ""
+            theirs = arm.published
+            number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
+            told.insert(0, f"{name}{number}{' *' if rows[arm.name].published_note else ''}")
+    return told or [NONE]
+
+
+def tested(part: Part) -> Table:
+    """What each claim says, who says so, and how it is tested."""
+    rows = [
+        cells(
+            claim.says + (" (primary)" if claim.primary else ""),
+            ": ".join(filter(None, [claim.origin, part.experiment.cited(claim)])),
+            statement(part, claim) + (", seed by seed" if claim.paired else ""),
+            NONE if claim.margin is None else f"{claim.margin:.2f} points: {claim.why_margin}",
+            ", ".join(map(str, claim.looks)) or "any",
+        )
+        for claim in part.experiment.claims
+    ]
+    columns = ("claim", "whose", "tested here", "margin, and why", "looks (n)")
+    return Table(f"What {part.name} tests", columns, tuple(rows))
+
+
+def sources(part: Part) -> list[Text]:
+    """Who is cited, and where to find it."""
+    told: list[Text] = []
+    for reference in part.experiment.references:
+        year = f" ({reference.year})" if reference.year else ""
+        where: list[Inline] = [Link(reference.link, reference.link)] if reference.link else ["no address is known"]
+        told.append((f"{reference.author}{year}: {reference.title}. ", *where))
+    return told
+
+
+# --- lessons ---------------------------------------------------------------------------------------------------------
+
+
+def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
+    """A line each claim that came to `outcome`: what it says, and its verdict's sentence."""
+    return [
+        (Strong(closed(said.claim.says)), f" {said.row.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
+        for part in parts
+        for said in spoken(part)
+        if said.outcome == outcome
+    ]
+
+
+def unjudged(part: Part, commands: list[str]) -> Text | None:
+    """How many claims of a part have no verdict, and what would fill it; None where each has one."""
+    count = sum(said.outcome == "no verdict" for said in spoken(part))
+    if not count:
+        return None
+    have = "has" if count == 1 else "have"
+    filled: list[Inline] = [Break(), *(_joined(commands))] if commands else []
+    return (Link(part.name, f"#{part.name}"), f": {count} of {len(part.judged)} claims {have} no verdict yet.", *filled)
+
+
+def _joined(commands: list[str]) -> list[Inline]:
+    joined: list[Inline] = []
+    for command in commands:
+        joined += [*([" and "] if joined else []), Code(command)]
+    return joined
+
+
+def closed(text: str) -> str:
+    """A sentence's start and end."""
+    return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

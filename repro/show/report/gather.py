@@ -1,0 +1,120 @@
+"""results/ and experiments/ -> what the report is about, each experiment at each scale. Stays out: wording."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from repro import records, spec
+from repro.claims.judge import Judged
+from repro.records import links
+from repro.records.results import Results, load_all
+from repro.show.report import figures
+from repro.show.report.document import Picture
+from repro.show.tables import Summary, summarise
+from repro.spec import Experiment, Scale
+
+
+@dataclass(frozen=True)
+class Part:
+    """An experiment at one scale, over the runs that were trained on committed code."""
+
+    results: Results
+    summary: Summary  # with claims at full scale only
+    left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
+    pictures: tuple[Picture, ...]
+    digest: str  # of the spec and the records
+    review: str = ""  # the address of its W&B Report, where one was saved
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.results.experiment
+
+    @property
+    def scale(self) -> Scale:
+        return self.results.scale
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """As records.load gives them: stale and unfinished ones too."""
+        return self.results.runs
+
+    @cached_property
+    def counted(self) -> pd.DataFrame:
+        return self.results.counted().runs
+
+    @property
+    def judged(self) -> list[Judged]:
+        return self.summary.judged
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    @property
+    def full(self) -> bool:
+        return self.scale.is_full
+
+    def label(self, arm: str) -> str:
+        """The arm's label; its name where the spec has no such arm any more."""
+        return next((a.label for a in self.experiment.arms if a.name == arm), arm)
+
+
+@dataclass(frozen=True)
+class Report:
+    full: tuple[Part, ...]  # every experiment, with runs or without
+    reduced: tuple[Part, ...]  # those with runs, the largest scale first
+    left_out: tuple[str, ...]  # folders of all runs that were trained on uncommitted changes
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.full + self.reduced
+
+    @property
+    def digest(self) -> str:
+        return _digest(f"{part.name} {part.scale} {part.digest}".encode() for part in self.parts)
+
+
+def gather(root: Path, draw: figures.Draw) -> Report:
+    """Read everything but the demos, and draw the figures. UserError for a wrong spec or a damaged record."""
+    scales = [scale for scale in records.scales(root) if not scale.is_demo]
+    every = load_all(root, spec.names(root), scales)
+    parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
+    return Report(
+        full=tuple(part for part in parts if part.full),
+        reduced=tuple(part for part in parts if not part.full),
+        left_out=tuple(folder for each in every for folder in each.uncommitted()),
+    )
+
+
+def _part(every: Results, draw: figures.Draw) -> Part:
+    clean = every.clean()
+    digest = _digest(_inputs(clean))
+    return Part(
+        results=clean,
+        summary=summarise(clean),
+        left_out=every.uncommitted(),
+        pictures=figures.pictures(clean, digest, draw) if len(clean.counted().runs) else (),
+        digest=digest,
+        review=links.find(every.root, every.name, every.scale),
+    )
+
+
+def _inputs(results: Results) -> Iterator[bytes]:
+    """The spec and each record's files with their names; text as git may store it, with either end of line."""
+    paths = [results.root / "experiments" / f"{results.name}.toml"]
+    paths += [folder / file for folder in results.folders() for file in ("run.json", *records.RESULTS)]
+    for path in paths:
+        if path.is_file():
+            content = path.read_bytes()
+            yield path.relative_to(results.root).as_posix().encode()
+            yield content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n")
+
+
+def _digest(contents: Iterable[bytes]) -> str:
+    """Sixteen hex digits, of each content's own hash, so that none can run into the next."""
+    each = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.sha256(each).hexdigest()[:16]

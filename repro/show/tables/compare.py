@@ -1,0 +1,95 @@
+"""Any two arms against each other: the difference with its interval, effect sizes, and McNemar's test a seed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from repro.claims import rules, stats
+from repro.claims.judge import arm_errors
+from repro.errors import UserError
+from repro.records.results import Results
+from repro.show.verdicts import comparison
+from repro.spec import Arm, Scale
+
+MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
+
+
+@dataclass(frozen=True)
+class Side:
+    """An arm to compare, with its runs that count."""
+
+    arm: Arm
+    results: Results
+
+    @property
+    def name(self) -> str:
+        return f"{self.results.name}/{self.arm.name}"
+
+    @property
+    def trained_as(self) -> dict[int, str]:
+        """By seed, the name under which its run was trained."""
+        runs = self.results.runs
+        return {int(s): twin or f"{self.name}/seed-{s}" for s, twin in zip(runs.seed, runs.trained_as, strict=True)}
+
+    def errors(self) -> rules.ArmErrors:
+        return arm_errors(self.arm, self.results.runs, set(self.results.runs.seed))
+
+    def predictions(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.results.predictions(self.results.run(self.arm.name, seed))
+
+
+def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
+    """Read the arms named, each as EXPERIMENT/ARM. UserError for an unknown one."""
+    loaded: dict[str, Results] = {}
+    found = []
+    for name in names:
+        experiment, _, arm = name.partition("/")
+        if not arm:
+            raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
+        if experiment not in loaded:
+            loaded[experiment] = Results.load(root, experiment, scale)
+        results = loaded[experiment]
+        found.append(Side(results.experiment.arm(arm), results.counted().of([arm])))
+    return found
+
+
+def compare(first: Side, second: Side, paired: bool, as_json: bool) -> str:
+    """Reported is second - first in points of test error. UserError for arms tested on different images."""
+    shared = sorted(first.trained_as.keys() & second.trained_as.keys())
+    same = [seed for seed in shared if first.trained_as[seed] == second.trained_as[seed]]
+    verdict = rules.judge_difference(first.errors(), second.errors(), margin=MARGIN, paired=paired)
+    exact = {}
+    for seed in shared:
+        (top_one, label), (top_other, label_other) = first.predictions(seed), second.predictions(seed)
+        if len(label) != len(label_other) or (label != label_other).any():
+            raise UserError(f"{first.name} and {second.name} were not tested on the same images")
+        exact[seed] = stats.mcnemar(top_one == label, top_other == label)
+    if as_json:
+        content = {
+            "first": first.name,
+            "second": second.name,
+            "scale": str(first.results.scale),
+            "points": verdict.estimate,
+            "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
+            "p": verdict.p,
+            "hedges_g": verdict.hedges_g,
+            "probability_second_worse": verdict.probability,
+            "seed_correlation": verdict.correlation,
+            "same_run": same,
+            "mcnemar": {
+                seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
+            },
+        }
+        return json.dumps(content, indent=1)
+    lines = [f"{first.name} against {second.name}. {first.results.scale.heading}.", comparison(verdict)]
+    if same:
+        seeds = ", ".join(map(str, same))
+        lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
+    lines += [
+        f"seed {seed}: only {first.name} right on {m.only_first} images, only {second.name} on {m.only_second}; "
+        f"McNemar's exact {f'p {m.p:.3g}' if m.p else 'p < 1e-300'}"
+        for seed, m in exact.items()
+    ]
+    return "\n".join(lines)

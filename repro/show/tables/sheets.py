@@ -1,0 +1,180 @@
+"""The views of an experiment as sheets of cells: arms with claims, errors by class, learning curves."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repro.claims.judge import Judged
+from repro.claims.rules import Outcome
+from repro.data import catalog
+from repro.durations import duration
+from repro.records.results import Results
+from repro.show.numbers import mean_sd, points, published, spread
+from repro.show.tables.summary import ArmRow, Summary, summarise, unlike_remarks
+from repro.show.verdicts import difference, label
+from repro.spec import Experiment
+
+ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
+CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
+FULL_ONLY = ("published", "best", "peek bias")  # a reduced run is evaluated too seldom to have a best worth showing
+UNJUDGED = "no claim is judged on a demo or at a reduced scale, only at full scale"
+CURVE_POINTS = 16  # rows at most
+
+
+@dataclass(frozen=True)
+class TextCell:
+    """A cell's text; of a verdict with the outcome, which decides the colour."""
+
+    text: str
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of cells for people, and the same as plain records for programs."""
+
+    name: str
+    columns: tuple[str, ...]
+    cells: list[tuple[TextCell, ...]]
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is printed of one experiment: a head, sheets, notes below them."""
+
+    experiment: str
+    title: str
+    source: str
+    heading: str
+    sheets: list[Sheet]
+    notes: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+
+
+def arms(results: Results) -> Block:
+    """The arms; at full scale beside the published numbers, with the claims under them."""
+    summary = summarise(results)
+    judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
+    shown = [each for each in summary.judged if each.verdict.outcome != "no verdict"]
+    sheets = [_arm_sheet(summary)]
+    if judged:
+        records_ = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
+        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(each) for each in shown], records_))
+    notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
+    notes += unlike_remarks(summary.rows)
+    notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
+    if len(judged) < len(summary.claims):
+        without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
+        notes.append(f"no verdict yet on {', '.join(without)}")
+    if not summary.compared:
+        notes.append(UNJUDGED)
+    return _block(summary, sheets, notes + summary.remarks)
+
+
+def _arm_sheet(summary: Summary) -> Sheet:
+    """A published number never stands beside a demo or a reduced scale."""
+    shown = arm_columns(summary.compared)
+    cells = [tuple(TextCell(arm_cells(row)[i]) for i in shown) for row in summary.rows]
+    return Sheet(
+        "arms", tuple(ARM_COLUMNS[i] for i in shown), cells, [{"row": "arm"} | asdict(r) for r in summary.rows]
+    )
+
+
+def arm_columns(full: bool) -> list[int]:
+    """Which of ARM_COLUMNS are shown."""
+    return [i for i, column in enumerate(ARM_COLUMNS) if full or column not in FULL_ONLY]
+
+
+def arm_cells(row: ArmRow) -> tuple[str, ...]:
+    """The cells of ARM_COLUMNS."""
+    theirs = ""
+    if row.published is not None:
+        theirs = published(row.published, row.published_sd, row.published_runs, row.published_statistic)
+    ours = [] if row.mean is None else [mean_sd(row.mean, row.sd, row.n)]
+    if row.diverged:
+        ours.append(f"{row.diverged} of {row.n + row.diverged} diverged")
+    return (
+        row.label + (" †" if row.mixed else ""),
+        theirs + (" *" if row.published_note else ""),
+        ", ".join(ours) or "no runs",
+        "" if row.best is None else f"{row.best:.2f}",
+        "" if row.peek_bias is None else points(row.peek_bias),
+        "" if row.parameters is None else _millions(row.parameters),
+        "" if row.iterations is None else f"{row.iterations:,}",
+        "" if row.seconds is None else duration(row.seconds),
+    )
+
+
+def claim_cells(judged: Judged) -> tuple[TextCell, ...]:
+    """The cells of CLAIM_COLUMNS."""
+    verdict = judged.verdict
+    numbers = difference(verdict), p_cell(verdict.p), p_cell(verdict.p_adjusted)
+    return TextCell(judged.claim.id), TextCell(label(judged), verdict.outcome), *map(TextCell, numbers)
+
+
+def p_cell(p: float | None) -> str:
+    return "" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _millions(count: int) -> str:
+    """464154 -> 0.46M, as the papers print it; small networks in thousands."""
+    return f"{count / 1e6:.2f}M" if count >= 100_000 else f"{count / 1e3:.1f}k"
+
+
+def per_class(results: Results) -> Block:
+    """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
+    summary = summarise(results)
+    found: list[dict[str, Any]] = []
+    classes: tuple[str, ...] = ()
+    for run in results.counted().done():
+        top1, label = results.predictions(run)
+        own = catalog.class_names(run.recipe.dataset, 1 + int(max(top1.max(), label.max())))
+        classes = max(classes, own, key=len)
+        for index, title in enumerate(own):
+            wrong = 100 * float(np.mean(top1[label == index] != index))
+            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
+    return _block(summary, [_crosstab("errors by class", "class", classes, found, results.experiment)], summary.remarks)
+
+
+def curves(results: Results) -> Block:
+    """Test error by iteration, mean ± sd over seeds, an arm a column."""
+    summary = summarise(results)
+    found: list[dict[str, Any]] = []
+    for run in results.counted().done():
+        metrics = results.metrics(run)
+        for iteration, error in zip(metrics.iteration, metrics.test_error, strict=True):
+            found.append({"arm": run.arm, "seed": run.seed, "iteration": int(iteration), "test_error": float(error)})
+    every = sorted({point["iteration"] for point in found})
+    step = -(-len(every) // CURVE_POINTS) or 1
+    shown = tuple(every[::-1][::step][::-1])  # the last is always among them
+    sheet = _crosstab("learning curves", "iteration", shown, found, results.experiment)
+    return _block(summary, [sheet], summary.remarks)
+
+
+def _crosstab(
+    name: str, key: str, values: tuple[Any, ...], found: list[dict[str, Any]], experiment: Experiment
+) -> Sheet:
+    """A row a value of `key`, an arm a column, mean ± sd in the cells."""
+    frame = pd.DataFrame(found, columns=["arm", "seed", key, "test_error"])
+    present = [arm for arm in experiment.arms if arm.name in set(frame.arm)]
+    groups = frame.groupby(["arm", key]).test_error.agg(["mean", "std"])
+
+    def cell(arm: str, value: Any) -> TextCell:
+        if (arm, value) not in groups.index:
+            return TextCell("")
+        mean, sd = groups.loc[(arm, value)]
+        return TextCell(f"{mean:.2f}{spread(None if np.isnan(sd) else sd)}")
+
+    cells = [(TextCell(f"{value}"), *(cell(arm.name, value) for arm in present)) for value in values]
+    return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
+
+
+def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:
+    return Block(summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations)
+
+
+VIEWS: dict[str, Callable[[Results], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}

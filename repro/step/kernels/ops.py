@@ -1,0 +1,240 @@
+"""The compiled kernels as functions of tensors: shapes in, pointers out. What is called when is `network`'s.
+
+Images are (N, C, H, W) tensors in channels_last memory, of float32 or bfloat16; all else is float32.
+"""
+
+import ctypes
+from typing import Any
+
+import torch
+
+from repro.data.batches import Draws, Pixels
+from repro.step.kernels import build
+
+NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+CHANNELS = (16, 32, 64)  # what the kernels are made for
+WINOGRAD = 32  # channels from which on its fewer products save more than its transforms cost
+LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: three, filled up with zeros
+CHUNK = 16  # images whose weights' gradients are summed together; as in plane.h
+PLACES = 16  # of a tap's gradient, at most: as in winograd.cpp
+
+
+def matrix_units() -> bool:
+    """Whether the processor multiplies bf16 matrices (AMX) and the system lets this process do so."""
+    return bool(build.library().amx_allowed())
+
+
+class Norm:
+    """Batch norm of one layer, with the addition and the ReLU after it; keeps what its backward pass needs."""
+
+    def __init__(self, layer: torch.nn.BatchNorm2d, group: int | None) -> None:
+        self.layer, self.group = layer, group
+        self.mean = self.invstd = self.partial = torch.empty(0)
+        layer.weight.grad, layer.bias.grad = torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)
+
+    def forward(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
+        """y = relu(norm(x) + add), by the batch's statistics; the running ones move as torch moves them."""
+        images, channels, positions, groups = self._sizes(x)
+        if len(self.partial) != (2 * images + 3 * groups) * channels:
+            self.mean, self.invstd = torch.empty(groups, channels), torch.empty(groups, channels)
+            self.partial = torch.empty((2 * images + 3 * groups) * channels)
+        layer = self.layer
+        assert layer.momentum is not None and layer.num_batches_tracked is not None
+        layer.num_batches_tracked += 1
+        call(
+            f"norm_forward_{NAMES[x.dtype]}",
+            *(x, add, y, layer.weight, layer.bias, layer.running_mean, layer.running_var),
+            *(layer.momentum, layer.eps, self.mean, self.invstd, self.partial),
+            *(images, positions, channels, groups, relu),
+        )
+
+    def backward(
+        self,
+        dy: torch.Tensor,
+        x: torch.Tensor,
+        y: torch.Tensor | None,
+        relu: bool,
+        into: torch.Tensor | None,
+        dx: torch.Tensor,
+        dadd: torch.Tensor | None,
+    ) -> None:
+        """Gradients from that of y: dx (plus `into`), that of what was added, and the layer's own.
+
+        `y` is needed where something was added before a ReLU: else what the ReLU let through is seen from x. `dadd`,
+        where given, gets the gradient at the addition.
+        """
+        images, channels, positions, groups = self._sizes(x)
+        call(
+            f"norm_backward_{NAMES[x.dtype]}",
+            *(dy, x, y, self.layer.weight, self.layer.bias, self.mean, self.invstd, into, dx, dadd),
+            *(self.layer.weight.grad, self.layer.bias.grad, self.partial),
+            *(images, positions, channels, groups, relu),
+        )
+
+    def evaluate(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
+        """y = relu(norm(x) + add), by the running statistics."""
+        layer = self.layer
+        assert layer.running_mean is not None and layer.running_var is not None
+        scale = layer.weight * (layer.running_var + layer.eps).rsqrt()
+        shift = layer.bias - layer.running_mean * scale
+        images, channels, height, width = x.shape
+        call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, height * width, channels, relu)
+
+    def _sizes(self, x: torch.Tensor) -> tuple[int, int, int, int]:
+        images, channels, height, width = x.shape
+        assert images % (self.group or images) == 0
+        return images, channels, height * width, images // (self.group or images)
+
+
+class Conv:
+    """A 3x3 convolution with padding 1, its weights kept in fp32 and packed for the kernels once a step."""
+
+    def __init__(self, layer: torch.nn.Conv2d, dtype: torch.dtype) -> None:
+        self.layer, self.stride = layer, int(layer.stride[0])
+        self.out, channels = layer.weight.shape[:2]
+        self.channels = max(channels, LEAST[dtype])
+        winograd = dtype == torch.float32 and self.stride == 1 and min(self.channels, self.out) >= WINOGRAD
+        self.kind = "fp32_winograd" if winograd else NAMES[dtype]
+        self.padded = None
+        if channels < self.channels:
+            self.padded = torch.zeros(self.out, 3, 3, self.channels)
+            self.padded_grad = torch.zeros(self.out, 3, 3, self.channels)
+        layer.weight.grad = torch.zeros_like(layer.weight)  # as the weight: channels_last
+        assert layer.weight.permute(0, 2, 3, 1).is_contiguous()
+        size = getattr(build.library(), f"packed_size_{self.kind}")
+        size.restype = ctypes.c_size_t
+        self.packed = torch.empty(size(self.channels, self.out), dtype=dtype)
+        self.turned = torch.empty(size(self.out, self.channels), dtype=dtype)
+        self.partial = torch.empty(0)
+
+    def pack(self) -> None:
+        """Take over the layer's weights; to be called after each update of them."""
+        weight = self.layer.weight.detach()
+        if self.padded is not None:
+            self.padded[..., : weight.shape[1]] = weight.permute(0, 2, 3, 1)
+            weight = self.padded
+        call(f"pack_{self.kind}", weight, self.packed, self.channels, self.out, 0)
+        call(f"pack_{self.kind}", weight, self.turned, self.out, self.channels, 1)
+
+    def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor) -> None:
+        """y = conv(x) + add."""
+        images, channels, height, width = x.shape
+        call(f"conv_{self.kind}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
+
+    def backward_input(self, dy: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
+        """dx = the gradient by the input, plus `into`."""
+        images, channels, height, width = dx.shape
+        call(f"conv_{self.kind}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
+
+    def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
+        """The gradient by the weights, into the layer's."""
+        images, channels, height, width = x.shape
+        size = -(-images // CHUNK) * PLACES * channels * self.out
+        if len(self.partial) != size:
+            self.partial = torch.empty(size)
+        grad = self.layer.weight.grad
+        target = grad if self.padded is None else self.padded_grad
+        call(
+            f"conv_weights_{self.kind}",
+            x,
+            dy,
+            target,
+            self.partial,
+            images,
+            height,
+            width,
+            channels,
+            self.out,
+            self.stride,
+        )
+        if self.padded is not None:
+            assert grad is not None
+            grad.copy_(self.padded_grad[..., : grad.shape[1]].permute(0, 3, 1, 2))
+
+
+def widen_channels(images: torch.Tensor, x: torch.Tensor) -> None:
+    """x = float32 images (N, C, H, W) of any memory format, with zeros for the channels they lack."""
+    count, channels, height, width = images.shape
+    images = images.contiguous()
+    call(f"spread_channels_{NAMES[x.dtype]}", images, x, count, channels, height * width, x.shape[1])
+
+
+def shortcut_forward(x: torch.Tensor, y: torch.Tensor, before: int, step: int) -> None:
+    """y = every `step`-th pixel of x, `before` channels of zeros, x's own, and zeros for the rest."""
+    images, channels, height, width = x.shape
+    call(f"shortcut_forward_{NAMES[x.dtype]}", x, y, images, height, width, channels, y.shape[1], before, step)
+
+
+def shortcut_backward(dy: torch.Tensor, dx: torch.Tensor, before: int, step: int) -> None:
+    """dx += what comes back of dy."""
+    images, channels, height, width = dx.shape
+    call(f"shortcut_backward_{NAMES[dx.dtype]}", dy, dx, images, height, width, channels, dy.shape[1], before, step)
+
+
+def pool_forward(x: torch.Tensor) -> torch.Tensor:
+    """The mean over all positions, float32 (N, C)."""
+    images, channels, height, width = x.shape
+    y = torch.empty(images, channels)
+    call(f"pool_forward_{NAMES[x.dtype]}", x, y, images, height * width, channels)
+    return y
+
+
+def pool_backward(dy: torch.Tensor, dx: torch.Tensor) -> None:
+    """dx from the gradient by those means."""
+    images, channels, height, width = dx.shape
+    call(f"pool_backward_{NAMES[dx.dtype]}", dy, dx, images, height * width, channels)
+
+
+def relu_forward(x: torch.Tensor, y: torch.Tensor) -> None:
+    """y = relu(x)."""
+    images, channels, height, width = x.shape
+    one, zero = torch.ones(channels), torch.zeros(channels)
+    call(f"affine_{NAMES[x.dtype]}", x, None, y, one, zero, images, height * width, channels, True)
+
+
+def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
+    """dx = dy where y > 0, plus `into`."""
+    images, channels, height, width = y.shape
+    call(f"relu_backward_{NAMES[y.dtype]}", dy, y, into, dx, images, height * width, channels)
+
+
+class Augmentation:
+    """`pixels.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU: the same bits, in one pass.
+
+    The result is in the same memory every time.
+    """
+
+    def __init__(self, pixels: Pixels, train: torch.Tensor) -> None:
+        self.pixels, self.train = pixels, train
+        self.mean = pixels.mean.expand(train.shape[1:]).contiguous()
+        self.images = torch.empty(0)
+
+    def __call__(self, draws: Draws) -> torch.Tensor:
+        count, shape, pixels = len(draws), self.train.shape[1:], self.pixels
+        if len(self.images) != count:
+            self.images = torch.empty(count, *shape)
+        corner, flip = draws.corner if pixels.padding else None, draws.flip if pixels.hflip else None
+        call(
+            "augment",
+            *(self.train, draws.index, corner, flip, self.mean, pixels.std, self.images),
+            *(count, *shape, pixels.padding, pixels.pad_after),
+        )
+        return self.images
+
+
+_functions: dict[str, Any] = {}
+
+
+def call(name: str, *arguments: torch.Tensor | float | None) -> None:
+    """A kernel by its C name; a tensor goes as a pointer, None as a null one."""
+    if name not in _functions:
+        _functions[name] = _function(name, arguments)
+    _functions[name](*[a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments])
+
+
+def _function(name: str, arguments: tuple[torch.Tensor | float | None, ...]) -> Any:
+    function = getattr(build.library(), name)
+    pointer, number = ctypes.c_void_p, {float: ctypes.c_float, int: ctypes.c_int, bool: ctypes.c_int}
+    function.argtypes = [number.get(type(a), pointer) for a in arguments]
+    function.restype = None
+    return function

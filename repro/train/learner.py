@@ -1,0 +1,165 @@
+"""Everything that training moves: model, optimizer, streams and meters of one run, and one iteration of it.
+
+What is done between iterations (evaluate, checkpoint, record) is the loop's, in `train`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repro import models, random_streams
+from repro.data.batches import Draws, Order, Pixels
+from repro.data.load import Splits, load
+from repro.errors import UserError
+from repro.models.layers import Dropout
+from repro.spec import Run
+from repro.step import method
+from repro.step.compiled import CompiledStep
+from repro.step.cuda_graph import Graph, untouched
+from repro.step.kernels.network import FastNetwork
+from repro.step.kernels.ops import Augmentation
+from repro.step.matmul import MatrixStep
+from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
+from repro.train import optim
+
+
+class Learner:
+    """A run's moving parts on one device; what they are after i iterations depends on the run and the method alone.
+
+    `precision` and `step` are what was asked for (see repro.step.method); `method` is what it became, `note` why so.
+    `splits`: images on the device, in place of the recipe's data set.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        device: torch.device,
+        data_dir: Path | None = None,
+        precision: str = "fp32",
+        step: str = "plain",
+        splits: Splits | None = None,
+    ) -> None:
+        recipe = run.recipe
+        self.run, self.device = run, device
+        self.splits = splits or load(recipe, device, data_dir)
+        channels, height, width = self.splits.train.pixels.shape[1:]
+        self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
+        self.pixels = Pixels.fit(recipe, self.splits.train)
+        self.order = Order(recipe, len(self.splits.train), run.seed, device)
+        self.dropout = random_streams.generator(run.seed, "dropout", device=device)
+        model = self.build_model(run, self.splits, self.dropout)
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.step = self._step()
+        fast = self.method.step == "kernels"
+        self.augmentation = Augmentation(self.pixels, self.splits.train.pixels) if fast else None
+        self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
+        self.meters = Meters(device)
+        graphed = self.method.step in ("graph", "compiled")
+        self.graph = Graph(self._update, self._tensors, self.dropout, recipe.batch_size) if graphed else None
+        self.iteration = 0  # updates made
+        self.rate = 0.0  # learning rate of the last of them
+        if isinstance(self.step, CompiledStep):
+            self.note = "; ".join(filter(None, [self.note, self._compile(self.step)]))
+
+    @staticmethod
+    def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
+        """The run's network for the images of `splits`, on the CPU, as the seed initialises it."""
+        channels, size = splits.train.pixels.shape[1:3]
+        return models.build(
+            **run.recipe.model.model_dump(),
+            channels=channels,
+            size=size,
+            classes=len(splits.classes),
+            bn_batch=run.recipe.bn_batch,
+            seed=run.seed,
+            masks=dropout,
+        )
+
+    def iterate(self) -> None:
+        """One update: the next batch, drawn, augmented, and stepped on at its learning rate."""
+        rate = optim.learning_rate(self.run.recipe.schedule, self.run.recipe.optimizer.lr, self.iteration)
+        if rate != self.rate or self.iteration == 0:  # on a GPU a rate is a tensor, and to set it a launch
+            optim.set_learning_rate(self.optimizer, rate)
+        self.rate = rate
+        draws = self.order.batch(self.iteration)
+        if self.graph:
+            self.graph.run(draws)
+        else:
+            self._update(draws)
+        self.meters.images += len(draws)
+        self.iteration += 1
+
+    def _step(self) -> Step:
+        if self.method.step == "kernels":
+            assert isinstance(self.model, torch.nn.Sequential)
+            return FastNetwork(self.model, self.method.precision)
+        steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
+        return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
+
+    def _compile(self, step: CompiledStep) -> str:
+        draws = self.order.batch(0)
+        with untouched(self._tensors, self.dropout):
+            return step.compile(self._images(draws), self.splits.train.labels[draws.index])
+
+    def _update(self, draws: Draws) -> None:
+        labels = self.splits.train.labels[draws.index]
+        loss, logits = self.step.gradients(self._images(draws), labels)
+        self.optimizer.step()
+        self.meters.add(loss, logits, labels)
+
+    def _images(self, draws: Draws) -> torch.Tensor:
+        if self.augmentation:
+            return self.augmentation(draws)
+        return self.pixels.augment(self.splits.train.pixels[draws.index], draws)
+
+    def _tensors(self) -> list[torch.Tensor]:
+        """All that an update changes."""
+        state = [v for s in self.optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor)]
+        meters = [self.meters.loss_sum, self.meters.worst_loss, self.meters.hits]
+        return [*self.model.state_dict().values(), *state, *meters]
+
+    def diverged(self) -> bool:
+        """Whether any loss since the meters were reset was above the recipe's bound, or NaN; waits for the device."""
+        return not self.meters.worst_loss.item() <= self.run.recipe.diverge_above
+
+    def test(self) -> Evaluation:
+        return evaluate(self.model, self.step, self.splits.test, self.pixels)
+
+    def test_in_fp32(self) -> Evaluation:
+        """The network as it is, whatever it was trained in."""
+        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.pixels)
+
+    def validate(self) -> Evaluation | None:
+        return evaluate(self.model, self.step, self.splits.validation, self.pixels) if self.splits.validation else None
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs to go on with the same bits; the other streams follow from `iteration`."""
+        return {
+            "iteration": self.iteration,
+            "rate": self.rate,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "dropout": self.dropout.get_state(),
+            "meters": self.meters.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.iteration, self.rate = state["iteration"], state["rate"]
+        self.model.load_state_dict(state["model"])
+        options = self.optimizer.state_dict()["param_groups"]  # this step's own, not those of the one that saved
+        self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": options})
+        optim.set_learning_rate(self.optimizer, self.rate)
+        if self.graph:
+            self.graph.forget()
+        self._restore_dropout(state["dropout"])
+        self.meters.restore(state["meters"])
+
+    def _restore_dropout(self, state: torch.Tensor) -> None:
+        """UserError where masks were drawn on another kind of device, whose generator is another one."""
+        if state.shape == self.dropout.get_state().shape:
+            self.dropout.set_state(state)
+        elif any(isinstance(module, Dropout) and module.rate for module in self.model.modules()):
+            begun = {"cpu": "cuda", "cuda": "cpu"}[self.device.type]
+            why = "was begun on another kind of device, where its dropout's masks are drawn"
+            raise UserError(f"--device {self.device.type}: {self.run.name} {why}; allowed: {begun}")
