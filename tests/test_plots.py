@@ -484,7 +484,7 @@ def test_the_same_records_give_the_same_bytes(
     code = (
         "import sys, matplotlib; from pathlib import Path\n"
         "matplotlib.rcParams.update({'font.size': 30, 'figure.facecolor': 'red', 'savefig.dpi': 10})\n"
-        "from repro import plots; from repro.records.results import Results\n"
+        "from repro.show import plots; from repro.records.results import Results\n"
         f"def plot(kinds, *forms): plots.plot(Results.load(Path({root!r}), 'tiny'), kinds, Path({out!r}), forms)\n"
         "plot(['confusion', 'hardest'], 'svg'); plot(['curves'], 'png')\n"
         "assert 'torch' not in sys.modules, 'figures must not load torch'\n"

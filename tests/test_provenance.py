@@ -14,6 +14,8 @@ from click.testing import Result
 from repro.step.method import Method
 from repro.train import provenance
 
+PACKAGE = provenance.CODE
+
 Cli = Callable[..., Result]
 
 
@@ -96,10 +98,10 @@ def test_numerics_move_with_the_code_that_numbers_go_through_and_with_no_other(
         provenance.numerics.cache_clear()
         return provenance.numerics()
 
-    before = digest("describe.py")
-    assert digest("judge.py") == before
+    before = digest("show/describe.py")
+    assert digest("claims/judge.py") == before
     assert all((tmp_path / "repro" / part).exists() for part in provenance.NUMERICS)
-    found = [digest(name) for name in ("step.py", "fast/norm.cpp", "models/vgg.py", "data/batches.py")]
+    found = [digest(name) for name in ("step/plain.py", "step/kernels/norm.cpp", "models/vgg.py", "data/batches.py")]
     assert len({before, *found}) == 5
     provenance.numerics.cache_clear()
 
@@ -108,9 +110,7 @@ def test_numerics_move_with_the_code_that_numbers_go_through_and_with_no_other(
 def stamped(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Path:
     """The package in a copy of a stamped tree, without `.git`; CODE is there."""
     ours, copy = tmp_path / "ours", tmp_path / "copy"
-    shutil.copytree(
-        Path(provenance.__file__).parent, ours / "repro", ignore=shutil.ignore_patterns("*.py[cod]", "__pycache__")
-    )
+    shutil.copytree(PACKAGE, ours / "repro", ignore=shutil.ignore_patterns("*.py[cod]", "__pycache__"))
     (ours / "repro" / "neu und schön.txt").write_text("committed too\n")
     git(ours.parent, "init", "-q", str(ours))
     monkeypatch.setattr(provenance, "CODE", ours / "repro")
@@ -140,7 +140,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "changed otherwise": lambda package: (package / "data" / "load.py").write_text("a = 2\n"),
     "added": lambda package: (package / "new.py").write_text("a = 1\n"),
     "missing": lambda package: (package / "data" / "load.py").unlink(),
-    "renamed": lambda package: (package / "train.py").rename(package / "trains.py"),
+    "renamed": lambda package: (package / "errors.py").rename(package / "error.py"),
 }
 
 
@@ -175,13 +175,13 @@ def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: p
     """Not what the working tree holds: a copy of that is marked, and stamping says so."""
     ours = stamped.parent.parent / "ours" / "repro"
     monkeypatch.setattr(provenance, "CODE", ours)
-    (ours / "train.py").write_text("a = 1\n")
+    (ours / "errors.py").write_text("a = 1\n")
     result = cli("stamp")
     assert result.exit_code == 0 and "uncommitted changes: a copy's records will be marked dirty" in result.stderr
     shutil.copytree(ours.parent, stamped.parent, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
     monkeypatch.setattr(provenance, "CODE", stamped)
     where, dirty = told()
     assert where == committed(ours) and dirty
-    shutil.copy(Path(provenance.__file__).parent / "train.py", stamped / "train.py")
+    shutil.copy(PACKAGE / "errors.py", stamped / "errors.py")
     provenance._code.cache_clear()
     assert told() == (where, None)

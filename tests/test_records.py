@@ -226,7 +226,7 @@ def test_stale_says_that_the_recipe_version_changed(
     record("original", 0, errors=[50.0])
     now = spec.RECIPE_VERSION + 1
     monkeypatch.setattr(importlib.import_module("repro.spec.resolve"), "RECIPE_VERSION", now)
-    monkeypatch.setattr(records, "RECIPE_VERSION", now)
+    monkeypatch.setattr("repro.records.states.RECIPE_VERSION", now)
     assert state(small_root) == ("stale", f"recipe version {now - 1}, today {now}")
 
 
@@ -235,8 +235,8 @@ def test_stale_says_that_the_recipe_version_changed(
 
 def test_a_record_of_a_newer_schema_is_refused_with_advice(small_root: Path, record: Record) -> None:
     folder = record("original", 0, errors=[50.0])
-    change(folder, schema=records.SCHEMA + 1)
-    expected = rf"{folder}/run\.json has record schema {records.SCHEMA + 1}.*up to {records.SCHEMA}: upgrade repro"
+    change(folder, schema=SCHEMA + 1)
+    expected = rf"{folder}/run\.json has record schema {SCHEMA + 1}.*up to {SCHEMA}: upgrade repro"
     for read in (lambda: load(small_root), lambda: state(small_root)):
         with pytest.raises(UserError, match=expected):
             read()

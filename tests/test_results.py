@@ -87,6 +87,6 @@ def test_a_report_reads_each_record_once(small_root: Path, record: Record, monke
         return whole(folder)
 
     whole = records.read_run
-    monkeypatch.setattr(records, "read_run", counting)
+    monkeypatch.setattr("repro.records.frame.read_run", counting)
     report.markdown(small_root)
     assert len(read) == 4 and set(read.values()) == {1}

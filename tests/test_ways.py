@@ -107,7 +107,7 @@ def test_when_time_is_over_nothing_is_begun() -> None:
 
 def test_a_measuring_process_ends_with_its_parent() -> None:
     code = (
-        "import os; os.setsid(); from multiprocessing import Pipe; from repro.bench import ways\n"
+        "import os; os.setsid(); from multiprocessing import Pipe; from repro.run import ways\n"
         "ours, theirs = Pipe(); ours.close(); ways._end_with_parent(theirs)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
