@@ -11,7 +11,7 @@
 | `readme.py`, `hours.py` | what is reproduced so far, for README; the log's table of hours; as documents |
 | `inserts.py` | puts those between their markers in files that people write |
 | `document.py` | what a document is made of |
-| `text.py`, `page.py`, `template.py` | a document as Markdown; as a page |
+| `text.py`, `page.py` | a document as Markdown; as a page (`page.html`, `page.css`, `page.js`) |
 
 The same records give the same bytes: no date but theirs, no path of a machine. What cannot be the same everywhere, the
 figures' bytes, is checked by a digest of what they were drawn from (`figures.py`). REPORT.md carries the digest of
