@@ -599,7 +599,7 @@ def test_html_escapes_whatever_a_spec_says(root: Path) -> None:
     path.write_text(path.read_text().replace('"Arm A"', f"'''{HOSTILE}'''").replace('"they are bundled"', "'<b>x</b>'"))
     body = report.html(root, stand_in)
     assert body.count("<script>") == 1
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; | *a*" in body
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; | *a*" in body
     assert "<b>x" not in body
     well_formed(body)
 
