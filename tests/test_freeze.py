@@ -196,7 +196,7 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
 
 
 def test_show_says_when_the_claims_were_frozen_or_how_they_differ(cli: Cli, small_root: Path, edit: Edit) -> None:
-    assert "not as frozen (repro freeze): never frozen" in cli("show", "tiny").stdout
+    assert "not as frozen (repro freeze): not frozen yet" in cli("show", "tiny").stdout
     freeze.freeze(small_root, [])
     assert f"as {in_force(small_root)}, version 2 of the rules" in cli("show", "tiny").stdout
     edit({"margin = 0.3": "margin = 0.4"})

@@ -103,7 +103,7 @@ def test_a_record_never_holds_what_json_cannot(tmp_path: Path, record: Record) -
     kept = records.read_run(record("original", 0, errors=[50.0]))
     assert kept
     with pytest.raises(ValueError, match="finite number"):
-        kept.but(wall_seconds=float("nan"))
+        kept.replace(wall_seconds=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.write_run(tmp_path, kept.model_copy(update={"wall_seconds": float("nan")}))
     (tmp_path / "run.json").write_text(json.dumps({"schema": SCHEMA, "final": None}))

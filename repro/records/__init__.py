@@ -15,11 +15,10 @@ from repro.records.folder import (
     METRICS,
     RESULTS,
     Busy,
-    beside,
     check_writable,
     copy_results,
     folder_of,
-    is_whole,
+    is_complete,
     locked,
     migrate_all,
     read_metrics,
@@ -29,12 +28,13 @@ from repro.records.folder import (
     run_folder,
     scales,
     set_aside,
+    sibling_runs,
     write_metrics,
     write_predictions,
     write_run,
 )
 from repro.records.frame import COLUMNS, load, seconds_trained, trained_recipe
-from repro.records.states import State, difference, flat, state
+from repro.records.states import State, difference, flatten, state
 
 __all__ = [
     "COLUMNS",
@@ -42,13 +42,13 @@ __all__ = [
     "RESULTS",
     "Busy",
     "State",
-    "beside",
+    "sibling_runs",
     "check_writable",
     "copy_results",
     "difference",
-    "flat",
+    "flatten",
     "folder_of",
-    "is_whole",
+    "is_complete",
     "load",
     "locked",
     "migrate_all",

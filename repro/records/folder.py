@@ -26,7 +26,7 @@ from repro import spec
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records import migrate
-from repro.records.record import SCHEMA, Record, parsed
+from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
 METRICS = (
@@ -157,7 +157,7 @@ def read_run(folder: Path) -> Record | None:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    return parsed(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
+    return parse_record(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -202,7 +202,7 @@ def migrate_all(root: Path) -> list[Path]:
     return written
 
 
-def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
+def sibling_runs(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
     """The other folders of the record's scale and seed, with their records; a damaged one is its experiment's worry."""
     if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
         return  # not among results
@@ -215,11 +215,11 @@ def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
             yield path.parent, other
 
 
-def is_whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in RESULTS)
 
 
-def check_place(folder: Path, record: Record, scale: Scale) -> None:
+def check_location(folder: Path, record: Record, scale: Scale) -> None:
     """UserError for a record in another run's folder: a copy would count as a seed of its own."""
     of = (record.experiment, record.arm, f"seed-{record.seed}")
     if folder.parts[-3:] != of or record.scale != scale:

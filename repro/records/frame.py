@@ -9,7 +9,7 @@ import pandas as pd
 
 from repro import spec
 from repro.data import catalog
-from repro.records.folder import check_place, read_run, results_folder
+from repro.records.folder import check_location, read_run, results_folder
 from repro.records.record import Record
 from repro.records.states import difference
 from repro.spec import Recipe, Run, Scale
@@ -25,7 +25,7 @@ def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> p
     for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
         folder = path.parent
         if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
-            check_place(folder, record, scale)
+            check_location(folder, record, scale)
             rows.append(_row(record, experiment))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values(["arm", "seed"], ignore_index=True)
@@ -55,7 +55,7 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
     except catalog.Absent:
         then = record.run.recipe.model_dump(mode="json")
         recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
-        fields = dict(spec.stated(experiment, experiment.arm(record.arm), record.scale)) | recorded
+        fields = dict(spec.stated_recipe(experiment, experiment.arm(record.arm), record.scale)) | recorded
         recipe = Recipe.model_validate(fields)
         return Run(experiment=experiment.name, arm=record.arm, seed=record.seed, scale=record.scale, recipe=recipe)
 

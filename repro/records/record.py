@@ -102,7 +102,7 @@ class Record(_Part):
     def precision(self) -> Precision:
         return self.run.recipe.precision
 
-    def but(self, **changes: Any) -> "Record":
+    def replace(self, **changes: Any) -> "Record":
         """A copy with these values in the place of its own."""
         return Record.model_validate(self.model_dump(by_alias=True) | changes)
 
@@ -110,13 +110,13 @@ class Record(_Part):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def begun(run: Run, *, sessions: tuple[Session, ...], **known: Any) -> Record:
+def new_record(run: Run, *, sessions: tuple[Session, ...], **known: Any) -> Record:
     """The record of a run that has just begun; `known`: its other fields."""
     names = {"experiment": run.experiment, "arm": run.arm, "seed": run.seed, "scale": run.scale}
     return Record.model_validate(names | known | {"run": run.model_dump(mode="json"), "sessions": sessions})
 
 
-def parsed(content: dict[str, Any], name: str) -> Record:
+def parse_record(content: dict[str, Any], name: str) -> Record:
     """UserError that names the file, the key and the value, unless `content` is a whole record."""
     try:
         return Record.model_validate(content)

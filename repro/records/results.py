@@ -80,7 +80,7 @@ class Results:
         """The runs of the arms named, each in its precision."""
         return self._where(self.runs.precision == self.runs.arm.map(by_arm))
 
-    def of(self, arms: list[str]) -> "Results":
+    def for_arms(self, arms: list[str]) -> "Results":
         return self._where(self.runs.arm.isin(arms))
 
     def _where(self, kept: "pd.Series[bool]") -> "Results":
@@ -91,7 +91,7 @@ class Results:
 
         None where the arms have no run.
         """
-        mine = self.of(list(arms)).runs
+        mine = self.for_arms(list(arms)).runs
         if not len(mine):
             return None
         counts = mine.groupby(["precision", "arm"]).size().unstack(fill_value=0)
@@ -124,13 +124,13 @@ class Results:
 
     def metrics(self, run: Run) -> pd.DataFrame:
         """The run's metrics.csv. UserError where it is missing or damaged."""
-        return self._once(records.read_metrics, run)
+        return self._cached(records.read_metrics, run)
 
     def predictions(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """(top1, label) of the run: uint8 (N,) each, in the order of the test set. UserError as `metrics`."""
-        return self._once(records.read_predictions, run)
+        return self._cached(records.read_predictions, run)
 
-    def _once(self, read: Callable[[Path], T], run: Run) -> T:
+    def _cached(self, read: Callable[[Path], T], run: Run) -> T:
         key = (read, run.arm, run.seed)
         if key not in self._files:
             self._files[key] = read(self.folder(run.arm, run.seed))
@@ -149,7 +149,7 @@ def load_all(root: Path, names: list[str], scales: list[Scale]) -> list[Results]
     ]
 
 
-def chosen(root: Path, names: list[str], scale: Scale) -> list[Results]:
+def select(root: Path, names: list[str], scale: Scale) -> list[Results]:
     """The experiments named; else those with records of the scale; else all."""
     found = load_all(root, names or spec.names(root), [scale])
     return found if names else [results for results in found if len(results.runs)] or found

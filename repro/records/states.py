@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import spec
-from repro.records.folder import check_place, read_run, run_folder
+from repro.records.folder import check_location, read_run, run_folder
 from repro.records.record import Record
 from repro.spec import RECIPE_VERSION, Run
 
@@ -36,7 +36,7 @@ def state(root: Path, run: Run, checksum: str) -> State:
     record = read_run(folder)
     if record is None:
         return State("new", "no record")
-    check_place(folder, record, run.scale)
+    check_location(folder, record, run.scale)
     if record.fingerprint not in spec.fingerprints(run, checksum):
         return State("stale", difference(record, run, checksum), record)
     if record.is_finished:
@@ -50,7 +50,7 @@ def difference(record: Record, run: Run, checksum: str) -> str:
     run = spec.in_precision(run, record.precision)
     if record.recipe_version != RECIPE_VERSION:
         return f"recipe version {record.recipe_version}, today {RECIPE_VERSION}"
-    then, now = flat(record.run.recipe.model_dump(mode="json")), flat(run.recipe.model_dump(mode="json"))
+    then, now = flatten(record.run.recipe.model_dump(mode="json")), flatten(run.recipe.model_dump(mode="json"))
     keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
     if keys:
         changes = [f"{key} {json.dumps(then.get(key))}, today {json.dumps(now.get(key))}" for key in keys[:3]]
@@ -58,9 +58,9 @@ def difference(record: Record, run: Run, checksum: str) -> str:
     return f"data checksum {record.data_checksum}, today {checksum}"
 
 
-def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"model": {"depth": 20}} -> {"model.depth": 20}"""
     result: dict[str, Any] = {}
     for key, value in table.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        result |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return result

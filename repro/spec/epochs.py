@@ -1,4 +1,4 @@
-"""How long an epoch is: a recipe as a spec states it, its schedule counted in iterations."""
+"""How long an epoch is: a recipe as a spec states it, its schedule resolve_schedule in iterations."""
 
 import math
 from pathlib import Path
@@ -10,20 +10,20 @@ from repro.errors import UserError
 from repro.spec.recipe import EpochSchedule, EpochWarmup, Recipe, StatedRecipe
 
 
-def counted(recipe: StatedRecipe) -> Recipe:
+def resolve_schedule(recipe: StatedRecipe) -> Recipe:
     """The recipe with its schedule in iterations. UserError where that is none, or asks for more images than there are.
 
-    An image folder must be on disk for its epochs to be counted: catalog.Absent where it is not.
+    An image folder must be on disk for its epochs to be resolve_schedule: catalog.Absent where it is not.
     """
     schedule = recipe.schedule
     fields = dict(recipe)
     if isinstance(schedule, EpochSchedule):
         warmup = schedule.warmup
         fields["schedule"] = {
-            "iterations": in_iterations(recipe, schedule.epochs),
-            "drops": [in_iterations(recipe, epochs) for epochs in schedule.drops],
+            "iterations": epochs_to_iterations(recipe, schedule.epochs),
+            "drops": [epochs_to_iterations(recipe, epochs) for epochs in schedule.drops],
             "factor": schedule.factor,
-            "warmup": {"lr": warmup.lr, "iterations": in_iterations(recipe, warmup.epochs)}
+            "warmup": {"lr": warmup.lr, "iterations": epochs_to_iterations(recipe, warmup.epochs)}
             if isinstance(warmup, EpochWarmup)
             else warmup,
         }
@@ -31,11 +31,11 @@ def counted(recipe: StatedRecipe) -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UserError(f"schedule, counted in iterations: {fault['msg']}, not {fault['input']}") from error
+        raise UserError(f"schedule, resolve_schedule in iterations: {fault['msg']}, not {fault['input']}") from error
 
 
-def in_iterations(recipe: StatedRecipe, epochs: int) -> int:
-    """`epochs` passes over the training images, counted in iterations."""
+def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:
+    """`epochs` passes over the training images, resolve_schedule in iterations."""
     images = train_images(recipe)
     if recipe.last_batch == "wrap":
         return math.ceil(epochs * images / recipe.batch_size)

@@ -33,7 +33,7 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment's claims, frozen on `date`. `claims`: id -> what its test depends on (see `tested`)."""
+    """An experiment's claims, frozen on `date`. `claims`: id -> what its test depends on (see `frozen_fields`)."""
 
     experiment: str
     hash: str
@@ -43,7 +43,7 @@ class Entry:
     claims: Mapping[str, Mapping[str, Any]]
 
 
-def tested(experiment: Experiment, claim: Claim) -> dict[str, Any]:
+def frozen_fields(experiment: Experiment, claim: Claim) -> dict[str, Any]:
     """All that a claim's verdict depends on but its runs, ready for TOML; what is None or empty is left out."""
     content = claim.model_dump(mode="json", exclude=set(WORDS))
     if claim.primary:  # they share alpha
@@ -61,10 +61,10 @@ def _filled(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def claims_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    return {claim.id: tested(experiment, claim) for claim in experiment.claims}
+    return {claim.id: frozen_fields(experiment, claim) for claim in experiment.claims}
 
 
-def restored(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
+def restore(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
     """A claim and its experiment as they were when `then` was frozen; the words, and the arms' recipes, are today's."""
     fields = {key: value for key, value in then.items() if key not in ("primary", "published")}
     old = Claim.model_validate(claim.model_dump(include=set(WORDS)) | {"margin": None, "why_margin": ""} | fields)
@@ -123,7 +123,7 @@ class Registry:
         """How the experiment's claims differ from its newest entry, in words; "" where they do not."""
         entries = self.of(experiment.name)
         if not entries:
-            return "never frozen" if experiment.claims else ""
+            return "not frozen yet" if experiment.claims else ""
         last, claims = entries[-1], claims_of(experiment)
         ids = sorted({*claims, *last.claims})
         told = [f"{name} {changes}" for name in ids if (changes := _changes(last.claims.get(name), claims.get(name)))]

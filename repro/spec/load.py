@@ -16,7 +16,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
-from repro.spec.epochs import counted, train_images
+from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.recipe import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
@@ -128,7 +128,7 @@ class _Reader:
         if recipe.dataset in catalog.BUILT_IN:  # an image folder need not be here
             try:
                 train_images(recipe)
-                counted(recipe)
+                resolve_schedule(recipe)
             except UserError as error:
                 self._fail(str(error))
         if recipe.image_size is None:
@@ -168,7 +168,7 @@ class _Reader:
 
 
 def _without_other_unit(below: Table, above: Table) -> Table:
-    """`below`, its schedule without what is counted in the unit that `above` does not count in."""
+    """`below`, its schedule without what is resolve_schedule in the unit that `above` does not count in."""
     under, over = below.get("schedule"), above.get("schedule")
     if isinstance(under, dict) and isinstance(over, dict):
         for unit, other in (("epochs", "iterations"), ("iterations", "epochs")):

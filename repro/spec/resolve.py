@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from repro.errors import UserError
-from repro.spec.epochs import counted
+from repro.spec.epochs import resolve_schedule
 from repro.spec.recipe import Precision, Recipe, StatedRecipe
 from repro.spec.scale import FULL, Scale
 from repro.spec.schema import Arm, Experiment, Run
@@ -33,7 +33,7 @@ def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
     return recipe.model_copy(update={"schedule": schedule, "evaluate_every": every})
 
 
-def stated(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
+def stated_recipe(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
     """What the spec states for the arm, before `scale` shrinks it."""
     if not scale.is_demo:
         return arm.recipe
@@ -54,7 +54,7 @@ def resolve(
     for arm in experiment.arms:
         if arm not in wanted:
             continue
-        recipe = counted(stated(experiment, arm, scale))
+        recipe = resolve_schedule(stated_recipe(experiment, arm, scale))
         recipes[arm.name] = recipe if scale.fraction in (None, 1) else scaled(recipe, scale.fraction)
     return [
         Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)

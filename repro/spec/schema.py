@@ -194,8 +194,8 @@ class Experiment(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
         names = [arm.name for arm in self.arms]
-        _no_twins("arm", names)
-        _no_twins("claim", [claim.id for claim in self.claims])
+        _check_unique("arm", names)
+        _check_unique("claim", [claim.id for claim in self.claims])
         users = [(f"claim {c.id!r}", c.arms) for c in self.claims]
         users += [(f"deviation {d.what!r}", (*d.arms, *filter(None, [d.other_arm]))) for d in self.deviations]
         users += [(f"cost on {c.hardware!r}", tuple(c.minutes)) for c in self.costs]
@@ -212,7 +212,7 @@ class Experiment(Frozen):
                         f"lesson {lesson.question!r} names an unknown claim {claim_id!r}; "
                         f"the claims are: {', '.join(ids) or 'none'}"
                     )
-            _no_twins(f"claim of lesson {lesson.question!r}", list(lesson.claims))
+            _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
             if claim.kind == "value" and self.arm(claim.arms[0]).published is None:
                 raise ValueError(f"claim {claim.id!r}: arm {claim.arms[0]!r} has no published number")
@@ -222,7 +222,7 @@ class Experiment(Frozen):
 
     def _references_known(self) -> None:
         known = [reference.id for reference in self.references]
-        _no_twins("reference", known)
+        _check_unique("reference", known)
         users = [(f"claim {claim.id!r}", claim.reference) for claim in self.claims if claim.reference]
         users += [(f"arm {arm.name!r}: published", arm.published.reference) for arm in self.arms if arm.published]
         for user, name in users:
@@ -246,7 +246,7 @@ class Experiment(Frozen):
                 )
 
 
-def _no_twins(kind: str, names: list[str]) -> None:
+def _check_unique(kind: str, names: list[str]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{kind} named twice: {', '.join(twice)}")
 
