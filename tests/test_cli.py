@@ -580,7 +580,7 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
         (["run", "tiny", "--scale", "0"], ["scale 0", "above 0", "1/200"]),
         (["run", "tiny", "--scale", "half"], ["'half'", "not a fraction", "1/200"]),
         (["table", "tiny", "--scale", "1/0"], ["'1/0'", "not a fraction"]),
-        (["run", "tiny", "--scale", "1/12"], ["scale 1/12 leaves nothing of 12 iterations", "[6, 9]"]),
+        (["run", "tiny", "--scale", "1/12"], ["scale 1/12 is too small for 12 iterations", "[6, 9]"]),
         (["run", "tiny", "--demo", "--scale", "1/2"], ["--demo", "--scale 1/2", "choose one"]),
         (["run", "tiny", "--time-limit", "25x"], ["'25x'", "s, m or h"]),
         (["run", "tiny", "--time-limit", "0m"], ["'0m'", "above 0"]),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from repro import records
-from repro.records import results
+from repro.records import frame, results
 from repro.records.results import Results
 from repro.show import report
 from repro.spec import FULL, Scale
@@ -86,7 +86,7 @@ def test_a_report_reads_each_record_once(small_root: Path, record: Record, monke
         read[folder] += 1
         return whole(folder)
 
-    whole = records.read_run
-    monkeypatch.setattr(records, "read_run", counting)
+    whole = frame.read_run
+    monkeypatch.setattr(frame, "read_run", counting)
     report.markdown(small_root)
     assert len(read) == 4 and set(read.values()) == {1}

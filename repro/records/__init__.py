@@ -1,14 +1,14 @@
-"""What runs leave on disk: typed, written and read safely, and read once for everybody. Imports no torch.
+"""The records of runs on disk: typed, written and read safely. Imports no torch.
 
 | file | what it is |
 |---|---|
 | `record.py` | what a run.json holds, as one typed model |
 | `folder.py` | a run's folder: layout, lock, writing, reading |
-| `states.py` | what stands on disk for a run: new, resume, done, diverged or stale |
-| `frame.py` | every record of an experiment, as one pandas frame |
-| `results.py` | an experiment and its records at one scale: what judge, tables, figures and report are given |
-| `links.py` | the addresses of W&B Reports that were saved |
-| `migrate.py` | a record of an older schema as today's |
+| `states.py` | a run's state on disk: new, resume, done, diverged or stale |
+| `frame.py` | all records of an experiment at one scale, as one pandas frame |
+| `results.py` | an experiment and its records at one scale: the input of verdicts, tables, figures and report |
+| `links.py` | the addresses of saved W&B Reports |
+| `migrate.py` | converts a record of an older schema |
 """
 
 from repro.records.folder import (

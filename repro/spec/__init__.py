@@ -1,6 +1,6 @@
-"""What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. No torch."""
+"""A paper's claims and its training recipe, as data: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
 
-from repro.spec.epochs import epochs_to_iterations, train_images
+from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
 from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated_recipe
@@ -31,7 +31,6 @@ __all__ = [
     "fingerprint",
     "fingerprints",
     "identity",
-    "epochs_to_iterations",
     "in_precision",
     "load",
     "names",

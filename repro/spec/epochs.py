@@ -1,4 +1,4 @@
-"""How long an epoch is: a recipe as a spec states it, its schedule resolve_schedule in iterations."""
+"""Converts a recipe's schedule from epochs to iterations."""
 
 import math
 from pathlib import Path
@@ -11,9 +11,9 @@ from repro.spec.recipe import EpochSchedule, EpochWarmup, Recipe, StatedRecipe
 
 
 def resolve_schedule(recipe: StatedRecipe) -> Recipe:
-    """The recipe with its schedule in iterations. UserError where that is none, or asks for more images than there are.
+    """The recipe with its schedule in iterations. UserError if that is invalid, or the split needs too many images.
 
-    An image folder must be on disk for its epochs to be resolve_schedule: catalog.Absent where it is not.
+    The length of an epoch of an image folder is read from the folder: catalog.Absent if it is not on disk.
     """
     schedule = recipe.schedule
     fields = dict(recipe)
@@ -31,25 +31,28 @@ def resolve_schedule(recipe: StatedRecipe) -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UserError(f"schedule, resolve_schedule in iterations: {fault['msg']}, not {fault['input']}") from error
+        raise UserError(f"schedule, converted to iterations: {fault['msg']}, not {fault['input']}") from error
 
 
 def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:
-    """`epochs` passes over the training images, resolve_schedule in iterations."""
+    """The number of iterations in `epochs` passes over the training images."""
     images = train_images(recipe)
     if recipe.last_batch == "wrap":
         return math.ceil(epochs * images / recipe.batch_size)
-    whole = math.ceil if recipe.last_batch == "keep" else math.floor
-    return epochs * whole(images / recipe.batch_size)
+    rounded = math.ceil if recipe.last_batch == "keep" else math.floor
+    return epochs * rounded(images / recipe.batch_size)
 
 
 def train_images(recipe: StatedRecipe, directory: Path | None = None) -> int:
-    """How many images the recipe trains on; UserError where its split asks for more than there are."""
+    """The number of images the recipe trains on. UserError if its split leaves none for validation."""
     available = catalog.describe(recipe.dataset, directory).train_images
     count = recipe.train_split.removeprefix("train")
     if not count:
         return available
-    wanted = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
-    if wanted >= available:
-        raise UserError(f"train_split = {recipe.train_split!r}: {recipe.dataset} has {available} training images")
-    return wanted
+    images = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
+    if images >= available:
+        raise UserError(
+            f"train_split = {recipe.train_split!r} is not allowed: it must be smaller than the {available} training "
+            f"images of {recipe.dataset}"
+        )
+    return images
