@@ -92,8 +92,8 @@ scale_option = click.option(
     "--scale",
     default="1",
     show_default=True,
-    help="Multiply iterations and learning-rate drops by this fraction, such as 1/200. Such runs are kept apart from "
-    "full scale, and no claim is judged on them.",
+    help="Fraction of the published schedule, such as 1/200: iterations and learning-rate drops are multiplied by it. "
+    "Runs of each scale are kept apart, and claims are judged only at scale 1.",
 )
 demo_option = click.option(
     "--demo", is_flag=True, help="A small version on scikit-learn's digits: downloads nothing, takes minutes on a CPU."

@@ -126,7 +126,7 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 )
 @scale_option
 @demo_option
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
 @click.option(
     "--jobs",
     default=1,
@@ -209,7 +209,7 @@ def run(
 @click.option(
     "--model", default="resnet20", show_default=True, help="The network: an arm of resnet-depth, or EXPERIMENT/ARM."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
 @threads_option
 @precision_option
 @step_option
@@ -236,8 +236,8 @@ def bench(
 ) -> None:
     """Compare the training speed on CIFAR-10 with that of the training loop common in public repositories.
 
-    Takes a few minutes. With --ways, find instead the step and the number of runs at a time that train fastest on
-    this machine; takes about two minutes. Each measurement is printed as soon as it is done, and the best again last.
+    Takes a few minutes. With --ways, it instead measures which step and how many runs at a time are fastest on this
+    machine, in about two minutes. Each result is printed as soon as it is measured, and the best is repeated last.
 
     \b
     repro bench

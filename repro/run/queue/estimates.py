@@ -19,7 +19,7 @@ from repro.wording import plural
 
 @dataclass
 class TimeLeft:
-    """Time for runs that are left, in sequence on one hardware. `runs`: how many of them have an arm timed there."""
+    """The time that runs left will take in sequence on one hardware. `runs` counts those whose arm was timed there."""
 
     runs: int = 0
     seconds: float = 0.0
