@@ -1,4 +1,4 @@
-"""`python -m repro` is `repro`."""
+"""Makes `python -m repro` the same as `repro`."""
 
 from repro.cli import main
 

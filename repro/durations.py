@@ -1,4 +1,4 @@
-"""Lengths of time, read and written as people do."""
+"""Durations: parsing ("25m") and formatting ("3 h 05 min")."""
 
 import re
 
@@ -11,7 +11,7 @@ def parse(text: str) -> float:
     """ "90s", "25m", "2h" -> seconds; a bare number is seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if not match or not float(match[1]):
-        raise UserError(f"time {text!r} is not allowed: a number above 0 and s, m or h, such as 25m")
+        raise UserError(f"time {text!r} is not allowed; allowed: a number above 0, then s, m or h, such as 25m")
     return float(match[1]) * UNITS[match[2] or "s"]
 
 

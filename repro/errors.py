@@ -1,5 +1,5 @@
-"""The one exception that a user sees as a message instead of a traceback."""
+"""The exception that the command line shows as a message instead of a traceback."""
 
 
 class UserError(Exception):
-    """Something the user can put right: names the thing, its value and what is allowed. The CLI exits with 2."""
+    """An error that the user can fix. Its message names the thing, its value and what is allowed. Exit code 2."""

@@ -1,4 +1,4 @@
-"""What the models of specs, networks and queues are made of: strict, frozen tables and the types of their values."""
+"""The base class and field types of the models of specs, networks and queues: strict and frozen."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
-    """Unknown keys and silently converted types are errors."""
+    """A model in which unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def array(item: Any) -> Any:
-    """A TOML array, held as a tuple."""
+    """The type of a TOML array, stored as a tuple."""
     return Annotated[tuple[item, ...], Field(strict=False)]
 
 

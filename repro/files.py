@@ -1,11 +1,11 @@
-"""Files that are whole or absent."""
+"""Atomic writing of files."""
 
 import os
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """All of `content` under `path`, or what was there before. OSError where it cannot be written."""
+    """Write `content` to `path`, completely or not at all. OSError if it cannot be written."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:

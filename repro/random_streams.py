@@ -1,6 +1,6 @@
-"""Randomness: one seed -> independent, named streams, drawn on the CPU so that a seed means the same on every device.
+"""Randomness: one seed gives independent, named streams, drawn on the CPU so that they are the same on every device.
 
-A stream is a fresh generator keyed by (seed, purpose, index): to go on at epoch 7 nobody has to replay epochs 0 to 6.
+A stream is a fresh generator keyed by (seed, purpose, index), so resuming at epoch 7 does not replay epochs 0 to 6.
 """
 
 import hashlib

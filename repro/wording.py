@@ -1,4 +1,4 @@
-"""English that any room may need."""
+"""Small helpers for English text."""
 
 
 def plural(number: int, noun: str) -> str:

@@ -16,8 +16,7 @@ from fake_wandb import FakeWandb
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
-from repro.records.record import Session
-from repro.records.record import begun as begun_record
+from repro.records.record import Session, new_record
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
 from repro.train.loop import Settings, outcome, prepare
@@ -171,7 +170,7 @@ def record(small_root: Path) -> Callable[..., Path]:
         known = {"status": "done", "iteration": end, "wall_seconds": 90.0, "finished": "2026-01-01T00:00:00+00:00"}
         known |= {"parameters": 4934, "fingerprint": identity, "recipe_version": spec.RECIPE_VERSION}
         known |= {"frozen": Registry(small_root).in_force("tiny"), "data_checksum": checksum}
-        content = begun_record(run, sessions=(begun,), **(known | outcome(rows, errors[-1]))).but(**changes)
+        content = new_record(run, sessions=(begun,), **(known | outcome(rows, errors[-1]))).replace(**changes)
         folder = records.run_folder(small_root, run)
         folder.mkdir(parents=True)
         records.write_metrics(folder, rows)

@@ -47,7 +47,7 @@ def test_an_unfrozen_claim_fails_the_check_and_freezing_mends_it(small_root: Pat
     edit({"margin = 0.3": "margin = 0.4"})
     failed = cli("freeze", "--check", "tiny")
     assert failed.exit_code == 3
-    assert "bn-after-add-is-worse" in failed.stderr and "margin = 0.4, frozen 0.3" in failed.stderr
+    assert "bn-after-add-is-worse" in failed.stderr and "margin = 0.4, frozen as 0.3" in failed.stderr
     before = (small_root / "experiments" / "frozen.toml").read_text()
     cli("freeze")
     after = (small_root / "experiments" / "frozen.toml").read_text()
@@ -126,7 +126,7 @@ def test_in_a_checkout_the_spec_must_be_committed_first(small_root: Path, edit: 
     freeze.freeze(small_root, [])
     assert Registry(small_root).entries[0].commit == git("rev-parse", "HEAD")
     edit({"margin = 0.3": "margin = 0.4"})
-    with pytest.raises(UserError, match="not committed"):
+    with pytest.raises(UserError, match="uncommitted"):
         freeze.freeze(small_root, [])
 
 
@@ -196,8 +196,8 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
 
 
 def test_show_says_when_the_claims_were_frozen_or_how_they_differ(cli: Cli, small_root: Path, edit: Edit) -> None:
-    assert "not as frozen (repro freeze): never frozen" in cli("show", "tiny").stdout
+    assert "not as frozen (repro freeze): not frozen yet" in cli("show", "tiny").stdout
     freeze.freeze(small_root, [])
     assert f"as {in_force(small_root)}, version 2 of the rules" in cli("show", "tiny").stdout
     edit({"margin = 0.3": "margin = 0.4"})
-    assert "margin = 0.4, frozen 0.3" in cli("show", "tiny").stdout
+    assert "margin = 0.4, frozen as 0.3" in cli("show", "tiny").stdout

@@ -10,10 +10,10 @@ import pytest
 from test_train import StopAfter, assert_same_bits, finish, small_run
 
 from repro import records, spec
-from repro.run import launch, plan, progress, sharing
+from repro.run import launch, plan, progress, resources
 from repro.run.launch import tune
 from repro.run.launch.interleaved import interleaved
-from repro.run.launch.pool import _RemoteStop, share_cores
+from repro.run.launch.pool import _RemoteStop, split_cores
 from repro.train.loop import Progress, Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
@@ -50,13 +50,13 @@ def test_interleaved_runs_stop_together(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CORES < 2, reason="one core")
 def test_cores_are_shared_out_without_overlap() -> None:
-    shares = share_cores(2, CORES // 2)
+    shares = split_cores(2, CORES // 2)
     assert len(shares) == 2 and not set(shares[0]) & set(shares[1])
     assert all(len(share) == CORES // 2 for share in shares)
 
 
 def test_nothing_is_pinned_where_the_cores_do_not_suffice() -> None:
-    assert share_cores(CORES + 1, 1) == [[]] * (CORES + 1)
+    assert split_cores(CORES + 1, 1) == [[]] * (CORES + 1)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) 
     parents.close()
     assert finish(small_run(), tmp_path / "run", stop=stop)[-1].status == "interrupted"
     record = records.read_run(tmp_path / "run")
-    assert record and record.reason == "the process that began it is gone"
+    assert record and record.reason == "the parent process is gone"
 
 
 def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "rate", lambda run, settings, jobs, threads: tune.Rate({1: 3.0, 2: 4.5}[jobs], "fp32"))
-    jobs, threads, told = tune.best(small_run(), Settings(), cores=2, runs=6)
+    jobs, threads, message = tune.best(small_run(), Settings(), cores=2, runs=6)
     assert (jobs, threads) == (2, 1)
-    assert told == "--jobs auto takes 2: 1 at a time 3.0 it/s in all, 2 at a time 4.5 it/s in all"
+    assert message == "--jobs auto: using 2 (measured 3.0 it/s in total with 1 job, 4.5 it/s in total with 2 jobs)"
 
 
 def test_rates_are_measured_in_processes() -> None:
@@ -133,25 +133,25 @@ def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
 
 
 def test_threads_follow_the_jobs() -> None:
-    assert sharing.threads_for(spec.FULL, jobs=1) == sharing.cores()
-    assert sharing.threads_for(spec.DEMO, jobs=1) == 1
+    assert resources.threads_per_run(spec.FULL, jobs=1) == resources.cores()
+    assert resources.threads_per_run(spec.DEMO, jobs=1) == 1
 
 
 @pytest.mark.parametrize("jobs", [2, "auto"])
 def test_threads_do_not_depend_on_what_is_done_already(
     small_root: Path, monkeypatch: pytest.MonkeyPatch, jobs: int | str
 ) -> None:
-    monkeypatch.setattr(sharing, "cores", lambda: 2)
+    monkeypatch.setattr(resources, "cores", lambda: 2)
     planned = plan.plan(small_root, "tiny", [], 2, spec.FULL)
     with progress.Display(1) as display:
-        shares = [sharing.share_out(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
-    assert shares == [(2, Settings(share=1)), (1, Settings(share=1))]
+        shares = [resources.allocate(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
+    assert shares == [(2, Settings(default_threads=1)), (1, Settings(default_threads=1))]
 
 
 def test_a_run_goes_on_with_the_threads_it_was_begun_with(tmp_path: Path) -> None:
     """Another number would round differently; it may be asked for."""
     finish(small_run(), tmp_path / "run", Settings(threads=2), StopAfter(iterations=3))
-    finish(small_run(), tmp_path / "run", Settings(share=1), StopAfter(iterations=3))
+    finish(small_run(), tmp_path / "run", Settings(default_threads=1), StopAfter(iterations=3))
     finish(small_run(), tmp_path / "run", Settings(threads=1))
     record = records.read_run(tmp_path / "run")
     assert record is not None and [session.threads for session in record.sessions] == [2, 2, 1]

@@ -103,11 +103,11 @@ def test_a_record_never_holds_what_json_cannot(tmp_path: Path, record: Record) -
     kept = records.read_run(record("original", 0, errors=[50.0]))
     assert kept
     with pytest.raises(ValueError, match="finite number"):
-        kept.but(wall_seconds=float("nan"))
+        kept.replace(wall_seconds=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.write_run(tmp_path, kept.model_copy(update={"wall_seconds": float("nan")}))
     (tmp_path / "run.json").write_text(json.dumps({"schema": SCHEMA, "final": None}))
-    with pytest.raises(UserError, match="not a whole record: experiment, arm"):
+    with pytest.raises(UserError, match="not a valid record: missing experiment, arm"):
         records.read_run(tmp_path)
 
 
@@ -226,7 +226,7 @@ def test_stale_says_that_the_recipe_version_changed(
     record("original", 0, errors=[50.0])
     now = spec.RECIPE_VERSION + 1
     monkeypatch.setattr(importlib.import_module("repro.spec.resolve"), "RECIPE_VERSION", now)
-    monkeypatch.setattr("repro.records.states.RECIPE_VERSION", now)
+    monkeypatch.setattr(importlib.import_module("repro.records.states"), "RECIPE_VERSION", now)
     assert state(small_root) == ("stale", f"recipe version {now - 1}, today {now}")
 
 
@@ -258,18 +258,18 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
     [
         ({"sessions": []}, r"sessions = \[\]: tuple should have at least 1 item"),
         ({"final": [1]}, r"final = \[1\]: "),
-        ({"final": {}}, r"final\.iteration, final\.test_error, final\.train_error missing"),
+        ({"final": {}}, r"missing final\.iteration, final\.test_error, final\.train_error"),
         ({"final": {"iteration": 12, "test_error": "50", "train_error": 1.0}}, r"final\.test_error = 50: "),
-        ({"run": {}}, r"run\.recipe missing"),
+        ({"run": {}}, r"missing run\.recipe"),
         ({"seed": "0"}, r"seed = 0: "),
         ({"seed": -1}, r"seed = -1: "),
         (
             {"status": "gone"},
             r"status = gone: input should be 'running', 'interrupted', 'failed', 'done' or 'diverged'",
         ),
-        ({"sessions": [{}]}, r"sessions\.0\.commit, sessions\.0\.dirty, sessions\.0\.device"),
+        ({"sessions": [{}]}, r"missing sessions\.0\.commit, sessions\.0\.dirty, sessions\.0\.device"),
         ({"wall_seconds": None}, r"wall_seconds = None: "),
-        ({"final": None}, r"a run that is done has final, best and finished"),
+        ({"final": None}, r"a run with status 'done' must have final, best and finished"),
         ({"final": {"iteration": 12, "test_error": -5.0, "train_error": 1.0}}, r"final\.test_error = -5\.0: "),
     ],
     ids=str,
@@ -280,7 +280,7 @@ def test_a_record_that_is_wrong_inside_is_told_with_its_key(
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
     for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=rf"{folder}/run\.json is not a whole record: {told}"):
+        with pytest.raises(UserError, match=rf"{folder}/run\.json is not a valid record: {told}"):
             read()
 
 
@@ -292,7 +292,7 @@ def test_a_record_in_another_runs_folder_is_refused(small_root: Path, record: Re
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
     for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=rf"{folder}/run\.json is the record of .*: move it there"):
+        with pytest.raises(UserError, match=rf"{folder}/run\.json is the record of .*: move it to its own folder"):
             read()
 
 
@@ -414,7 +414,7 @@ def test_load_says_why_a_record_is_stale(small_root: Path, record: Record, edit:
     edit({'block = "bn-after-add" }': 'block = "full-preact" }'})
     assert load(small_root).stale.tolist() == ['model.block "bn-after-add", today "full-preact"', ""]
     edit({'name = "bn-after-add"': 'name = "moved"', '["original", "bn-after-add"]': '["original", "moved"]'})
-    assert load(small_root).stale.tolist() == ["the spec has no arm 'bn-after-add' any more", ""]
+    assert load(small_root).stale.tolist() == ["the spec no longer has an arm 'bn-after-add'", ""]
 
 
 def test_folders_set_aside_and_strangers_are_not_read(small_root: Path, record: Record) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from repro import records
-from repro.records import results
+from repro.records import frame, results
 from repro.records.results import Results
 from repro.show import report
 from repro.spec import FULL, Scale
@@ -35,7 +35,7 @@ def test_a_filter_leaves_out_runs_and_nothing_else(small_root: Path, record: Rec
     assert seeds(every.counted()) == [0, 1, 4], "fp32 has most seeds"
     assert seeds(every.clean().counted()) == [0, 1]
     assert seeds(every.in_precision({"original": "bf16"})) == [5]
-    assert seeds(every.of(["bn-after-add"])) == []
+    assert seeds(every.for_arms(["bn-after-add"])) == []
     assert [run.seed for run in every.counted().done()] == [0, 4]
     assert every.uncommitted() == ("results/tiny/original/seed-4",)
     assert every.clean().uncommitted() == ()
@@ -44,7 +44,7 @@ def test_a_filter_leaves_out_runs_and_nothing_else(small_root: Path, record: Rec
 
 def test_without_runs_every_filter_gives_none(small_root: Path) -> None:
     none = Results.load(small_root, "tiny")
-    for filtered in (none.clean(), none.usable(), none.counted(), none.of(["original"])):
+    for filtered in (none.clean(), none.usable(), none.counted(), none.for_arms(["original"])):
         assert seeds(filtered) == []
     assert none.leading_precision("original") is None
 
@@ -67,7 +67,7 @@ def test_a_command_without_names_is_about_what_has_records(small_root: Path, rec
     (tiny.parent / "other.toml").write_text(tiny.read_text().replace('name = "tiny"', 'name = "other"'))
 
     def names(*asked: str, scale: Scale = FULL) -> list[str]:
-        return [found.name for found in results.chosen(small_root, list(asked), scale)]
+        return [found.name for found in results.select(small_root, list(asked), scale)]
 
     assert names() == ["other", "tiny"], "where none has records, all"
     record("original", 0, errors=[50.0])
@@ -86,7 +86,7 @@ def test_a_report_reads_each_record_once(small_root: Path, record: Record, monke
         read[folder] += 1
         return whole(folder)
 
-    whole = records.read_run
-    monkeypatch.setattr("repro.records.frame.read_run", counting)
+    whole = frame.read_run
+    monkeypatch.setattr(frame, "read_run", counting)
     report.markdown(small_root)
     assert len(read) == 4 and set(read.values()) == {1}

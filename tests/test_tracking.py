@@ -139,8 +139,8 @@ def test_rows_beyond_the_record_are_not_told(record: Callable[..., Path], small_
 def test_two_experiments_with_one_recipe_are_two_runs(record: Callable[..., Path]) -> None:
     one = records.read_run(record("original", 0, errors=[50]))
     assert one
-    again = one.but(sessions=(one.sessions[0].model_copy(update={"started": "later"}),))
-    ids = [content.run_id(each) for each in (one, one.but(experiment="other"), again)]
+    again = one.replace(sessions=(one.sessions[0].model_copy(update={"started": "later"}),))
+    ids = [content.run_id(each) for each in (one, one.replace(experiment="other"), again)]
     assert len(set(ids)) == 3
 
 
@@ -220,7 +220,7 @@ def test_sync_online_sends_what_is_lacking(
     assert first.exit_code == 0 and "2 rows sent" in first.output, first.output
     kept = records.read_run(path)
     assert kept
-    records.write_run(path, kept.but(status="done", iteration=12))
+    records.write_run(path, kept.replace(status="done", iteration=12))
     assert "1 row sent, 2 were there" in cli("wandb", "sync").output
     assert "nothing new: 3 rows there" in cli("wandb", "sync").output
     (run_id,) = server.runs
@@ -294,7 +294,7 @@ def test_each_run_of_a_queue_goes_to_its_own_experiment(record: Callable[..., Pa
         "trained_as": "tiny/original/seed-0",
         "run": content.run.model_copy(update={"experiment": "other"}),
     }
-    records.write_run(twin, content.but(**names))
+    records.write_run(twin, content.replace(**names))
     runs = [{"folder": str(f), "sessions": 0, "experiment": name} for f, name in ((path, "tiny"), (twin, "other"))]
     heard: list[object] = []
     assert Worker(mirror.job("follow", small_root, "offline", runs=runs), heard.append).end(30) == 0 and not heard

@@ -44,7 +44,7 @@ def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None
     assert theirs is not None and ours is not None
     own = {"experiment": "placement", "arm": "original", "trained_as": "depth/resnet32/seed-0"}
     run = theirs.run.model_copy(update={"experiment": "placement", "arm": "original"})
-    assert ours == theirs.but(**own, run=run)
+    assert ours == theirs.replace(**own, run=run)
     for name in ("metrics.csv", "predictions.npz"):
         assert (folder / name).read_bytes() == (source / name).read_bytes()
     third, told = train_in(tmp_path, named("adam", "sgd"))
@@ -71,7 +71,7 @@ def test_no_other_run_is(tmp_path: Path, change: dict[str, Any]) -> None:
     record = records.read_run(source)
     assert record is not None
     sessions = tuple(s.model_copy(update=change.get("sessions", {})) for s in record.sessions)
-    records.write_run(source, record.but(**(change | {"sessions": sessions})))
+    records.write_run(source, record.replace(**(change | {"sessions": sessions})))
     folder, told = train_in(tmp_path, named("placement", "original"))
     assert told == "" and weights(folder)
     record = records.read_run(folder)

@@ -19,7 +19,7 @@ from test_train import small_run
 
 from repro import spec
 from repro.errors import UserError
-from repro.run import plan, sharing, ways
+from repro.run import plan, resources, ways
 from repro.run.launch import tune
 from repro.run.launch.made_up import made_up
 from repro.run.progress import Display
@@ -37,7 +37,7 @@ def test_every_way_is_a_line_and_the_best_is_the_last(
 ) -> None:
     """In processes of their own, without CIFAR-10."""
     monkeypatch.setenv("REPRO_DATA_DIR", str(tmp_path / "nothing here"))
-    monkeypatch.setattr(sharing, "cores", lambda: 1)
+    monkeypatch.setattr(resources, "cores", lambda: 1)
     edit({'"digits"': '"cifar10"', "batch_size = 16": "batch_size = 2"})
     command = ("bench", "--ways", "--model", "tiny/original", "--device", "cpu", "--step", "plain")
     result = cli(*command, "--made-up-data", "--seconds", "0.1", "--json")
@@ -72,18 +72,18 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
     forked = multiprocessing.get_context("fork")
     monkeypatch.setattr(multiprocessing, "get_context", lambda kind: forked)
     monkeypatch.setattr(tune, "rate", rate)
-    monkeypatch.setattr(ways, "NEXT", 4.0)
+    monkeypatch.setattr(ways, "NEXT_WAY_TIMEOUT_SECONDS", 4.0)
     begin = time.monotonic()
     found = ways.measure(small_run(), Settings(), ways.ways(Settings("cuda"), 16), 0.1, made_up_data=True)
     assert [(way.step, way.jobs, way.rate or way.error) for way in found] == [
         ("graph", 4, 7.0),
-        ("graph", 8, "not enough memory, most likely"),
-        ("graph", 2, "its process died, exit code 9"),
+        ("graph", 8, "most likely out of memory"),
+        ("graph", 2, "its process died with exit code 9"),
         ("graph", 1, 7.0),
         *(("compiled", jobs, "--step compiled: no compiler here") for jobs in (4, 8, 2, 1)),
         ("plain", 4, "RuntimeError: an illegal access"),
-        ("plain", 8, "not enough memory, most likely"),
-        ("plain", 2, "stopped, no figure after 4 s"),
+        ("plain", 8, "most likely out of memory"),
+        ("plain", 2, "stopped: no result after 4 s"),
         ("plain", 1, 7.0),
     ]
     assert time.monotonic() - begin < 60
@@ -146,14 +146,14 @@ def test_of_ways_that_are_nearly_as_fast_the_one_with_fewer_runs_at_a_time_is_ta
 def test_a_line_has_eighty_columns() -> None:
     long = Way("compiled", 8, 1, error="--step compiled: only the blocks\nof ResNets " + "are compiled " * 9)
     assert len(long.text()) == 80 and long.text().startswith("compiled  8 at a time  only the blocks of ResNets are")
-    assert Way("graph", 4, 1, "bf16", 1650.123).text() == "graph     4 at a time  bf16   1650.12 it/s in all"
+    assert Way("graph", 4, 1, "bf16", 1650.123).text() == "graph     4 at a time  bf16   1650.12 it/s in total"
 
 
 @pytest.mark.parametrize("option", [["--seconds", "3"], ["--made-up-data"]])
 def test_what_belongs_to_ways_is_wrong_without_it(option: list[str], cli: Cli) -> None:
     result = cli("bench", *option)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "--seconds and --made-up-data are for --ways" in result.stderr
+    assert "--seconds and --made-up-data require --ways" in result.stderr
 
 
 def test_nothing_measured_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_nothing_measured_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     result = cli("bench", "--ways", "--model", "tiny/original")
     assert (result.exit_code, result.stdout) == (
         2,
-        "tiny/original, 3 s per way\nplain     1 at a time  no time left\n",
+        "tiny/original, 3 s per measurement\nplain     1 at a time  no time left\n",
     )
     assert "no way of training could be measured" in result.stderr
 
@@ -180,7 +180,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Way], float]]:
         for way in every:
             yield replace(way, rate=100.0 * (way.jobs == 4) + 50 * (way.step == "compiled") + 1)
 
-    monkeypatch.setattr(sharing, "worth_measuring", lambda todo: True)
+    monkeypatch.setattr(resources, "worth_measuring", lambda todo: True)
     monkeypatch.setattr(ways, "measure", measure)
     return found
 
@@ -190,12 +190,12 @@ def test_ways_auto_takes_the_fastest_and_says_so(
 ) -> None:
     todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
     stop = Stop(time.time() + 90)
-    jobs, settings = sharing.fastest(todo, Settings("cuda"), stop, Display(8))
+    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), stop, Display(8))
     assert (jobs, settings.step) == (4, "compiled")
     ((every, limit),) = asked
     assert len(every) == 12 and 29 < limit <= 30, "a third of the time limit"
     told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("--ways auto takes compiled, 4 at a time; measured: graph 4 101 it/s, graph 8 1 it/s, ")
+    assert told.startswith("--ways auto: using step compiled and 4 jobs (measured graph x4 101 it/s, graph x8 1 it/s, ")
 
 
 def test_ways_auto_takes_no_step_that_some_run_cannot(
@@ -205,7 +205,7 @@ def test_ways_auto_takes_no_step_that_some_run_cannot(
     vgg = '{ name = "vgg", config = "A", width_divisor = 32, fc_width = 512 }'
     edit({'model = { block = "bn-after-add" }': f"image_size = 32\nmodel = {vgg}"})
     todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
-    jobs, settings = sharing.fastest(todo, Settings("cuda"), Stop(), Display(8))
+    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), Stop(), Display(8))
     assert (jobs, settings.step) == (4, "auto")
     assert {way.step for way in asked[0][0]} == {"graph", "plain"}
 
@@ -218,8 +218,8 @@ def test_ways_auto_goes_on_where_nothing_could_be_measured(
 ) -> None:
     monkeypatch.setattr(ways, "measure", lambda *_, **__: iter([Way("graph", 4, 1, error="no time left")]))
     todo = plan.plan(small_root, "tiny", [], 1, spec.FULL)
-    assert sharing.fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
-    assert "--ways auto could measure nothing (no time left): one run at a time" in capsys.readouterr().err
+    assert resources.choose_fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
+    assert "no measurement succeeded (no time left); training one run at a time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", [["--jobs", "2"], ["--jobs", "auto"], ["--step", "auto"]])

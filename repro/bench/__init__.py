@@ -21,7 +21,7 @@ from repro.errors import UserError
 from repro.spec import Run
 from repro.train import provenance
 from repro.train.learner import Learner
-from repro.train.loop import Settings, going_on, prepare
+from repro.train.loop import Settings, prepare, resume_settings
 
 ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
 LEAST = 5  # iterations a turn, however slow
@@ -118,7 +118,7 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
     run = run_of(root, model)
     if run.recipe.dataset != "cifar10":
         raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
-    settings = going_on(run, settings, None)  # in the recipe's precision, where it has one
+    settings = resume_settings(run, settings, None)  # in the recipe's precision, where it has one
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":

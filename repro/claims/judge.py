@@ -63,14 +63,14 @@ def runs_of(claim: Claim, usable: Results) -> pd.DataFrame:
 
 def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> tuple[PostHoc, ...]:
     """Which of the runs began under another claim, and what that one comes to."""
-    now, found = freeze.tested(experiment, claim), []
+    now, found = freeze.frozen_fields(experiment, claim), []
     for begun, count in Counter(runs.frozen).items():
         entry = registry.entry(begun)
         then = entry.claims.get(claim.id) if entry else None
         if entry is None or then is None:
             found.append(PostHoc(count, None))
         elif then != now:
-            found.append(PostHoc(count, entry, _verdict(*freeze.restored(experiment, claim, then), runs)))
+            found.append(PostHoc(count, entry, _verdict(*freeze.restore(experiment, claim, then), runs)))
         elif entry.rules != freeze.RULES_VERSION:
             found.append(PostHoc(count, entry))
     return tuple(found)

@@ -1,6 +1,6 @@
-"""The command line: click commands, errors -> messages and exit codes. No logic, no hyperparameters.
+"""The command line: click commands; errors become messages and exit codes. No logic, no hyperparameters.
 
-Whatever a command needs is imported inside it, so that `repro --help` stays fast and a table loads no torch.
+Each command imports what it needs inside its function, so that `repro --help` is fast and `repro table` loads no torch.
 """
 
 from pathlib import Path
@@ -23,19 +23,19 @@ from repro.cli.wandb import wandb
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="REPRO_ROOT",
-    help="The folder that holds experiments/ and results/.  [default: this one, or the nearest above that does]",
+    help="The folder that holds experiments/ and results/.  [default: this folder or its nearest parent that does]",
 )
 @click.version_option(__version__, prog_name="repro")
 def main(root: Path | None) -> None:
-    """Hold published claims about image classifiers against fresh, seeded runs of the published recipe.
+    """Test published claims about image classifiers with fresh, seeded runs of the published recipe.
 
     \b
-    repro list                                  what can be run
-    repro run bn-placement --seeds 3 --demo     try it, in minutes, without a download
-    repro run resnet-depth --arm resnet20       the paper's recipe, one seed
-    repro table resnet-depth                    the results beside the published numbers
+    repro list                                  list the experiments
+    repro run bn-placement --seeds 3 --demo     try it: takes minutes, downloads nothing
+    repro run resnet-depth --arm resnet20       train the paper's recipe, one seed
+    repro table resnet-depth                    show the results beside the published numbers
 
-    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check does not hold, 4 stopped at the time limit,
+    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check failed, 4 stopped at the time limit,
     130 interrupted.
     """
 

@@ -1,4 +1,4 @@
-"""`repro freeze|migrate`: claims fixed before the runs, and records of an older version. Neither loads torch."""
+"""`repro freeze|migrate`: fix the claims before the runs; update records of an older version. Neither loads torch."""
 
 import click
 
@@ -7,13 +7,14 @@ from repro.cli.common import CHECK_FAILED, experiments_argument, root_of
 
 @click.command()
 @experiments_argument
-@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a claim is not as it was frozen.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a claim differs from its frozen version.")
 @click.pass_context
 def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> None:
-    """Fix the claims before the runs that will judge them: append those that changed to experiments/frozen.toml.
+    """Fix the claims before the runs that will test them: append new and changed claims to experiments/frozen.toml.
 
-    A record stores which claims were in force when its run began; a verdict that rests on a run begun under other
-    claims, or before any, is marked post hoc. Commit the spec first, and frozen.toml after.
+    A record stores which frozen claims were in force when its run started. A verdict that uses a run started under
+    other claims, or before any were frozen, is marked post hoc. Commit the spec first, then freeze, then commit
+    frozen.toml.
 
     \b
     repro freeze resnet-depth
@@ -24,25 +25,25 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
 
     root = root_of(ctx)
     if not check:
-        for name, why in freezing.freeze(root, list(experiments)):
-            click.echo(f"{name} frozen; before: {why}")
+        for name, changes in freezing.freeze(root, list(experiments)):
+            click.echo(f"{name} frozen ({changes})")
         return
-    registry, wrong = freezing.Registry(root), 0
+    registry, changed = freezing.Registry(root), 0
     for name in experiments or spec.names(root):
         if difference := registry.difference(spec.load(name, root)):
-            wrong += 1
+            changed += 1
             click.echo(f"{name}: {difference}", err=True)
-    if wrong:
+    if changed:
         ctx.exit(CHECK_FAILED)
-    click.echo("every claim is as it was frozen")
+    click.echo("all claims match their frozen versions")
 
 
 @click.command()
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
-    """Rewrite records of an older version of repro as today's has them; no measured number changes.
+    """Rewrite records of an older version of repro in the current format. No measured number changes.
 
-    They are read as they are, too: this saves the next reader the work, and shows the change in your history.
+    Older records can be read without this; migrating makes the change of format one visible commit.
     """
     from repro import records
 

@@ -1,4 +1,4 @@
-"""What all commands share: the error-catching group, the root, the options, completion."""
+"""What the commands share: the group that catches errors, the root folder, options, shell completion."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 
 
 
 class Commands(click.Group):
-    """A user's mistake becomes a message and exit code 2; commands are listed in the order one needs them."""
+    """Turns a UserError into a message and exit code 2. Lists commands in the order in which they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -32,24 +32,24 @@ class Commands(click.Group):
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(WRONG_USE)
-        except KeyboardInterrupt:  # before training began, or the second one
+        except KeyboardInterrupt:  # before training started, or the second Ctrl-C
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
 
 
 def default_root() -> Path:
-    """The nearest folder upwards from here that holds experiments/, else the checkout this package lies in."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+    """The current folder or its nearest parent that holds experiments/*.toml, else the checkout of this package."""
+    current = Path.cwd()
+    for folder in (current, *current.parents, Path(__file__).resolve().parents[2]):
         if any((folder / "experiments").glob("*.toml")):
             return folder
-    raise UserError(f"no experiments/*.toml in {here} or above; go to a checkout of repro or say --root FOLDER")
+    raise UserError(f"no experiments/*.toml in {current} or its parents; change to a checkout or use --root FOLDER")
 
 
 def root_of(ctx: click.Context) -> Path:
     given: Path | None = ctx.find_root().params.get("root")
     if given and not (given / "experiments").is_dir():
-        raise UserError(f"--root {given}: no folder experiments/ there")
+        raise UserError(f"--root {given}: it has no folder experiments/")
     return given or default_root()
 
 
@@ -60,7 +60,7 @@ def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: 
 
     try:
         names = spec.names(root_of(ctx))
-    except UserError:  # no experiments here: nothing to offer
+    except UserError:  # no experiments found: nothing to complete
         names = []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
@@ -70,11 +70,11 @@ def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
     from repro import spec
 
-    # click leaves the arguments in ctx.args where the line ends in an option that still wants its value
+    # if the line ends in an option without its value, click leaves the arguments in ctx.args
     name = ctx.params.get("experiment") or next(iter(ctx.args), None)
     try:
         arms = spec.load(name, root_of(ctx)).arms if name else ()
-    except UserError:  # no such experiment, or its spec is wrong: the command itself will say so
+    except UserError:  # no such experiment, or its spec is invalid: the command itself will report it
         arms = ()
     return [CompletionItem(arm.name, help=arm.label) for arm in arms if arm.name.startswith(incomplete)]
 
@@ -86,38 +86,39 @@ arms_option = click.option(
     "arms",
     multiple=True,
     shell_complete=complete_arm,
-    help="Only this arm; may be given several times.",
+    help="Only this arm. Can be given several times.  [default: all arms]",
 )
 scale_option = click.option(
     "--scale",
     default="1",
     show_default=True,
-    help="Shrink iterations and drops alike, such as 1/200; kept apart from full scale, and no claim is judged there.",
+    help="Fraction of the published schedule, such as 1/200: iterations and learning-rate drops are multiplied by it. "
+    "Runs of each scale are kept apart, and claims are judged only at scale 1.",
 )
 demo_option = click.option(
-    "--demo", is_flag=True, help="A small stand-in on scikit-learn's digits: no download, minutes on a CPU."
+    "--demo", is_flag=True, help="A small version on scikit-learn's digits: downloads nothing, takes minutes on a CPU."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def scale_of(scale: str, demo: bool) -> "Scale":
     from repro import spec
 
     if demo and scale != "1":
-        raise UserError(f"--demo and --scale {scale}: choose one, a demo has a schedule of its own")
+        raise UserError(f"--demo and --scale {scale}: choose one, because a demo has its own schedule")
     return spec.DEMO if demo else spec.Scale.of(scale)
 
 
-def each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], int]:
-    """What `load` gives for each name, and the exit code. An error is reported, and costs only its own name."""
-    found, code = [], DONE
+def load_each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], int]:
+    """`load(name)` for each name, and the exit code. A name whose loading fails is reported and left out."""
+    loaded, code = [], DONE
     for name in names:
         try:
-            found.append(load(name))
+            loaded.append(load(name))
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             code = WRONG_USE
-    return found, code
+    return loaded, code
 
 
 def terminal_width() -> int:
@@ -127,7 +128,7 @@ def terminal_width() -> int:
 
 
 class JobsType(click.ParamType):  # type: ignore[type-arg]
-    """A number of runs, or "auto"."""
+    """A number of runs at a time, or "auto"."""
 
     name = "jobs"
 
@@ -136,32 +137,33 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
             return "auto"
         if str(value).isdecimal() and int(value) >= 1:
             return int(value)
-        self.fail(f"{value!r} is not allowed; allowed: auto, or a number of 1 or more", param, ctx)
+        self.fail(f"{value!r} is not allowed; allowed: auto, or a whole number from 1", param, ctx)
 
 
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 256),
-    help="Processor threads a run.  [default: all cores, shared among the runs]",
+    help="CPU threads per run.  [default: all cores, divided among the jobs]",
 )
 precision_option = click.option(
     "--precision",
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "fp32", "tf32", "bf16"]),
-    help="auto: bf16 where the device has units for it and the fast step applies, else fp32.",
+    help="Training precision. auto: bf16 if the device has hardware for it and the fast step can be used, else fp32.",
 )
 step_option = click.option(
     "--step",
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "plain", "kernels", "matrices", "graph", "compiled"]),
-    help="How to compute a batch: plainly, by CPU kernels or matrix products, as a CUDA graph (of compiled blocks).",
+    help="How an update is computed. plain: eager PyTorch; kernels, matrices: faster on the CPU; graph: a CUDA graph; "
+    "compiled: a CUDA graph of compiled blocks; auto: the fastest that applies.",
 )
 
 
 def check_ways(ctx: click.Context) -> None:
-    """UserError where --ways auto is to choose what was chosen already."""
+    """UserError if --ways auto is combined with an option that it chooses itself."""
     for name in ("step", "jobs"):
         if ctx.params["ways"] and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UserError(f"--ways auto chooses --step and --jobs itself: leave out --ways or --{name}")

@@ -10,13 +10,13 @@ from repro.cli.common import CHECK_FAILED, DONE, json_option
 
 @click.group()
 def data() -> None:
-    """List, fetch and check the data sets. They lie in REPRO_DATA_DIR, else in the platform's cache folder."""
+    """List, fetch and check the data sets. They are kept in REPRO_DATA_DIR, else in the platform's cache folder."""
 
 
 @data.command("list")
 @json_option
 def data_list(as_json: bool) -> None:
-    """Say which data sets there are, and which are ready."""
+    """List the data sets, and which are ready."""
     from repro.data import catalog
 
     directory = catalog.data_dir()
@@ -33,16 +33,16 @@ def data_list(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"folder": str(directory), "data_sets": rows}, indent=1))
         return
-    click.echo(f"in {directory}:")
+    click.echo(f"Data sets in {directory}:")
     for r in rows:
-        ready = "ready" if r["ready"] else "absent"
+        ready = "ready" if r["ready"] else "missing"
         click.echo(f"  {r['name']:14} {ready:7} {r['train']:6} + {r['test']:5} images   {r['title']}")
 
 
 @data.command("fetch")
 @click.argument("names", nargs=-1, required=True)
 def data_fetch(names: tuple[str, ...]) -> None:
-    """Download data sets, and check them. Other files in their place are moved aside.
+    """Download data sets and check them. Other files of the same name are moved aside.
 
     \b
     repro data fetch cifar10
@@ -56,7 +56,7 @@ def data_fetch(names: tuple[str, ...]) -> None:
 @data.command("check")
 @click.argument("names", nargs=-1)
 def data_check(names: tuple[str, ...]) -> None:
-    """Hold the files against the official checksums; exit code 3 where one does not match."""
+    """Compare the files with the official checksums. Exit with 3 if one does not match."""
     from repro.data import catalog
 
     directory, wrong = catalog.data_dir(), 0

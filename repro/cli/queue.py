@@ -1,4 +1,4 @@
-"""`repro queue list|show|run`: experiments in order, as experiments/queues/*.toml has them."""
+"""`repro queue list|show|run`: experiments in the order given by experiments/queues/*.toml."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from repro.errors import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-IN_THE_QUEUE = ("experiment", "arms", "seeds", "scale", "demo")  # what an entry says; the rest is said here
+SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo")  # parameters of `repro run` not offered here
 
 
 def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
@@ -22,14 +22,14 @@ def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
     try:
         names = queues.names(root_of(ctx))
-    except UserError:  # no experiments here: nothing to offer
+    except UserError:  # no experiments found: nothing to complete
         names = []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 @click.group()
 def queue() -> None:
-    """Run experiments in order, as a file in experiments/queues/ has them; stop and go on at any time."""
+    """Run several experiments in order, as listed in a file in experiments/queues/. Can be stopped and resumed."""
 
 
 @queue.command("list")
@@ -40,12 +40,12 @@ def queue_list(ctx: click.Context, as_json: bool) -> None:
     from repro.run import queue as queues
 
     root = root_of(ctx)
-    found = [queues.load(name, root) for name in queues.names(root)]
+    loaded = [queues.load(name, root) for name in queues.names(root)]
     if as_json:
-        rows = [{"name": q.name, "title": q.title, "entries": len(q.entries)} for q in found]
+        rows = [{"name": q.name, "title": q.title, "entries": len(q.entries)} for q in loaded]
         click.echo(json.dumps(rows, indent=1))
         return
-    for q in found:
+    for q in loaded:
         click.echo(f"{q.name:10} {len(q.entries):2} entries   {q.title}")
 
 
@@ -54,7 +54,7 @@ def queue_list(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Say what of each entry is done and left, and how long that takes by the runs recorded so far.
+    """Show how many runs of each entry are done and left, and estimate the time left from the recorded runs.
 
     \b
     repro queue show full
@@ -63,23 +63,23 @@ def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
 
     root = root_of(ctx)
     chosen = queues.load(name, root)
-    outlook = queues.look(queues.plan(root, chosen), queues.recorded(root, chosen))
-    click.echo(queues.as_json(chosen, outlook) if as_json else queues.as_text(chosen, outlook))
+    estimates = queues.estimate(queues.plan(root, chosen), queues.load_results(root, chosen))
+    click.echo(queues.as_json(chosen, estimates) if as_json else queues.as_text(chosen, estimates))
 
 
 @queue.command(
     "run",
     params=[
         click.Argument(["name"], shell_complete=complete_queue),
-        *(parameter for parameter in run_command.params if parameter.name not in IN_THE_QUEUE),
+        *(parameter for parameter in run_command.params if parameter.name not in SET_BY_ENTRIES),
     ],
 )
 @click.pass_context
 def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Train a queue's runs in order, going on where they were left, with the options of `repro run`.
+    """Train a queue's runs in order. Finished runs are skipped, unfinished ones resumed.
 
-    Several jobs take the runs one by one from the whole queue, so that none waits for the end of an entry. Stopped
-    by Ctrl-C or the time limit, which is the whole queue's, the same command goes on; what is done is passed over.
+    The options are those of `repro run`. With --jobs, a job that is free takes the next run of the whole queue, so none waits for the end of an entry. The
+    time limit applies to the whole queue. After Ctrl-C or the time limit, run the same command again to resume.
 
     \b
     repro queue run cpu --jobs 2 --threads 1
@@ -97,12 +97,12 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
         return
     from repro.run import session
 
-    ended = session.run(root, planned, session.Options(**options))
+    outcome = session.run(root, planned, session.Options(**options))
     if as_json:
-        click.echo(json.dumps(ended.summary(), indent=1))
+        click.echo(json.dumps(outcome.summary(), indent=1))
     else:
-        outlook = queues.look(queues.plan(root, chosen), queues.recorded(root, chosen))
-        click.echo(queues.as_text(chosen, outlook))
-        if message := ended.message():
+        estimates = queues.estimate(queues.plan(root, chosen), queues.load_results(root, chosen))
+        click.echo(queues.as_text(chosen, estimates))
+        if message := outcome.message():
             click.echo(message, err=True)
-    ctx.exit(ended.exit_code)
+    ctx.exit(outcome.exit_code)

@@ -1,4 +1,4 @@
-"""`repro table|compare|plot|report`: what the records say. None of these loads torch."""
+"""`repro table|compare|plot|report`: show the recorded results. None of these loads torch."""
 
 from pathlib import Path
 
@@ -27,18 +27,18 @@ from repro.errors import UserError
     default="text",
     show_default=True,
     type=click.Choice(["text", "md", "csv", "json", "latex", "html"]),
-    help="For reading, for documents, for spreadsheets, for programs, for papers, for pages.",
+    help="The output format.",
 )
-@click.option("--per-class", "view", flag_value="per-class", help="The error of each class instead.")
-@click.option("--curves", "view", flag_value="curves", help="The test error by iteration instead.")
-@click.option("--check", is_flag=True, help="Exit with 3 if a claim is not reproduced at full scale.")
+@click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
+@click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")
+@click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced' at full scale.")
 @click.pass_context
 def table(
     ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, form: str, view: str | None, check: bool
 ) -> None:
-    """Print the results beside the published numbers, one row per arm, and the verdicts on the claims.
+    """Print the results beside the published numbers, one row per arm, with the verdict on each claim.
 
-    A demo or a reduced scale has neither published numbers nor verdicts: it shows early training only.
+    At a reduced scale and in demos there are no published numbers and no verdicts, because training is too short.
 
     \b
     repro table
@@ -46,10 +46,10 @@ def table(
     repro table bn-placement --scale 1/200 --per-class
     repro table --check
     """
-    from repro.records.results import chosen
+    from repro.records.results import select
     from repro.show import tables
 
-    results = chosen(root_of(ctx), list(experiments), scale_of(scale, demo))
+    results = select(root_of(ctx), list(experiments), scale_of(scale, demo))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
     if check and (failed := tables.unreproduced(results)):
         click.echo(f"not reproduced: {', '.join(failed)}", err=True)
@@ -59,13 +59,13 @@ def table(
 @click.command()
 @click.argument("first", metavar="EXPERIMENT/ARM")
 @click.argument("second", metavar="EXPERIMENT/ARM")
-@click.option("--paired", is_flag=True, help="Pair the runs over the seeds both arms have.")
+@click.option("--paired", is_flag=True, help="Pair the runs by seed, over the seeds that both arms have.")
 @scale_option
 @demo_option
 @json_option
 @click.pass_context
 def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: str, demo: bool, as_json: bool) -> None:
-    """Hold any two arms against each other: difference with interval, effect sizes, McNemar's test a seed.
+    """Compare any two arms: difference with confidence interval, effect sizes, McNemar's test per seed.
 
     \b
     repro compare bn-placement/original bn-placement/full-preact
@@ -78,13 +78,13 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 
 @click.command()
 @experiments_argument
-@click.option("--kind", "kinds", multiple=True, help="Only this figure; may be given several times.  [default: all]")
+@click.option("--kind", "kinds", multiple=True, help="Only this figure. Can be given several times.  [default: all]")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("figures"),
     show_default=True,
-    help="Where to.",
+    help="The folder to write to.",
 )
 @scale_option
 @demo_option
@@ -98,10 +98,10 @@ def plot(
     repro plot resnet-depth
     repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
     """
-    from repro.records.results import chosen
+    from repro.records.results import select
     from repro.show import plots
 
-    for results in chosen(root_of(ctx), list(experiments), scale_of(scale, demo)):
+    for results in select(root_of(ctx), list(experiments), scale_of(scale, demo)):
 
         def skipped(kind: str, reason: str, name: str = results.name) -> None:
             click.echo(f"{name}: no {kind}: {reason}", err=True)
@@ -111,18 +111,18 @@ def plot(
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a file is not what the records give.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a file is out of date.")
 @click.option(
     "--html",
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write one self-contained page there instead of REPORT.md.",
+    help="Write one self-contained HTML page to this file instead of REPORT.md.",
 )
 @click.pass_context
 def report(ctx: click.Context, check: bool, page: Path | None) -> None:
-    """Write REPORT.md, with its figures, from results/ and experiments/ alone.
+    """Write REPORT.md and its figures from results/ and experiments/.
 
-    The marked parts of README.md and docs/results-log.md are written with it: what is reproduced so far, and the hours.
+    Also updates the generated parts of README.md (the verdicts so far) and docs/results-log.md (the hours trained).
 
     \b
     repro report
@@ -133,12 +133,12 @@ def report(ctx: click.Context, check: bool, page: Path | None) -> None:
 
     root = root_of(ctx)
     if check and page:
-        raise UserError("--check and --html: choose one, a page is not checked")
+        raise UserError("--check and --html: choose one, because an HTML page is not checked")
     if check:
         if stale := reports.check(root):
-            click.echo(f"The report is stale: {stale}\nWrite it anew: repro report", err=True)
+            click.echo(f"The report is out of date: {stale}\nTo update it: repro report", err=True)
             ctx.exit(CHECK_FAILED)
-        click.echo("REPORT.md is what the records give")
+        click.echo("REPORT.md is up to date")
     elif page:
         reports.write_html(root, page)
         click.echo(page)

@@ -1,4 +1,4 @@
-"""`repro list|show|status|run`: experiments, and training them."""
+"""`repro list|show|status|run|bench`: look at experiments, train them, and time training."""
 
 import json
 from dataclasses import replace
@@ -12,10 +12,10 @@ from repro.cli.common import (
     check_ways,
     complete_arm,
     demo_option,
-    each,
     experiment_argument,
     experiments_argument,
     json_option,
+    load_each,
     precision_option,
     root_of,
     scale_of,
@@ -35,7 +35,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     from repro import spec
 
     root = root_of(ctx)
-    experiments, code = each(spec.names(root), lambda name: spec.load(name, root))
+    experiments, code = load_each(spec.names(root), lambda name: spec.load(name, root))
     if as_json:
         rows = [
             {
@@ -56,8 +56,8 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
 @click.command()
 @experiment_argument
-@click.option("--arm", shell_complete=complete_arm, help="An arm's resolved run.  [default: the whole experiment]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The arm's run of this seed.")
+@click.option("--arm", shell_complete=complete_arm, help="Show a run of this arm.  [default: show the experiment]")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="With --arm: the run's seed.")
 @scale_option
 @demo_option
 @json_option
@@ -77,7 +77,7 @@ def show(
 
     root = root_of(ctx)
     if not arm and (scale != "1" or demo or seed):
-        raise UserError("--scale, --demo and --seed are of one run: say --arm too")
+        raise UserError("--scale, --demo and --seed select one run: add --arm, or leave them out")
     if arm:
         click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
     elif as_json:
@@ -93,7 +93,7 @@ def show(
 @json_option
 @click.pass_context
 def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, as_json: bool) -> None:
-    """Say what has been run: done, diverged, stopped, stale.
+    """Show how many runs are done, diverged, interrupted or stale.
 
     \b
     repro status
@@ -107,9 +107,9 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     names = experiments or spec.names(root)
     if not names and not as_json:
         raise UserError(f"no experiments in {root / 'experiments'}")
-    found, code = each(names, lambda name: Results.load(root, name, chosen))
-    if found or as_json:
-        click.echo(describe.status(found, chosen, records.scales(root), as_json))
+    results, code = load_each(names, lambda name: Results.load(root, name, chosen))
+    if results or as_json:
+        click.echo(describe.status(results, chosen, records.scales(root), as_json))
     ctx.exit(code)
 
 
@@ -122,18 +122,18 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     show_default=True,
     type=click.IntRange(min=1),
     metavar="N",
-    help="Seeds 0 to N-1 of each arm.",
+    help="Train seeds 0 to N-1 of each arm.",
 )
 @scale_option
 @demo_option
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
 @click.option(
     "--jobs",
     default=1,
     show_default=True,
     type=JobsType(),
     metavar="N|auto",
-    help="Runs side by side; auto measures for some seconds what is fastest.",
+    help="Runs to train at the same time. auto: measure for a few seconds which number is fastest.",
 )
 @threads_option
 @precision_option
@@ -141,21 +141,25 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 @click.option(
     "--ways",
     type=click.Choice(["auto"]),
-    help="auto measures for up to two minutes which --step and --jobs are fastest.",
+    help="auto: measure for up to two minutes which --step and --jobs are fastest.",
 )
-@click.option("--time-limit", metavar="TIME", help="Stop cleanly after 90s, 25m or 2h; the same command goes on.")
+@click.option(
+    "--time-limit",
+    metavar="TIME",
+    help="Save checkpoints and stop after this time, such as 90s, 25m or 2h. Run the same command again to resume.",
+)
 @click.option(
     "--checkpoint-every",
     type=click.IntRange(min=1),
     metavar="ITERATIONS",
-    help="Iterations between checkpoints.  [default: 1000, but no more often than every 30 s]",
+    help="Iterations between checkpoints.  [default: 1000, but at least 30 s apart]",
 )
 @click.option(
     "--wandb",
     type=click.Choice(["offline", "online", "off"]),
     help="Mirror the runs to W&B for review.  [default: WANDB_MODE, else offline; off in demos]",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be done with each run, and why.")
+@click.option("--dry-run", is_flag=True, help="Train nothing; print the state of each run on disk.")
 @json_option
 @click.pass_context
 def run(
@@ -170,7 +174,7 @@ def run(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train an experiment's runs, going on where they were left; then print its table.
+    """Train an experiment's runs, then print its table. Finished runs are skipped, unfinished ones resumed.
 
     \b
     repro run bn-placement --seeds 3 --demo
@@ -187,31 +191,35 @@ def run(
         return
     from repro.run import session
 
-    ended = session.run(root, chosen, session.Options(**options))
+    outcome = session.run(root, chosen, session.Options(**options))
     if as_json:
-        click.echo(json.dumps(ended.summary(), indent=1))
+        click.echo(json.dumps(outcome.summary(), indent=1))
     else:
         from repro.records.results import Results
         from repro.show import tables
 
         results = Results.load(root, experiment, scale_of(scale, demo))
         click.echo(tables.render([results], "text", width=terminal_width()))
-        if message := ended.message():
+        if message := outcome.message():
             click.echo(message, err=True)
-    ctx.exit(ended.exit_code)
+    ctx.exit(outcome.exit_code)
 
 
 @click.command()
-@click.option("--model", default="resnet20", show_default=True, help="An arm of resnet-depth, or EXPERIMENT/ARM.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--model", default="resnet20", show_default=True, help="The network: an arm of resnet-depth, or EXPERIMENT/ARM."
+)
+@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
 @threads_option
 @precision_option
 @step_option
-@click.option("--ways", is_flag=True, help="Time each way to train instead: every step, several runs at a time.")
+@click.option("--ways", is_flag=True, help="Measure every step with several numbers of runs at a time instead.")
 @click.option(
-    "--seconds", type=click.FloatRange(0, 600, min_open=True), help="With --ways: how long each way.  [default: 3]"
+    "--seconds",
+    type=click.FloatRange(0, 600, min_open=True),
+    help="With --ways: seconds per measurement.  [default: 3]",
 )
-@click.option("--made-up-data", is_flag=True, help="With --ways: random images, so that no data set is needed.")
+@click.option("--made-up-data", is_flag=True, help="With --ways: use random images, so that no data set is needed.")
 @json_option
 @click.pass_context
 def bench(
@@ -226,10 +234,10 @@ def bench(
     made_up_data: bool,
     as_json: bool,
 ) -> None:
-    """Time training on CIFAR-10 beside the loop that public repositories run, in turns; takes a few minutes.
+    """Compare the training speed on CIFAR-10 with that of the training loop common in public repositories.
 
-    With --ways: find the fastest way to train here; takes about two minutes. Each way is a line as soon as it is
-    measured, and the best of them is the last line.
+    Takes a few minutes. With --ways, it instead measures which step and how many runs at a time are fastest on this
+    machine, in about two minutes. Each result is printed as soon as it is measured, and the best is repeated last.
 
     \b
     repro bench
@@ -239,29 +247,29 @@ def bench(
     """
     from repro import bench
     from repro.data import catalog
-    from repro.run import sharing
-    from repro.run import ways as each_way
+    from repro.run import resources
+    from repro.run import ways as all_ways
     from repro.train.loop import Settings
 
     if not ways and (seconds or made_up_data):
-        raise UserError("--seconds and --made-up-data are for --ways: add it, or leave them out")
+        raise UserError("--seconds and --made-up-data require --ways: add it, or leave them out")
     settings = Settings(
-        sharing.device_of(device),
+        resources.resolve_device(device),
         threads,
         data_dir=catalog.data_dir(),
         precision=precision,
         step=step,
     )
     if not ways:
-        found = bench.bench(root_of(ctx), model, replace(settings, threads=threads or sharing.cores()))
-        click.echo(json.dumps(found.as_dict(), indent=1) if as_json else found.text())
+        result = bench.bench(root_of(ctx), model, replace(settings, threads=threads or resources.cores()))
+        click.echo(json.dumps(result.as_dict(), indent=1) if as_json else result.text())
         return
     run = bench.run_of(root_of(ctx), model)
-    chosen = each_way.ways(settings, sharing.cores())
-    measured = each_way.measure(run, settings, chosen, seconds or each_way.SECONDS, made_up_data)
+    seconds = seconds or all_ways.SECONDS_PER_WAY
+    measured = all_ways.measure(run, settings, all_ways.ways(settings, resources.cores()), seconds, made_up_data)
     if not as_json:
-        click.echo(f"{model}, {seconds or each_way.SECONDS:g} s per way")
-    for line in each_way.lines(measured, as_json):
+        click.echo(f"{model}, {seconds:g} s per measurement")
+    for line in all_ways.lines(measured, as_json):
         click.echo(line)
 
 

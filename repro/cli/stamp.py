@@ -1,17 +1,17 @@
-"""`repro stamp`: the commit, for a copy of the code without its `.git`."""
+"""`repro stamp`: write down the commit, for a copy of the code without `.git`."""
 
 import click
 
 
 @click.command()
 def stamp() -> None:
-    """Write COMMIT.json, from which a copy of the code without .git knows its commit.
+    """Write COMMIT.json, which tells a copy of the code without .git what commit it is.
 
-    Records that such a copy trains then have the commit, and say where its files differ from it.
+    Runs trained from such a copy then record the commit, and are marked dirty if its files differ from that commit.
     """
     from repro.train import provenance
 
     path, commit, dirty = provenance.stamp()
     click.echo(f"{path}: commit {commit}")
     if dirty:
-        click.echo("repro/ has uncommitted changes: a copy's records will be marked dirty", err=True)
+        click.echo("repro/ has uncommitted changes: runs trained from a copy will be marked dirty", err=True)

@@ -1,4 +1,4 @@
-"""`repro wandb sync|review`: the records on W&B, for a reviewer. Neither loads torch."""
+"""`repro wandb sync|review`: show the records on W&B, for reviewers. Neither loads torch."""
 
 from pathlib import Path
 
@@ -9,28 +9,28 @@ from repro.cli.common import DONE, FAILED, demo_option, experiments_argument, ro
 
 @click.group()
 def wandb() -> None:
-    """Show the records on W&B: the runs as they are recorded, and a review of each experiment."""
+    """Show the records on W&B: send the runs, and make a review of each experiment."""
 
 
 @wandb.command()
 @experiments_argument
 @scale_option
 @demo_option
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be sent.")
 @click.pass_context
 def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, dry_run: bool) -> None:
-    """Send to W&B what it lacks of the records, whether or not a run was logged while it was trained.
+    """Send records that W&B does not have yet, whether or not the run was logged during training.
 
     \b
     repro wandb sync
     repro wandb sync resnet-depth --dry-run
     WANDB_MODE=offline repro wandb sync resnet-depth
     """
-    from repro.records.results import chosen
+    from repro.records.results import select
     from repro.tracking import sync as syncing
 
     root = root_of(ctx)
-    done = syncing.sync(root, chosen(root, list(experiments), scale_of(scale, demo)), dry_run, click.echo)
+    done = syncing.sync(root, select(root, list(experiments), scale_of(scale, demo)), dry_run, click.echo)
     ctx.exit(DONE if done else FAILED)
 
 
@@ -41,15 +41,15 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     "--save-json",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the W&B Report there and the report run offline; nothing is sent.",
+    help="Write the W&B Report to this file and the report run offline; send nothing.",
 )
 @click.pass_context
 def review(ctx: click.Context, experiments: tuple[str, ...], scale: str, file: Path | None) -> None:
-    """Make a report run and a W&B Report of each experiment: tables, figures, one section per claim with its verdict.
+    """Make a report run and a W&B Report for each experiment: tables, figures, one section per claim with its verdict.
 
-    At a reduced scale no claim is judged, and there are no such sections.
+    At a reduced scale no claim is judged, so the sections on claims are left out.
 
-    The runs themselves are sent by `repro wandb sync`. Needs: pip install 'repro[review]'
+    The training runs are sent by `repro wandb sync`. Requires: pip install 'repro[review]'
 
     \b
     repro wandb review resnet-depth

@@ -1,25 +1,24 @@
-"""What runs leave on disk: typed, written and read safely, and read once for everybody. Imports no torch.
+"""The records of runs on disk: typed, written and read safely. Imports no torch.
 
 | file | what it is |
 |---|---|
 | `record.py` | what a run.json holds, as one typed model |
 | `folder.py` | a run's folder: layout, lock, writing, reading |
-| `states.py` | what stands on disk for a run: new, resume, done, diverged or stale |
-| `frame.py` | every record of an experiment, as one pandas frame |
-| `results.py` | an experiment and its records at one scale: what judge, tables, figures and report are given |
-| `links.py` | the addresses of W&B Reports that were saved |
-| `migrate.py` | a record of an older schema as today's |
+| `states.py` | a run's state on disk: new, resume, done, diverged or stale |
+| `frame.py` | all records of an experiment at one scale, as one pandas frame |
+| `results.py` | an experiment and its records at one scale: the input of verdicts, tables, figures and report |
+| `links.py` | the addresses of saved W&B Reports |
+| `migrate.py` | converts a record of an older schema |
 """
 
 from repro.records.folder import (
     METRICS,
     RESULTS,
     Busy,
-    beside,
     check_writable,
     copy_results,
     folder_of,
-    is_whole,
+    is_complete,
     locked,
     migrate_all,
     read_metrics,
@@ -29,12 +28,13 @@ from repro.records.folder import (
     run_folder,
     scales,
     set_aside,
+    sibling_runs,
     write_metrics,
     write_predictions,
     write_run,
 )
 from repro.records.frame import COLUMNS, load, seconds_trained, trained_recipe
-from repro.records.states import State, difference, flat, state
+from repro.records.states import State, difference, flatten, state
 
 __all__ = [
     "COLUMNS",
@@ -42,13 +42,13 @@ __all__ = [
     "RESULTS",
     "Busy",
     "State",
-    "beside",
+    "sibling_runs",
     "check_writable",
     "copy_results",
     "difference",
-    "flat",
+    "flatten",
     "folder_of",
-    "is_whole",
+    "is_complete",
     "load",
     "locked",
     "migrate_all",

@@ -1,12 +1,12 @@
-"""A run's folder: its layout, writing it safely, and reading it back.
+"""A run's folder: its layout, safe writing, and reading.
 
 results/[scale-1-200/|demo/]<experiment>/<arm>/seed-<s>/
-    run.json          what was run, where, and how it ended; `status` gets its final value last
-    metrics.csv       a row an evaluation
+    run.json          what was trained, where, and how it ended; the final `status` is written last
+    metrics.csv       one row per evaluation
     predictions.npz   `top1` and `label` of every test image after the last iteration, uint8
     checkpoint.pt, run.log, .lock: not committed
 
-Disk is the interface: training writes here, tables read here. Imports no torch.
+Training writes here and reports read here; they share nothing else. Imports no torch.
 """
 
 import csv
@@ -26,33 +26,33 @@ from repro import spec
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records import migrate
-from repro.records.record import SCHEMA, Record, parsed
+from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
 METRICS = (
     "iteration",
     "lr",
-    "train_loss",  # nats; mean over the batches since the row before, augmented, dropout on
-    "train_accuracy",  # %; over the same batches
+    "train_loss",  # nats; mean over the batches since the previous row, with augmentation and dropout
+    "train_accuracy",  # %, over the same batches
     "test_loss",
     "test_error",  # %
     "validation_loss",
     "validation_error",
-    "images_per_second",  # of training, evaluations not counted
+    "images_per_second",  # of training, without evaluations
 )
 RESULTS = ("metrics.csv", "predictions.npz")
 LOCK = ".lock"
 
 
 class Busy(UserError):
-    """Another process is at work on this run."""
+    """Another process is training this run."""
 
 
 # --- layout ----------------------------------------------------------------------------------------------------------
 
 
 def results_folder(root: Path, scale: Scale) -> Path:
-    """Where the records of a scale lie."""
+    """The folder with the records of a scale."""
     return root / "results" / scale.folder
 
 
@@ -65,7 +65,7 @@ def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) ->
 
 
 def scales(root: Path) -> list[Scale]:
-    """The scales that have records: full scale, then the reduced ones, the largest first, then the demo."""
+    """The scales that have records: full scale (always listed), reduced scales from large to small, then demo."""
     folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
     reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
     reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
@@ -76,7 +76,7 @@ def scales(root: Path) -> list[Scale]:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise a UserError unless files can be made in `folder`, before hours are spent on them."""
+    """UserError if files cannot be created in `folder`: better to find out before hours of training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -87,7 +87,7 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run's lock; Busy where another process has it. The system frees it when a process dies."""
+    """Hold the run's lock. Busy if another process has it. The system releases it when a process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK, blocking=False)
     try:
@@ -120,15 +120,15 @@ def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None
 
 
 def copy_results(source: Path, folder: Path) -> None:
-    """What a run leaves beside its run.json, from one folder into another."""
+    """Copy a run's files other than run.json from one folder to another."""
     for name in RESULTS:
         write_atomically(folder / name, (source / name).read_bytes())
 
 
 def set_aside(folder: Path, fingerprint: str) -> Path:
-    """Move what a stale run's folder holds into one beside it, but for the lock; nothing is deleted.
+    """Move a stale run's files, except the lock, into a new folder beside its own. Nothing is deleted.
 
-    The record goes last: killed on the way, the run is still stale.
+    run.json is moved last, so that the run is still stale if the process is killed midway.
     """
     aside = folder.with_name(f"{folder.name}.stale-{fingerprint}")
     serial = 1
@@ -146,52 +146,52 @@ def set_aside(folder: Path, fingerprint: str) -> Path:
 
 
 def read_run(folder: Path) -> Record | None:
-    """The folder's run.json; None where there is none. UserError where it is damaged or of a newer schema."""
+    """The folder's run.json, or None if there is none. UserError if it is damaged or has a newer schema."""
     path = folder / "run.json"
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
         schema = int(content["schema"])
-    except (FileNotFoundError, NotADirectoryError):  # a file in the place of results/ is told by check_writable
+    except (FileNotFoundError, NotADirectoryError):  # check_writable reports a file called results
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read as a record: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    return parsed(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
+    return parse_record(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
-    """A row an evaluation, the columns METRICS. UserError where the file is missing or damaged."""
+    """One row per evaluation, with the columns METRICS. UserError if the file is missing or damaged."""
     path = folder / "metrics.csv"
     try:
         rows = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if missing := [name for name in METRICS if name not in rows]:
-        raise UserError(f"{path} cannot be read: no column {', '.join(missing)}")
-    if len(rows) and (words := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
-        raise UserError(f"{path} cannot be read: {', '.join(words)}: not all numbers")
+        raise UserError(f"{path} cannot be read: missing columns: {', '.join(missing)}")
+    if len(rows) and (wrong := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
+        raise UserError(f"{path} cannot be read: columns with values that are not numbers: {', '.join(wrong)}")
     return rows
 
 
 def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(top1, label): uint8 (N,) each, in the order of the test set. UserError as `read_metrics`."""
+    """(top1, label): uint8 (N,) each, in the order of the test set. UserError if missing or damaged."""
     path = folder / "predictions.npz"
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             top1, label = arrays["top1"], arrays["label"]
-    except Exception as error:  # a damaged archive fails in many ways: in its directory, an inflation, a header
+    except Exception as error:  # a damaged archive raises many kinds of errors
         raise UserError(f"{path} cannot be read: {error}") from error
     if not (top1.dtype == label.dtype == np.uint8 and top1.shape == label.shape and top1.ndim == 1):
         raise UserError(
             f"{path} cannot be read: top1 is {top1.dtype} {top1.shape} and label {label.dtype} {label.shape}, "
-            "which must be uint8 (N,) both"
+            "but both must be uint8 (N,)"
         )
     return top1, label
 
 
 def migrate_all(root: Path) -> list[Path]:
-    """Write every record of an older schema as today's; the folders of those. Busy where one is being trained."""
+    """Rewrite every record of an older schema in today's; return their folders. Busy if a run is being trained."""
     written = []
     for folder in sorted(path.parent for path in (root / "results").rglob("run.json")):
         with locked(folder):
@@ -202,10 +202,13 @@ def migrate_all(root: Path) -> list[Path]:
     return written
 
 
-def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
-    """The other folders of the record's scale and seed, with their records; a damaged one is its experiment's worry."""
+def sibling_runs(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
+    """The other folders of the record's scale and seed, in all experiments, with their records.
+
+    Damaged records are skipped here; they are reported when their experiment is loaded.
+    """
     if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
-        return  # not among results
+        return  # not in a results folder
     for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
         try:
             other = read_run(path.parent)
@@ -215,12 +218,14 @@ def beside(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
             yield path.parent, other
 
 
-def is_whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in RESULTS)
 
 
-def check_place(folder: Path, record: Record, scale: Scale) -> None:
-    """UserError for a record in another run's folder: a copy would count as a seed of its own."""
-    of = (record.experiment, record.arm, f"seed-{record.seed}")
-    if folder.parts[-3:] != of or record.scale != scale:
-        raise UserError(f"{folder / 'run.json'} is the record of {'/'.join(of)} at scale {record.scale}: move it there")
+def check_location(folder: Path, record: Record, scale: Scale) -> None:
+    """UserError for a record in another run's folder, where a copy would count as another seed."""
+    own = (record.experiment, record.arm, f"seed-{record.seed}")
+    if folder.parts[-3:] != own or record.scale != scale:
+        raise UserError(
+            f"{folder / 'run.json'} is the record of {'/'.join(own)} at scale {record.scale}: move it to its own folder"
+        )

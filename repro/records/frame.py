@@ -1,4 +1,4 @@
-"""Every record of an experiment at one scale, as one pandas frame."""
+"""All records of an experiment at one scale, as one pandas frame."""
 
 import re
 from collections.abc import Iterable
@@ -9,53 +9,53 @@ import pandas as pd
 
 from repro import spec
 from repro.data import catalog
-from repro.records.folder import check_place, read_run, results_folder
+from repro.records.folder import check_location, read_run, results_folder
 from repro.records.record import Record
 from repro.records.states import difference
 from repro.spec import Recipe, Run, Scale
 
 
 def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
-    """A row a recorded run, in order of arm and seed.
+    """One row per recorded run, sorted by arm and seed.
 
-    Errors in %, seconds of wall time, `stale` = why its fingerprint is not today's ("" where it is). A run counts
-    where `status` is done or diverged and `stale` is empty.
+    Errors are in %, times in seconds of wall time. `stale` says why the fingerprint is not today's, "" if it is. A run
+    counts if `status` is done or diverged and `stale` is empty.
     """
     rows = []
     for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
         folder = path.parent
         if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
-            check_place(folder, record, scale)
+            check_location(folder, record, scale)
             rows.append(_row(record, experiment))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values(["arm", "seed"], ignore_index=True)
 
 
 def seconds_trained(frame: pd.DataFrame) -> float:
-    """Wall time of the runs of `load`, without those that are copies of another experiment's."""
+    """Wall time of the frame's runs, without those copied from another experiment."""
     return float(frame.wall_seconds[frame.trained_as == ""].sum())
 
 
 def _staleness(record: Record, experiment: spec.Experiment) -> str:
     if record.arm not in [arm.name for arm in experiment.arms]:
-        return f"the spec has no arm {record.arm!r} any more"
+        return f"the spec no longer has an arm {record.arm!r}"
     run = _run_today(record, experiment)
     dataset = catalog.BUILT_IN.get(run.recipe.dataset)
-    checksum = dataset.checksum if dataset else record.data_checksum  # a folder of images may not be here
+    checksum = dataset.checksum if dataset else record.data_checksum  # an image folder may be absent
     return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
 
 
 def _run_today(record: Record, experiment: spec.Experiment) -> Run:
-    """The record's run by today's spec; as many iterations as recorded where an image folder's epochs have no length.
+    """The record's run by today's spec.
 
-    That is where the folder is not here.
+    If an image folder is absent, epochs cannot be converted to iterations; the recorded iterations are then used.
     """
     try:
         return spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
     except catalog.Absent:
         then = record.run.recipe.model_dump(mode="json")
         recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
-        fields = dict(spec.stated(experiment, experiment.arm(record.arm), record.scale)) | recorded
+        fields = dict(spec.stated_recipe(experiment, experiment.arm(record.arm), record.scale)) | recorded
         recipe = Recipe.model_validate(fields)
         return Run(experiment=experiment.name, arm=record.arm, seed=record.seed, scale=record.scale, recipe=recipe)
 
@@ -83,18 +83,16 @@ def _row(record: Record, experiment: spec.Experiment) -> dict[str, Any]:
         "started": sessions[0].started,
         "finished": record.finished or "",
         "device": sessions[-1].device,
-        # a run that was resumed elsewhere says so
-        **{key: _in_turn(getattr(s, key) for s in sessions) for key in ("hardware", "threads", "commit", "numerics")},
+        **{key: _joined(getattr(s, key) for s in sessions) for key in ("hardware", "threads", "commit", "numerics")},
         "precision": record.precision,
-        # and is clean only where every session of it was
         "dirty": any(s.dirty for s in sessions),
         "sessions": len(sessions),
-        "frozen": record.frozen or "",  # "" before any
+        "frozen": record.frozen or "",  # "": no claims were frozen when the run started
     }
 
 
-def _in_turn(values: Iterable[object]) -> str | None:
-    """What the sessions say, one after another: "1 then 2"; None where none says anything."""
+def _joined(values: Iterable[object]) -> str | None:
+    """The distinct values of a run's sessions, in order: "1 then 2". None if no session has one."""
     return " then ".join(dict.fromkeys(str(value) for value in values if value is not None)) or None
 
 

@@ -1,4 +1,4 @@
-"""Where the W&B Reports of experiments are: results/reviews.json, committed, so that REPORT.md can link to them."""
+"""The addresses of the W&B Reports: results/reviews.json, committed, so that REPORT.md can link to them."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def path(root: Path) -> Path:
 
 
 def read(root: Path) -> Links:
-    """The addresses; none where no W&B Report was saved. UserError where the file is not what `write` left."""
+    """The addresses; empty if no W&B Report was saved. UserError if the file is not as `write` writes it."""
     try:
         links: Links = json.loads(path(root).read_bytes())
     except FileNotFoundError:
@@ -28,7 +28,7 @@ def read(root: Path) -> Links:
         for url in (scales.values() if isinstance(scales, dict) else [None])
     )
     if wrong:
-        raise UserError(f"{path(root)} must hold an address by experiment and scale")
+        raise UserError(f"{path(root)} is invalid: it must hold experiment -> scale -> http(s) address")
     return links
 
 

@@ -1,7 +1,7 @@
-"""A record of an older schema -> today's. Adds what is known, invents nothing: no measured number changes.
+"""Converts a record of an older schema to today's. Adds only what is known; changes no measured number.
 
-Schema 2 (27 November 2026): the precision is settled in the recipe and so part of the fingerprint; new keys say which
-claims were frozen when the run began, and the final network's test error evaluated in fp32.
+Schema 2 (27 November 2026): the recipe holds the precision, which is thereby part of the fingerprint. New keys hold the
+claims that were frozen when the run started, and the final network's test error evaluated in fp32.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ from repro import spec
 
 
 def upgraded(record: dict[str, Any]) -> dict[str, Any]:
-    """A record of schema 1 as schema 2 has it; the fingerprint that it had stays in `fingerprint_schema_1`."""
+    """Convert a record of schema 1 to schema 2. Its former fingerprint is kept as `fingerprint_schema_1`."""
     precision = record["sessions"][0]["precision"]  # a resumed run keeps its precision
     run = record["run"] | {"recipe": record["run"]["recipe"] | {"precision": precision}}
     final = record["final"]
-    if final:  # of a network trained in another precision nobody made that evaluation, and it was not kept
+    if final:  # schema 1 did not evaluate networks of other precisions in fp32, and did not keep them
         final = final | {"test_error_fp32": final["test_error"] if precision == "fp32" else None}
     return record | {
         "schema": 2,
@@ -27,10 +27,10 @@ def upgraded(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fingerprint(record: dict[str, Any], recipe: dict[str, Any]) -> str:
-    """That of schema 2; a fingerprint that was never the record's own stays as it is, and so stale."""
+    """The fingerprint of schema 2. One that does not match its own record is kept, so the record stays stale."""
 
-    def of(recipe: dict[str, Any]) -> str:
+    def fingerprint(recipe: dict[str, Any]) -> str:
         return spec.identity(recipe, record["seed"], record["data_checksum"], record["recipe_version"])
 
-    then = {key: value for key, value in record["run"]["recipe"].items() if key != "precision" or value is not None}
-    return of(recipe) if of(then) == record["fingerprint"] else record["fingerprint"]
+    old = {key: value for key, value in record["run"]["recipe"].items() if key != "precision" or value is not None}
+    return fingerprint(recipe) if fingerprint(old) == record["fingerprint"] else record["fingerprint"]

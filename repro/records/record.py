@@ -1,7 +1,6 @@
-"""What a run.json holds, as one frozen, typed model: training writes it, everybody reads it. Knows no files.
+"""The content of a run.json, as one frozen, typed model for training to write and reports to read. Opens no files.
 
-A damaged record is reported by file, key and value instead of being stumbled over. A record may hold more than is
-named here; it is kept.
+Errors in a record are reported with file, key and value. Keys that are not listed here are allowed and kept.
 """
 
 from typing import Annotated, Any, Literal
@@ -11,60 +10,60 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from repro.errors import UserError
 from repro.spec import Precision, Run, ScaleField
 
-SCHEMA = 2  # 1: see repro.records.migrate
+SCHEMA = 2  # repro.records.migrate converts schema 1
 Status = Literal["running", "interrupted", "failed", "done", "diverged"]
 FINISHED: tuple[Status, ...] = ("done", "diverged")  # a run that diverged is a result
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-class _Part(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
 
 
-class Point(_Part):
+class Point(_Model):
     """An evaluation; errors in % of images."""
 
     iteration: int
     test_error: Percent
-    train_error: Percent  # of the batches since the evaluation before it
-    test_loss: float | None = None  # nats; None where it is not finite
+    train_error: Percent  # of the batches since the previous evaluation
+    test_loss: float | None = None  # nats; None if not finite
     validation_error: Percent | None = None
-    test_error_fp32: Percent | None = None  # of the final network alone, evaluated in fp32
+    test_error_fp32: Percent | None = None  # evaluated in fp32; only for the final network
 
 
-class Session(_Part):
-    """An unbroken stretch of training, in one process, from `iteration` on. None = not known."""
+class Session(_Model):
+    """One process's uninterrupted training, starting at `iteration`. None = unknown."""
 
     iteration: int = 0
     started: str = ""
     commit: str | None
-    dirty: str | None  # a hash of what was not committed
+    dirty: str | None  # a hash of the uncommitted changes; None = no changes
     device: str
     hardware: str
     precision: Precision
     step: str = "plain"
     threads: int | None
-    numerics: str | None = None  # a hash of the code that numbers go through
+    numerics: str | None = None  # a hash of the code that computes the numbers
 
 
-class _Schedule(_Part):
+class _Schedule(_Model):
     iterations: int
 
 
-class _Recipe(_Part):
+class _Recipe(_Model):
     schedule: _Schedule
     batch_size: int
     precision: Precision
 
 
-class _Run(_Part):
-    """A run as its spec had it when it was trained; another version of repro may know other keys."""
+class _Run(_Model):
+    """The run as it was resolved when it was trained. Other versions of repro may have other keys."""
 
     recipe: _Recipe
 
 
-class Record(_Part):
-    """All that is known of a run; `status` gets its final value last."""
+class Record(_Model):
+    """Everything recorded about a run. The final `status` is written last."""
 
     schema_: int = Field(SCHEMA, alias="schema")
     experiment: str
@@ -75,7 +74,7 @@ class Record(_Part):
     reason: str = ""  # why it was interrupted, or failed
     iteration: int = 0
     final: Point | None = None
-    best: Point | None = None  # on the test images
+    best: Point | None = None  # lowest test error
     best_on_validation: Point | None = None
     wall_seconds: float = 0.0  # over all sessions
     finished: str | None = None
@@ -83,15 +82,15 @@ class Record(_Part):
     fingerprint: str
     recipe_version: int
     data_checksum: str
-    frozen: str | None = None  # the entry of frozen claims in force when it began; None before any
+    frozen: str | None = None  # hash of the frozen claims in force when the run started; None = none were frozen
     run: _Run
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, strict=False)]
-    trained_as: str = ""  # the run that this one is a copy of
+    trained_as: str = ""  # the run whose record was copied; "" = this run was trained itself
 
     @model_validator(mode="after")
-    def _ended(self) -> "Record":
+    def _finished_is_complete(self) -> "Record":
         if self.is_finished and None in (self.final, self.best, self.finished):
-            raise ValueError(f"a run that is {self.status} has final, best and finished")
+            raise ValueError(f"a run with status {self.status!r} must have final, best and finished")
         return self
 
     @property
@@ -102,34 +101,34 @@ class Record(_Part):
     def precision(self) -> Precision:
         return self.run.recipe.precision
 
-    def but(self, **changes: Any) -> "Record":
-        """A copy with these values in the place of its own."""
+    def replace(self, **changes: Any) -> "Record":
+        """A validated copy with these fields replaced."""
         return Record.model_validate(self.model_dump(by_alias=True) | changes)
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json", by_alias=True)
 
 
-def begun(run: Run, *, sessions: tuple[Session, ...], **known: Any) -> Record:
-    """The record of a run that has just begun; `known`: its other fields."""
+def new_record(run: Run, *, sessions: tuple[Session, ...], **fields: Any) -> Record:
+    """The record of a run that is starting. `fields`: its other fields."""
     names = {"experiment": run.experiment, "arm": run.arm, "seed": run.seed, "scale": run.scale}
-    return Record.model_validate(names | known | {"run": run.model_dump(mode="json"), "sessions": sessions})
+    return Record.model_validate(names | fields | {"run": run.model_dump(mode="json"), "sessions": sessions})
 
 
-def parsed(content: dict[str, Any], name: str) -> Record:
-    """UserError that names the file, the key and the value, unless `content` is a whole record."""
+def parse_record(content: dict[str, Any], name: str) -> Record:
+    """The record in `content`. UserError with file `name`, key and value if it is incomplete or invalid."""
     try:
         return Record.model_validate(content)
     except ValidationError as error:
         faults = error.errors()
         if missing := [_key(fault["loc"]) for fault in faults if fault["type"] == "missing"]:
-            raise UserError(f"{name} is not a whole record: {', '.join(missing)} missing") from error
+            raise UserError(f"{name} is not a valid record: missing {', '.join(missing)}") from error
         first = faults[0]
-        why = first["msg"].removeprefix("Value error, ")
-        why = f"{why[0].lower()}{why[1:]}"
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = f"{reason[0].lower()}{reason[1:]}"
         if first["loc"]:
-            why = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {why}"
-        raise UserError(f"{name} is not a whole record: {why}") from error
+            reason = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {reason}"
+        raise UserError(f"{name} is not a valid record: {reason}") from error
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -1,7 +1,7 @@
-"""An experiment and its records at one scale, read once: what judge, tables, figures, report and review are given.
+"""An experiment and its records at one scale, read once: the input of verdicts, tables, figures, report and review.
 
-A filter gives the same results with fewer runs. metrics.csv and predictions.npz are read when they are asked for, and
-kept. Imports no torch; statistics stay out.
+A filter returns the same results with fewer runs. metrics.csv and predictions.npz are read on first use and cached.
+Imports no torch; computes no statistics.
 """
 
 from collections.abc import Callable
@@ -24,18 +24,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Results:
-    """`runs` is a frame with one row per recorded run, as `records.load` gives it: stale and unfinished ones too."""
+    """`runs` is the frame of `records.load`: one row per recorded run, stale and unfinished runs included."""
 
     root: Path
     experiment: Experiment
     scale: Scale
     runs: pd.DataFrame
     registry: Registry  # of frozen claims
-    _files: dict[Any, Any] = field(default_factory=dict, repr=False)  # read so far; shared by all that filters give
+    _files: dict[Any, Any] = field(default_factory=dict, repr=False)  # cache, shared by all filtered copies
 
     @classmethod
     def load(cls, root: Path, name: str, scale: Scale = spec.FULL) -> "Results":
-        """UserError for an unknown experiment, a wrong spec or a damaged record."""
+        """UserError for an unknown experiment, an invalid spec or a damaged record."""
         (results,) = load_all(root, [name], [scale])
         return results
 
@@ -45,7 +45,11 @@ class Results:
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
-        """By arm, as resolved at this scale; as recorded, or not at all, where that takes images that are not here."""
+        """Arm -> recipe resolved at this scale.
+
+        If that requires an image folder that is absent, the recipe is taken from a record; without one the arm is
+        left out.
+        """
         found = {}
         for arm in self.experiment.arms:
             seeds = self.runs.seed[self.runs.arm == arm.name]
@@ -60,15 +64,15 @@ class Results:
     # --- filters -----------------------------------------------------------------------------------------------------
 
     def clean(self) -> "Results":
-        """The runs that were trained on committed code."""
+        """The runs trained from committed code."""
         return self._where(~self.runs.dirty.astype(bool))
 
     def usable(self) -> "Results":
-        """The runs that are results: finished, diverged ones included, on today's recipe."""
+        """The runs that are results: finished (diverged ones included) and not stale."""
         return self._where(self.runs.status.isin(FINISHED) & (self.runs.stale == ""))
 
     def counted(self) -> "Results":
-        """The usable runs that an arm's numbers rest on: those of one precision, the one with most seeds.
+        """The usable runs that an arm's numbers are computed from: those of its leading precision.
 
         Runs of different precision are never pooled.
         """
@@ -77,24 +81,24 @@ class Results:
         return usable.in_precision(leading)
 
     def in_precision(self, by_arm: dict[str, str | None]) -> "Results":
-        """The runs of the arms named, each in its precision."""
+        """The runs of these arms, each arm in its given precision."""
         return self._where(self.runs.precision == self.runs.arm.map(by_arm))
 
-    def of(self, arms: list[str]) -> "Results":
+    def for_arms(self, arms: list[str]) -> "Results":
         return self._where(self.runs.arm.isin(arms))
 
     def _where(self, kept: "pd.Series[bool]") -> "Results":
         return replace(self, runs=self.runs[kept])
 
     def leading_precision(self, *arms: str) -> str | None:
-        """The precision in which the arm with fewest seeds has most; among equals fp32, tf32, bf16 in that order.
+        """The precision with the most seeds, counting for each precision the arm that has the fewest.
 
-        None where the arms have no run.
+        Ties are resolved in the order fp32, tf32, bf16. None if the arms have no run.
         """
-        mine = self.of(list(arms)).runs
-        if not len(mine):
+        runs = self.for_arms(list(arms)).runs
+        if not len(runs):
             return None
-        counts = mine.groupby(["precision", "arm"]).size().unstack(fill_value=0)
+        counts = runs.groupby(["precision", "arm"]).size().unstack(fill_value=0)
         counts = counts.reindex(columns=list(arms), fill_value=0)
         ranked = [(row.min(), name == "fp32", str(name)) for name, row in counts.iterrows()]
         return max(ranked)[-1]
@@ -105,11 +109,11 @@ class Results:
         return Run(experiment=self.name, arm=arm, seed=seed, scale=self.scale, recipe=self.recipes[arm])
 
     def done(self) -> list[Run]:
-        """Those that reached their end, arm by arm in the spec's order: a diverged one is in no mean."""
+        """The runs that completed without diverging, by arm in the spec's order. Means are taken over these."""
         done = self.runs[self.runs.status == "done"]
         return [self.run(arm, int(seed)) for arm in self.recipes for seed in done.seed[done.arm == arm]]
 
-    # --- what the runs left on disk ----------------------------------------------------------------------------------
+    # --- files -------------------------------------------------------------------------------------------------------
 
     def folder(self, arm: str, seed: int) -> Path:
         return records.folder_of(self.root, self.scale, self.name, arm, seed)
@@ -118,19 +122,19 @@ class Results:
         return [self.folder(arm, seed) for arm, seed in zip(self.runs.arm, self.runs.seed, strict=True)]
 
     def uncommitted(self) -> tuple[str, ...]:
-        """The folders of the runs that `clean` leaves out, from the root, with slashes."""
+        """The folders of the runs that `clean` leaves out, as POSIX paths relative to the root."""
         dirty = self._where(self.runs.dirty.astype(bool))
         return tuple(folder.relative_to(self.root).as_posix() for folder in dirty.folders())
 
     def metrics(self, run: Run) -> pd.DataFrame:
-        """The run's metrics.csv. UserError where it is missing or damaged."""
-        return self._once(records.read_metrics, run)
+        """The run's metrics.csv. UserError if it is missing or damaged."""
+        return self._cached(records.read_metrics, run)
 
     def predictions(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
-        """(top1, label) of the run: uint8 (N,) each, in the order of the test set. UserError as `metrics`."""
-        return self._once(records.read_predictions, run)
+        """(top1, label) of the run: uint8 (N,) each, in the order of the test set. UserError if missing or damaged."""
+        return self._cached(records.read_predictions, run)
 
-    def _once(self, read: Callable[[Path], T], run: Run) -> T:
+    def _cached(self, read: Callable[[Path], T], run: Run) -> T:
         key = (read, run.arm, run.seed)
         if key not in self._files:
             self._files[key] = read(self.folder(run.arm, run.seed))
@@ -139,7 +143,7 @@ class Results:
 
 
 def load_all(root: Path, names: list[str], scales: list[Scale]) -> list[Results]:
-    """Scale by scale, the experiments named. UserError for an unknown one, a wrong spec or a damaged record."""
+    """The named experiments at each scale. UserError for an unknown one, an invalid spec or a damaged record."""
     registry = Registry(root)
     experiments = [spec.load(name, root) for name in names]
     return [
@@ -149,7 +153,7 @@ def load_all(root: Path, names: list[str], scales: list[Scale]) -> list[Results]
     ]
 
 
-def chosen(root: Path, names: list[str], scale: Scale) -> list[Results]:
-    """The experiments named; else those with records of the scale; else all."""
+def select(root: Path, names: list[str], scale: Scale) -> list[Results]:
+    """The named experiments; if none are named, those with records at this scale; if none have any, all."""
     found = load_all(root, names or spec.names(root), [scale])
     return found if names else [results for results in found if len(results.runs)] or found

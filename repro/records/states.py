@@ -1,4 +1,4 @@
-"""What stands on disk for a run, compared with today's spec, data and RECIPE_VERSION."""
+"""A run's state on disk, compared with today's spec, data and RECIPE_VERSION."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from repro import spec
-from repro.records.folder import check_place, read_run, run_folder
+from repro.records.folder import check_location, read_run, run_folder
 from repro.records.record import Record
 from repro.spec import RECIPE_VERSION, Run
 
 
 @dataclass(frozen=True)
 class State:
-    """What stands on disk for a run: `kind` is new, resume, done, diverged or stale; `reason` says why."""
+    """A run's state on disk: `kind` is new, resume, done, diverged or stale; `reason` explains it."""
 
     kind: str
     reason: str
@@ -23,7 +23,7 @@ class State:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that was asked for, and what stands on disk for it."""
+    """A run that a command asks for, with its folder and its state on disk."""
 
     run: Run
     folder: Path
@@ -31,12 +31,12 @@ class Planned:
 
 
 def state(root: Path, run: Run, checksum: str) -> State:
-    """Hold the run's folder against today's spec, data and RECIPE_VERSION."""
+    """Compare the run's record with today's spec, data and RECIPE_VERSION."""
     folder = run_folder(root, run)
     record = read_run(folder)
     if record is None:
         return State("new", "no record")
-    check_place(folder, record, run.scale)
+    check_location(folder, record, run.scale)
     if record.fingerprint not in spec.fingerprints(run, checksum):
         return State("stale", difference(record, run, checksum), record)
     if record.is_finished:
@@ -46,21 +46,21 @@ def state(root: Path, run: Run, checksum: str) -> State:
 
 
 def difference(record: Record, run: Run, checksum: str) -> str:
-    """What makes a record stale, in words: the first few of the recipe's keys that differ, or what else does."""
+    """Why a record is stale: the first three recipe keys that differ, else the recipe version or the data checksum."""
     run = spec.in_precision(run, record.precision)
     if record.recipe_version != RECIPE_VERSION:
         return f"recipe version {record.recipe_version}, today {RECIPE_VERSION}"
-    then, now = flat(record.run.recipe.model_dump(mode="json")), flat(run.recipe.model_dump(mode="json"))
-    keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    old, new = flatten(record.run.recipe.model_dump(mode="json")), flatten(run.recipe.model_dump(mode="json"))
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
     if keys:
-        changes = [f"{key} {json.dumps(then.get(key))}, today {json.dumps(now.get(key))}" for key in keys[:3]]
+        changes = [f"{key} {json.dumps(old.get(key))}, today {json.dumps(new.get(key))}" for key in keys[:3]]
         return "; ".join(changes) + (f"; and {len(keys) - 3} more" if len(keys) > 3 else "")
     return f"data checksum {record.data_checksum}, today {checksum}"
 
 
-def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"model": {"depth": 20}} -> {"model.depth": 20}"""
     result: dict[str, Any] = {}
     for key, value in table.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        result |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return result

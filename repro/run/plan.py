@@ -1,4 +1,4 @@
-"""Which runs an invocation means, and what stands on disk for each: done, resume, new or stale. Trains nothing."""
+"""The runs a command asks for, and the state of each on disk: done, resume, new or stale. Trains nothing."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from repro.spec import Scale
 
 
 def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> list[Planned]:
-    """The runs of `arms` (none = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
+    """The runs of `arms` (empty = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
     experiment = spec.load(name, root)
     planned = []
     for run in spec.resolve(experiment, range(seeds), arms=arms, scale=scale):
@@ -21,7 +21,7 @@ def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> li
 
 
 def as_text(planned: list[Planned]) -> str:
-    """A line a run, then the sum."""
+    """One line per run, then a summary."""
     width = max(len(p.run.name) for p in planned)
     lines = [f"{p.run.name:{width}}  {p.state.kind:8}  {p.state.reason}" for p in planned]
     counts = Counter(p.state.kind for p in planned)

@@ -1,4 +1,4 @@
-"""What a person sees while runs train: live bars on a terminal, plain lines elsewhere. NO_COLOR is respected."""
+"""What the user sees while runs train: progress bars on a terminal, plain lines elsewhere. NO_COLOR is respected."""
 
 import math
 import sys
@@ -15,12 +15,12 @@ from repro.durations import duration
 from repro.spec import Run
 from repro.train.loop import Progress
 
-LINE_EVERY = 30.0  # seconds between the plain lines of a run
-LONG = 12 * 3600.0  # seconds of a run from which on a reduced scale is suggested
+LINE_EVERY_SECONDS = 30.0  # between the plain lines of a run
+LONG_RUN_SECONDS = 12 * 3600.0  # for a run longer than this, a reduced scale is suggested
 
 
 class Display:
-    """Shows the progress of runs as they come; use as a context manager."""
+    """Shows the progress of runs; use as a context manager."""
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self.console = Console(file=stream or sys.stderr)
@@ -36,8 +36,8 @@ class Display:
             disable=not self.live,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.spoke: dict[str, float] = {}
-        self.warned = False
+        self.last_line: dict[str, float] = {}  # run -> time.monotonic() of its last plain line
+        self.hinted = False
 
     def __enter__(self) -> "Display":
         self.bars.start()
@@ -48,15 +48,15 @@ class Display:
     ) -> None:
         self.bars.stop()
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, run: Run, progress: Progress) -> None:
         if progress.note:
-            self.say(f"{run.name}: {progress.note}")
-        if not self.warned and (hint := _hint(run, progress)):
-            self.warned = True
-            self.say(hint)
+            self.print(f"{run.name}: {progress.note}")
+        if not self.hinted and (hint := _hint(run, progress)):
+            self.hinted = True
+            self.print(hint)
         if self.live:
             if run.name not in self.tasks:
                 self.tasks[run.name] = self.bars.add_task(run.name, total=progress.iterations, numbers="")
@@ -64,7 +64,7 @@ class Display:
             self.bars.update(self.tasks[run.name], completed=progress.iteration, **numbers)  # type: ignore[arg-type]
         elif not math.isnan(progress.iterations_per_second) and self._due(run.name):
             left = (progress.iterations - progress.iteration) / progress.iterations_per_second
-            self.say(
+            self.print(
                 f"{run.name}: {progress.iteration}/{progress.iterations} {_numbers(progress)}, {duration(left)} left"
             )
 
@@ -72,26 +72,26 @@ class Display:
         self.ended += 1
         if run.name in self.tasks:
             self.bars.remove_task(self.tasks.pop(run.name))
-        self.say(f"[{self.ended}/{self.total}] {run.name}: {status}{': ' + message if message else ''}")
+        self.print(f"[{self.ended}/{self.total}] {run.name}: {status}{': ' + message if message else ''}")
 
     def _due(self, name: str) -> bool:
         now = time.monotonic()
-        if now - self.spoke.setdefault(name, now) < LINE_EVERY:
+        if now - self.last_line.setdefault(name, now) < LINE_EVERY_SECONDS:
             return False
-        self.spoke[name] = now
+        self.last_line[name] = now
         return True
 
 
 def _hint(run: Run, progress: Progress) -> str:
-    """When a long run will be done at the speed it has, and the scale at which it would take about an hour."""
+    """For a long run: when it will finish at its present speed, and the scale at which it would take about an hour."""
     left = (progress.iterations - progress.iteration) / progress.iterations_per_second
-    if run.scale.fraction is None or not left > LONG:  # no speed yet: NaN
+    if run.scale.fraction is None or not left > LONG_RUN_SECONDS:  # NaN: no speed yet
         return ""
     done = datetime.now() + timedelta(seconds=left)
     hour = run.scale.fraction / math.ceil(progress.iterations / progress.iterations_per_second / 3600)
     return (
-        f"{run.name} makes {progress.iterations_per_second:.2g} it/s and would be done on {done:%d %B at %H:%M}, "
-        f"in {duration(left)}; `--scale {hour}` shrinks its schedule to about an hour"
+        f"{run.name} trains at {progress.iterations_per_second:.2g} it/s and will finish on {done:%d %B at %H:%M}, "
+        f"in {duration(left)}. `--scale {hour}` would shorten its schedule to about an hour."
     )
 
 

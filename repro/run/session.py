@@ -1,4 +1,4 @@
-"""One `repro run`: train what is not done yet by a launcher, show it, and sum up how it ended."""
+"""One `repro run`: train the runs that are not done, show their progress, and summarize how they ended."""
 
 import shlex
 import signal
@@ -16,7 +16,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.record import FINISHED
 from repro.records.states import Planned
-from repro.run import launch, sharing
+from repro.run import launch, resources
 from repro.run.launch import Ending, Task
 from repro.run.progress import Display
 from repro.tracking.mirror import mirrored
@@ -26,10 +26,10 @@ from repro.wording import plural
 
 @dataclass(frozen=True)
 class Options:
-    """What `repro run` was asked for, beside the runs themselves; each as its option's help says."""
+    """The options of `repro run` that do not choose runs; see its help for each."""
 
     device: str = "auto"
-    jobs: int | str = 1  # "auto": as measured
+    jobs: int | str = 1  # a number or "auto"
     threads: int | None = None
     precision: str = "auto"
     step: str = "auto"
@@ -41,7 +41,7 @@ class Options:
 
 @dataclass
 class Result:
-    """How the runs of one invocation ended; `exit_code` as the CLI documents it."""
+    """How the runs of one command ended. `exit_code` is documented in `repro --help`."""
 
     stop: Stop
     command: str
@@ -71,7 +71,7 @@ class Result:
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
             runs = plural(self._left, "run")
-            lines.append(f"Stopped ({self.stop.reason}) with {runs} to go. To go on: {self.command}")
+            lines.append(f"Stopped ({self.stop.reason}) with {runs} left. To resume: {self.command}")
         return "\n".join(lines)
 
     def summary(self) -> dict[str, Any]:
@@ -85,16 +85,16 @@ class Result:
 
 
 def run(root: Path, planned: list[Planned], options: Options) -> Result:
-    """Train what of `planned` is not done. UserError before anything is trained where it cannot begin."""
+    """Train the runs of `planned` that are not done. UserError, before anything is trained, if they cannot be."""
     stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
-    ended = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
+    result = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
     todo = [p for p in planned if p.state.kind not in FINISHED]
     for p in planned:
         if p.state.kind in FINISHED:
-            ended.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
+            result.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
     if not todo:
-        return ended
-    device = sharing.device_of(options.device)
+        return result
+    device = resources.resolve_device(options.device)
     for scale in {p.run.scale for p in todo}:
         records.check_writable(records.results_folder(root, scale))
     for name in {p.run.recipe.dataset for p in todo}:
@@ -111,49 +111,49 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
     display, jobs = Display(len(todo)), options.jobs
     if options.ways:
-        jobs, settings = sharing.fastest(todo, settings, stop, display)
+        jobs, settings = resources.choose_fastest(todo, settings, stop, display)
     with (
         display,
-        mirrored(root, todo, options.wandb, display.say),
+        mirrored(root, todo, options.wandb, display.print),
         stopping_on_signals(stop, display),
     ):
         tasks = [Task(p.run, p.folder) for p in todo]
-        jobs, settings = sharing.share_out(planned, todo, jobs, settings, display)
+        jobs, settings = resources.allocate(planned, todo, jobs, settings, display)
         trained, refusal = False, ""
         for task, event in launch.LAUNCHERS[launch.choose(settings.device, jobs)](tasks, settings, stop, jobs):
             if isinstance(event, Ending):
-                if event.status == "refused" and not trained:  # wrong from the beginning: nothing else is begun
+                if event.status == "refused" and not trained:  # wrong options: start no other run
                     refusal, stop.reason = event.message, stop.reason or "refused"
                     continue
-                ended.outcomes[task.run.name] = event
+                result.outcomes[task.run.name] = event
                 display.end(task.run, event.status, event.message)
             else:
                 trained = trained or event.iteration > 0
                 display.show(task.run, event)
     if refusal:
         raise UserError(refusal)
-    ended.not_begun = len(planned) - len(ended.outcomes)
-    return ended
+    result.not_begun = len(planned) - len(result.outcomes)
+    return result
 
 
 def _other_precision(planned: Planned, asked: str) -> str:
-    """What a user who asked for another precision than a finished run's should know; "" for all others."""
-    assert planned.state.record  # it is finished
+    """A message if the user asked for another precision than that of a finished run, else ""."""
+    assert planned.state.record  # a finished run has a record
     precision = planned.state.record.precision
     if asked in ("auto", precision):
         return ""
-    return f"in {precision}, so nothing was trained in {asked}: a seed has one record"
+    return f"already trained in {precision}, so not trained in {asked}: each seed has one record"
 
 
 @contextmanager
 def stopping_on_signals(stop: Stop, display: Display) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks for a checkpoint and a clean end; a second Ctrl-C breaks off at once."""
+    """The first Ctrl-C or SIGTERM saves a checkpoint and stops; the second aborts at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.reason and stop.reason != "time limit":
             raise KeyboardInterrupt
         stop.reason = signal.Signals(number).name
-        display.say("Stopping at the next iteration, with a checkpoint; once more to break off.")
+        display.print("Saving a checkpoint and stopping. Press Ctrl-C again to abort.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -73,7 +73,7 @@ def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool)
     content = resolved.model_dump(mode="json") | {"fingerprint": identities, "recipe_version": spec.RECIPE_VERSION}
     if as_json:
         return json.dumps(content, indent=1)
-    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flat(content).items())
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flatten(content).items())
 
 
 def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:

@@ -1,9 +1,9 @@
-"""What a paper claims and the recipe it was measured with: TOML in, frozen `Experiment` and `Run` out. No torch."""
+"""A paper's claims and its training recipe, as data: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
 
-from repro.spec.epochs import in_iterations, train_images
+from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
-from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated
+from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated_recipe
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
 from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
 
@@ -31,12 +31,11 @@ __all__ = [
     "fingerprint",
     "fingerprints",
     "identity",
-    "in_iterations",
     "in_precision",
     "load",
     "names",
     "parse",
     "resolve",
-    "stated",
+    "stated_recipe",
     "train_images",
 ]

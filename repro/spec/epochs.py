@@ -1,4 +1,4 @@
-"""How long an epoch is: a recipe as a spec states it, its schedule counted in iterations."""
+"""Converts a recipe's schedule from epochs to iterations."""
 
 import math
 from pathlib import Path
@@ -10,20 +10,20 @@ from repro.errors import UserError
 from repro.spec.recipe import EpochSchedule, EpochWarmup, Recipe, StatedRecipe
 
 
-def counted(recipe: StatedRecipe) -> Recipe:
-    """The recipe with its schedule in iterations. UserError where that is none, or asks for more images than there are.
+def resolve_schedule(recipe: StatedRecipe) -> Recipe:
+    """The recipe with its schedule in iterations. UserError if that is invalid, or the split needs too many images.
 
-    An image folder must be on disk for its epochs to be counted: catalog.Absent where it is not.
+    The length of an epoch of an image folder is read from the folder: catalog.Absent if it is not on disk.
     """
     schedule = recipe.schedule
     fields = dict(recipe)
     if isinstance(schedule, EpochSchedule):
         warmup = schedule.warmup
         fields["schedule"] = {
-            "iterations": in_iterations(recipe, schedule.epochs),
-            "drops": [in_iterations(recipe, epochs) for epochs in schedule.drops],
+            "iterations": epochs_to_iterations(recipe, schedule.epochs),
+            "drops": [epochs_to_iterations(recipe, epochs) for epochs in schedule.drops],
             "factor": schedule.factor,
-            "warmup": {"lr": warmup.lr, "iterations": in_iterations(recipe, warmup.epochs)}
+            "warmup": {"lr": warmup.lr, "iterations": epochs_to_iterations(recipe, warmup.epochs)}
             if isinstance(warmup, EpochWarmup)
             else warmup,
         }
@@ -31,25 +31,28 @@ def counted(recipe: StatedRecipe) -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UserError(f"schedule, counted in iterations: {fault['msg']}, not {fault['input']}") from error
+        raise UserError(f"schedule, converted to iterations: {fault['msg']}, not {fault['input']}") from error
 
 
-def in_iterations(recipe: StatedRecipe, epochs: int) -> int:
-    """`epochs` passes over the training images, counted in iterations."""
+def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:
+    """The number of iterations in `epochs` passes over the training images."""
     images = train_images(recipe)
     if recipe.last_batch == "wrap":
         return math.ceil(epochs * images / recipe.batch_size)
-    whole = math.ceil if recipe.last_batch == "keep" else math.floor
-    return epochs * whole(images / recipe.batch_size)
+    rounded = math.ceil if recipe.last_batch == "keep" else math.floor
+    return epochs * rounded(images / recipe.batch_size)
 
 
 def train_images(recipe: StatedRecipe, directory: Path | None = None) -> int:
-    """How many images the recipe trains on; UserError where its split asks for more than there are."""
+    """The number of images the recipe trains on. UserError if its split leaves none for validation."""
     available = catalog.describe(recipe.dataset, directory).train_images
     count = recipe.train_split.removeprefix("train")
     if not count:
         return available
-    wanted = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
-    if wanted >= available:
-        raise UserError(f"train_split = {recipe.train_split!r}: {recipe.dataset} has {available} training images")
-    return wanted
+    images = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
+    if images >= available:
+        raise UserError(
+            f"train_split = {recipe.train_split!r} is not allowed: it must be smaller than the {available} training "
+            f"images of {recipe.dataset}"
+        )
+    return images

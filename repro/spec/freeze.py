@@ -1,8 +1,8 @@
-"""Claims fixed before the runs that they are judged on: an append-only registry, and what of it was in force when.
+"""Claims fixed before the runs that test them: an append-only registry, and lookups in it.
 
-experiments/frozen.toml holds an entry for each time that `repro freeze` found an experiment's claims changed: the
-claims as they are tested, a hash of them, the version of the rules, date and commit. Every record stores the hash in
-force when its run began. Imports no torch; judges nothing.
+Whenever `repro freeze` finds an experiment's claims changed, it adds an entry to experiments/frozen.toml: the fields
+that the claims' verdicts depend on, their hash, the version of the rules, date and commit. Every record stores the hash
+in force when its run started. Imports no torch; judges nothing.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from repro.spec import Claim, Experiment, Published
 from repro.spec.load import read_toml
 
 RULES_VERSION = 2  # of docs/statistics.md
-WORDS = ("id", "says", "origin", "reference", "where", "same_as", "primary")  # of a claim, that no test depends on
-HEAD = """\
+DESCRIPTIVE_KEYS = ("id", "says", "origin", "reference", "where", "same_as", "primary")  # no verdict depends on these
+HEADER = """\
 # The claims as they were frozen, by `repro freeze`: append-only, never edited by hand. A verdict that rests on a run
 # which began under another entry is marked post hoc. See docs/statistics.md.
 """
@@ -33,7 +33,7 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment's claims, frozen on `date`. `claims`: id -> what its test depends on (see `tested`)."""
+    """An experiment's claims, frozen on `date`. `claims`: id -> the fields its verdict depends on (`frozen_fields`)."""
 
     experiment: str
     hash: str
@@ -43,31 +43,35 @@ class Entry:
     claims: Mapping[str, Mapping[str, Any]]
 
 
-def tested(experiment: Experiment, claim: Claim) -> dict[str, Any]:
-    """All that a claim's verdict depends on but its runs, ready for TOML; what is None or empty is left out."""
-    content = claim.model_dump(mode="json", exclude=set(WORDS))
+def frozen_fields(experiment: Experiment, claim: Claim) -> dict[str, Any]:
+    """All that a claim's verdict depends on except the runs, ready for TOML; None and empty values are left out."""
+    content = claim.model_dump(mode="json", exclude=set(DESCRIPTIVE_KEYS))
     if claim.primary:  # they share alpha
         content["primary"] = [other.id for other in experiment.primary]
     arms = {name: experiment.arm(name).published for name in claim.arms}
-    words = {"reference", "where", "quote"}
+    descriptive = {"reference", "where", "quote"}
     content["published"] = {
-        name: _filled(number.model_dump(mode="json", exclude=words)) for name, number in arms.items() if number
+        name: _without_empty(number.model_dump(mode="json", exclude=descriptive))
+        for name, number in arms.items()
+        if number
     }
-    return _filled(content)
+    return _without_empty(content)
 
 
-def _filled(table: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(table: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if value not in (None, "", [], {})}
 
 
 def claims_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    return {claim.id: tested(experiment, claim) for claim in experiment.claims}
+    return {claim.id: frozen_fields(experiment, claim) for claim in experiment.claims}
 
 
-def restored(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
-    """A claim and its experiment as they were when `then` was frozen; the words, and the arms' recipes, are today's."""
+def restore(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
+    """The claim and its experiment as they were frozen in `then`. Descriptive keys and recipes are today's."""
     fields = {key: value for key, value in then.items() if key not in ("primary", "published")}
-    old = Claim.model_validate(claim.model_dump(include=set(WORDS)) | {"margin": None, "why_margin": ""} | fields)
+    old = Claim.model_validate(
+        claim.model_dump(include=set(DESCRIPTIVE_KEYS)) | {"margin": None, "why_margin": ""} | fields
+    )
     numbers = then.get("published", {})
     arms = tuple(
         arm.model_copy(update={"published": Published(reference="frozen", where="", **numbers[arm.name])})
@@ -79,13 +83,13 @@ def restored(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> t
 
 
 def digest(experiment: str, claims: Mapping[str, Mapping[str, Any]], rules: int = RULES_VERSION) -> str:
-    """Sixteen hex digits of what an entry freezes."""
+    """The hash of an entry: sixteen hex digits."""
     content = json.dumps({"experiment": experiment, "rules": rules, "claims": claims}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 class Registry:
-    """The entries of experiments/frozen.toml, oldest first. UserError where the file is damaged or was edited."""
+    """The entries of experiments/frozen.toml, oldest first. UserError if the file is damaged or was edited."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / "experiments" / spec.REGISTRY
@@ -98,21 +102,21 @@ class Registry:
             edited = [e for e in entries if digest(e.experiment, e.claims, e.rules) != e.hash]
             order = [e.date for e in entries]
         except (TypeError, AttributeError) as error:
-            raise UserError(f"{self.path}: an entry is not as `repro freeze` writes it: {error}") from error
+            raise UserError(f"{self.path}: invalid entry, not written by `repro freeze`: {error}") from error
         if edited:
             e = edited[0]
             raise UserError(
-                f"{self.path}: the entry {e.hash} of {e.experiment} has been edited: its hash does not hold"
+                f"{self.path}: the entry {e.hash} of {e.experiment} was edited: its content does not match its hash"
             )
         if order != sorted(order):
-            raise UserError(f"{self.path}: the entries are not in order of their dates; it is only ever appended to")
+            raise UserError(f"{self.path}: the entries are not sorted by date; new entries must only be appended")
         return entries
 
     def of(self, experiment: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.experiment == experiment]
 
     def in_force(self, experiment: str, at: datetime | None = None) -> str | None:
-        """The hash of the experiment's newest entry, or of the newest at that time; None before any."""
+        """The hash of the experiment's newest entry, now or at a given time; None if there was none."""
         found = [entry for entry in self.of(experiment) if at is None or entry.date <= at]
         return found[-1].hash if found else None
 
@@ -120,38 +124,38 @@ class Registry:
         return next((entry for entry in self.entries if entry.hash == hash), None)
 
     def difference(self, experiment: Experiment) -> str:
-        """How the experiment's claims differ from its newest entry, in words; "" where they do not."""
+        """How the experiment's claims differ from its newest entry, as text; "" if they do not."""
         entries = self.of(experiment.name)
         if not entries:
-            return "never frozen" if experiment.claims else ""
+            return "not frozen yet" if experiment.claims else ""
         last, claims = entries[-1], claims_of(experiment)
         ids = sorted({*claims, *last.claims})
-        told = [f"{name} {changes}" for name in ids if (changes := _changes(last.claims.get(name), claims.get(name)))]
+        changes = [f"{name} {text}" for name in ids if (text := _changes(last.claims.get(name), claims.get(name)))]
         if last.rules != RULES_VERSION:
-            told.insert(0, f"rules version {last.rules}, today {RULES_VERSION}")
-        return "; ".join(told)
+            changes.insert(0, f"rules version {last.rules}, today {RULES_VERSION}")
+        return "; ".join(changes)
 
 
-def _changes(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    if then is None or now is None:
-        return "is new" if then is None else "is gone"
-    keys = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-    return ", ".join(f"{key} = {_short(now.get(key))}, frozen {_short(then.get(key))}" for key in keys)
+def _changes(frozen: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    if frozen is None or now is None:
+        return "is new" if frozen is None else "was removed"
+    keys = [key for key in sorted({*frozen, *now}) if frozen.get(key) != now.get(key)]
+    return ", ".join(f"{key} = {_text(now.get(key))}, frozen as {_text(frozen.get(key))}" for key in keys)
 
 
-def _short(value: Any) -> str:
+def _text(value: Any) -> str:
     return "none" if value is None else json.dumps(value, default=str)
 
 
 def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
-    """Append an entry for each experiment (none named = all) whose claims differ from its last; (name, why) of each.
+    """Append an entry for each named experiment (empty = all) whose claims have changed; return (name, changes).
 
-    In a git checkout a spec must be committed first, so that the entry can name the commit that holds it.
+    In a git checkout the spec must be committed first, because the entry stores the commit that contains it.
     """
     registry, added, text = Registry(root), [], ""
     for name in names or spec.names(root):
         experiment = spec.load(name, root)
-        if why := registry.difference(experiment):
+        if changes := registry.difference(experiment):
             claims = claims_of(experiment)
             entry = {
                 "experiment": name,
@@ -162,15 +166,15 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
                 "claims": claims,
             }
             text += "\n" + tomli_w.dumps({"entry": [entry]})
-            added.append((name, why))
+            added.append((name, changes))
     if added:
-        before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEAD
+        before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEADER
         write_atomically(registry.path, (before + text).encode())
     return added
 
 
 def _commit(path: Path) -> str:
-    """The commit that `path` is in as it stands; "" outside a checkout. UserError where it has changed since."""
+    """The commit that contains `path` in its present state; "" outside a checkout. UserError if it is uncommitted."""
 
     def git(*words: str) -> str | None:
         try:
@@ -184,5 +188,5 @@ def _commit(path: Path) -> str:
     if (head := git("rev-parse", "HEAD")) is None:
         return ""
     if git("status", "--porcelain", "--", path.name) != "":
-        raise UserError(f"{path} has changes that are not committed: commit it, then freeze it")
+        raise UserError(f"{path} has uncommitted changes: commit it, then freeze it")
     return head

@@ -1,7 +1,7 @@
 """experiments/*.toml -> Experiment, with errors that name file, key, value and what is allowed.
 
-An arm's recipe is [base] with the arm's own keys laid over it; the demo's is that with [demo] and the arm's `demo`
-laid over it. Tables merge key by key, except that a table with another `name` replaces the one below it.
+An arm's recipe is [base], overridden by the arm's own keys. Its demo recipe is the arm's recipe, overridden by [demo]
+and then by the arm's `demo`. Tables are merged key by key, but a table with a different `name` replaces the other.
 """
 
 import difflib
@@ -16,13 +16,13 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
-from repro.spec.epochs import counted, train_images
+from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.recipe import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
-REGISTRY = "frozen.toml"  # what `repro freeze` writes beside the specs
+REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 ARM_KEYS = ("name", "label", "published", "demo")
-NAMED: dict[str, type[Frozen]] = {  # what pydantic puts into a location to say which of several tables it is
+UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union
     **FAMILIES,
     **{"sgd": Sgd, "adam": Adam},
     **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup)},
@@ -46,13 +46,13 @@ M = TypeVar("M", bound=Frozen)
 
 
 def names(root: Path) -> list[str]:
-    """The experiments below root/experiments, without reading them."""
+    """The names of the experiments in root/experiments; the files are not read."""
     paths = (root / "experiments").glob("*.toml")
     return sorted(path.stem for path in paths if path.name != REGISTRY)
 
 
 def load(name: str, root: Path) -> Experiment:
-    """The experiment called `name`; UserError where there is none or its spec is wrong."""
+    """The experiment called `name`. UserError if there is none or its spec is invalid."""
     known = names(root)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -67,7 +67,7 @@ def parse(path: Path) -> Experiment:
 
 
 def read_toml(path: Path) -> Table:
-    """The file's tables; UserError where it cannot be read or is not TOML."""
+    """The file's content. UserError if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -77,7 +77,7 @@ def read_toml(path: Path) -> Table:
 
 
 class _Reader:
-    """One spec file on its way to an Experiment; knows which table a value came from, for the messages."""
+    """Turns one spec file into an Experiment; error messages name the table that a value came from."""
 
     def __init__(self, path: Path, tables: Table) -> None:
         self.path, self.tables = path, tables
@@ -107,10 +107,10 @@ class _Reader:
         recipe = self._recipe([("[base]", base), (place, own)])
         demo_recipe = None
         if demo is not None:
-            smaller = entry.get("demo", {})
-            if not isinstance(smaller, dict):
-                self._fail(f"{place}: demo = {smaller!r} must be a table")
-            demo_recipe = self._recipe([("[base]", base), (place, own), ("[demo]", demo), (f"{place} demo", smaller)])
+            own_demo = entry.get("demo", {})
+            if not isinstance(own_demo, dict):
+                self._fail(f"{place}: demo = {own_demo!r} must be a table")
+            demo_recipe = self._recipe([("[base]", base), (place, own), ("[demo]", demo), (f"{place} demo", own_demo)])
         fields: Table = {"label": entry.get("name"), "recipe": recipe, "demo": demo_recipe}
         fields |= {key: entry[key] for key in ("name", "label") if key in entry}
         if "published" in entry:
@@ -123,12 +123,12 @@ class _Reader:
             merged = overlay(_without_other_unit(merged, layer), layer)
         schedule = merged.get("schedule")
         if isinstance(schedule, dict) and {"epochs", "iterations"} <= schedule.keys():
-            self._fail("schedule: say epochs or iterations, not both")
+            self._fail("schedule: give epochs or iterations, not both")
         recipe = self._model(StatedRecipe, merged, layers)
-        if recipe.dataset in catalog.BUILT_IN:  # an image folder need not be here
+        if recipe.dataset in catalog.BUILT_IN:  # an image folder may be absent
             try:
                 train_images(recipe)
-                counted(recipe)
+                resolve_schedule(recipe)
             except UserError as error:
                 self._fail(str(error))
         if recipe.image_size is None:
@@ -137,7 +137,7 @@ class _Reader:
 
     def _native_size(self, dataset: str) -> int:
         if dataset not in catalog.BUILT_IN:
-            self._fail(f"dataset = {dataset!r} has images of many sizes: image_size (pixels a side) is missing")
+            self._fail(f"dataset = {dataset!r} has no fixed image size: image_size (pixels per side) is missing")
         return catalog.BUILT_IN[dataset].size
 
     def _table(self, key: str) -> Table:
@@ -168,38 +168,34 @@ class _Reader:
 
 
 def _without_other_unit(below: Table, above: Table) -> Table:
-    """`below`, its schedule without what is counted in the unit that `above` does not count in."""
-    under, over = below.get("schedule"), above.get("schedule")
-    if isinstance(under, dict) and isinstance(over, dict):
+    """`below`; if `above` gives its schedule in the other unit, without the schedule's keys in the old unit."""
+    old, new = below.get("schedule"), above.get("schedule")
+    if isinstance(old, dict) and isinstance(new, dict):
         for unit, other in (("epochs", "iterations"), ("iterations", "epochs")):
-            if unit in over and other not in over and other in under:
-                return below | {"schedule": {k: v for k, v in under.items() if k not in (other, "drops", "warmup")}}
+            if unit in new and other not in new and other in old:
+                return below | {"schedule": {k: v for k, v in old.items() if k not in (other, "drops", "warmup")}}
     return below
 
 
 def overlay(below: Table, above: Table) -> Table:
-    """`above` laid over `below`, key by key; a table whose `name` differs replaces the one below it."""
+    """`below` overridden by `above`, key by key; a table with a different `name` replaces the other."""
     merged = dict(below)
     for key, value in above.items():
-        under = merged.get(key)
-        if (
-            isinstance(value, dict)
-            and isinstance(under, dict)
-            and value.get("name", under.get("name")) == under.get("name")
-        ):
-            merged[key] = overlay(under, value)
+        old = merged.get(key)
+        if isinstance(value, dict) and isinstance(old, dict) and value.get("name", old.get("name")) == old.get("name"):
+            merged[key] = overlay(old, value)
         else:
             merged[key] = value
     return merged
 
 
 def explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
-    """One line a fault: table, key, value, what is allowed."""
+    """One line per error: table, key, value, what is allowed."""
     for fault in error.errors():
-        # pydantic puts a union's tag into the location; no key of ours is called like a tag's value
+        # pydantic adds the tags of unions to the location; no key of a spec has the name of a tag
         keys = [str(key) for key in fault["loc"]]
         place = where if isinstance(where, str) else _origin(keys, where)
-        keys = [key for key in keys if key not in NAMED]
+        keys = [key for key in keys if key not in UNION_TAGS]
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
@@ -211,26 +207,26 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
             yield f"{place}: {key + ': ' if key else ''}{fault['ctx']['error']}"
         else:
             message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
-            what = f"{place}: {key}" if key else place
-            yield f"{what} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
+            subject = f"{place}: {key}" if key else place
+            yield f"{subject} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
 
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
-    """The keys of the table that the last of `location` stands in; at the top of a recipe also an arm's own."""
-    kinds: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **NAMED}
+    """The keys of the table at `location`; at the top of a recipe also the keys of an arm."""
+    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **UNION_TAGS}
     for part in location[:-1]:
-        model = kinds.get(str(part), model)
+        model = models.get(str(part), model)
     return [*model.model_fields, *(ARM_KEYS if model is StatedRecipe else ())]
 
 
 def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
-    """Which of the layered tables the faulty key stands in: the topmost that has it."""
+    """The name of the topmost layer that contains the invalid key."""
     for place, layer in reversed(layers):
         table: Any = layer
         for key in keys:
             if isinstance(table, dict) and key in table:
                 table = table[key]
-            elif key not in NAMED:
+            elif key not in UNION_TAGS:
                 break
         else:
             return place
@@ -238,7 +234,7 @@ def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
 
 
 def unknown_key(place: str, key: str, allowed: tuple[str, ...]) -> str:
-    """The message on a key that `place` does not have."""
+    """The message about a key that `place` does not have."""
     return f"{place}: unknown key {key!r}{_nearest(key, allowed)}; allowed: {', '.join(allowed)}"
 
 

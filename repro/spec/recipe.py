@@ -1,6 +1,6 @@
-"""The frozen, strict models of a recipe: optimizer, schedule, data. Says what is allowed. Imports no torch.
+"""The frozen, strict models of a recipe: optimizer, schedule, data. They define what a spec may contain.
 
-A network's settings are its family's (repro.models).
+The settings of networks are defined in repro.models. Imports no torch.
 Units: learning rates per update; iterations are optimizer updates, epochs passes over the training images.
 """
 
@@ -19,19 +19,19 @@ Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Precision = Literal["fp32", "tf32", "bf16"]
 if TYPE_CHECKING:
     Model = Network
-else:  # by name, one of the families' settings
+else:  # the settings of one of the families, chosen by name
     Model = Annotated[reduce(or_, FAMILIES.values()), Field(discriminator="name")]
 
 
 class Sgd(Frozen):
-    """Stochastic gradient descent as torch.optim.SGD does it: v = momentum*v + g, w = w - lr*v."""
+    """Stochastic gradient descent as in torch.optim.SGD: v = momentum*v + g, w = w - lr*v."""
 
     name: Literal["sgd"]
     lr: Rate
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     nesterov: bool = False
     weight_decay: Rate = 0.0
-    decay_norm_and_bias: bool = True  # whether weight decay also takes norm parameters and biases
+    decay_norm_and_bias: bool = True  # whether weight decay also applies to norm parameters and biases
 
 
 class Adam(Frozen):
@@ -56,14 +56,14 @@ class Warmup(Frozen):
 
 
 class EpochWarmup(Frozen):
-    """The same, counted in epochs."""
+    """A Warmup counted in epochs."""
 
     lr: Rate
     epochs: Epochs
 
 
 class Schedule(Frozen):
-    """Step schedule: the learning rate is multiplied by `factor` at each of `drops`; all counted in iterations."""
+    """Step schedule: the learning rate is multiplied by `factor` at each of `drops`. Counted in iterations."""
 
     iterations: Positive
     drops: array(Positive) = ()  # type: ignore[valid-type]
@@ -72,14 +72,14 @@ class Schedule(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Schedule":
-        _drops_in_order(self.drops, self.iterations, "iteration")
+        _drops_in_order(self.drops, self.iterations, "iterations")
         if self.warmup and self.warmup.iterations >= self.iterations:
-            raise ValueError(f"warmup.iterations must be below the end, iteration {self.iterations}")
+            raise ValueError(f"warmup.iterations must be below the schedule's {self.iterations} iterations")
         return self
 
 
 class EpochSchedule(Frozen):
-    """The same, counted in epochs, of which `resolve` makes iterations; a warm-up may be counted in either."""
+    """A Schedule counted in epochs, which `resolve` converts to iterations; its warm-up may use either unit."""
 
     epochs: Epochs
     drops: array(Epochs) = ()  # type: ignore[valid-type]
@@ -94,9 +94,9 @@ class EpochSchedule(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> "EpochSchedule":
-        _drops_in_order(self.drops, self.epochs, "epoch")
+        _drops_in_order(self.drops, self.epochs, "epochs")
         if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
-            raise ValueError(f"warmup.epochs must be below the end, epoch {self.epochs}")
+            raise ValueError(f"warmup.epochs must be below the schedule's {self.epochs} epochs")
         return self
 
 
@@ -106,25 +106,25 @@ def _in_epochs(value: Any) -> bool:
 
 def _drops_in_order(drops: tuple[int, ...], end: int, unit: str) -> None:
     if list(drops) != sorted(set(drops)):
-        raise ValueError(f"drops = {list(drops)} must rise")
+        raise ValueError(f"drops = {list(drops)} must be strictly increasing")
     if drops and drops[-1] >= end:
-        raise ValueError(f"drops = {list(drops)} must come before the end, {unit} {end}")
+        raise ValueError(f"drops = {list(drops)} must be below the schedule's {end} {unit}")
 
 
 class StatedRecipe(Frozen):
-    """Everything that decides a run's numbers except its seed, as a spec states it: the schedule in either unit."""
+    """Everything that a run's numbers depend on except its seed, as the spec states it: the schedule in either unit."""
 
     dataset: str
     train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?)?$")] = (
-        "train"  # train45k: the rest is validation
+        "train"  # train45k: 45,000 images, the rest is for validation
     )
-    image_size: Positive | None = None  # pixels a side; left out = as the data set has it (filled in by `load`)
+    image_size: Positive | None = None  # pixels per side; left out = the data set's own (filled in by `load`)
     normalise: Literal["per-pixel-mean", "mean-std", "half", "none"] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
     augment: array(Annotated[str, Field(pattern=r"^(pad-crop-[1-9]\d?|hflip)$")]) = ()  # type: ignore[valid-type]
     batch_size: Positive
-    last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: batches run on across the ends of epochs
-    bn_batch: Positive | None = None  # images that batch norm sees together; None = the whole batch
+    last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: a batch continues into the next epoch
+    bn_batch: Positive | None = None  # images per batch-norm group; None = the whole batch
     model: Model
     optimizer: Optimizer
     schedule: Annotated[
@@ -132,8 +132,8 @@ class StatedRecipe(Frozen):
         Discriminator(lambda value: "EpochSchedule" if _in_epochs(value) else "Schedule"),
     ]
     evaluate_every: Positive = 1000  # iterations
-    diverge_above: Annotated[float, Field(gt=0)] = 1e4  # training loss (nats) that ends the run as diverged
-    precision: Precision | None = None  # None = settled when it is trained; the record's recipe says which
+    diverge_above: Annotated[float, Field(gt=0)] = 1e4  # nats: a higher training loss ends the run as diverged
+    precision: Precision | None = None  # None = chosen when the run is trained, and stored in its record
 
     @field_validator("dataset")
     @classmethod
@@ -147,7 +147,7 @@ class StatedRecipe(Frozen):
     def _each_once(cls, augment: tuple[str, ...]) -> tuple[str, ...]:
         kinds = [re.sub(r"-\d+$", "", name) for name in augment]
         if len(set(kinds)) < len(kinds):
-            raise ValueError(f"augment = {list(augment)} names a kind twice")
+            raise ValueError(f"augment = {list(augment)} lists the same kind twice")
         return augment
 
     @model_validator(mode="after")
@@ -177,6 +177,6 @@ class StatedRecipe(Frozen):
 
 
 class Recipe(StatedRecipe):
-    """A recipe as it is trained: the schedule in iterations, every default explicit."""
+    """A recipe ready for training: the schedule is in iterations, and every default is filled in."""
 
     schedule: Schedule

@@ -1,4 +1,4 @@
-"""Experiment -> [Run]: arm x seed, at full scale, a reduced one or as a demo; and a run's fingerprint."""
+"""Experiment -> runs (arm x seed), at full scale, a reduced scale or as a demo; and a run's fingerprint."""
 
 import hashlib
 import json
@@ -6,35 +6,33 @@ from fractions import Fraction
 from typing import Any
 
 from repro.errors import UserError
-from repro.spec.epochs import counted
+from repro.spec.epochs import resolve_schedule
 from repro.spec.recipe import Precision, Recipe, StatedRecipe
 from repro.spec.scale import FULL, Scale
 from repro.spec.schema import Arm, Experiment, Run
 
-# Raise this when a change moves the numbers that a recipe gives: the golden-loss test fails until it is raised.
+# Increase this when a change to the code changes the numbers of a recipe; the golden-loss test detects such changes.
 RECIPE_VERSION = 1
 
 
 def scaled(recipe: Recipe, scale: Fraction) -> Recipe:
-    """The recipe with iterations, drops and warm-up shrunk alike, and at most four evaluations."""
+    """The recipe with iterations, drops and warm-up multiplied by `scale`, and at most four evaluations."""
     full = recipe.schedule
     drops = [round(drop * scale) for drop in full.drops]
     iterations = round(full.iterations * scale)
     if iterations < 1 or len(set(drops)) < len(drops) or 0 in drops or (drops and drops[-1] >= iterations):
-        raise UserError(
-            f"scale {scale} leaves nothing of {full.iterations} iterations with drops at {list(full.drops)}"
-        )
+        raise UserError(f"scale {scale} is too small for {full.iterations} iterations with drops at {list(full.drops)}")
     warmup = full.warmup and full.warmup.model_copy(
         update={"iterations": max(1, round(full.warmup.iterations * scale))}
     )
     schedule = full.model_copy(update={"iterations": iterations, "drops": tuple(drops), "warmup": warmup})
-    # an evaluation costs as much as some 25 iterations of 128 images: a short run has no more than four of them
+    # an evaluation takes as long as about 25 iterations of 128 images, so a short run has at most four
     every = max(round(recipe.evaluate_every * scale), -(-iterations // 4))
     return recipe.model_copy(update={"schedule": schedule, "evaluate_every": every})
 
 
-def stated(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
-    """What the spec states for the arm, before `scale` shrinks it."""
+def stated_recipe(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
+    """The arm's recipe (at DEMO its demo recipe) as the spec states it, before it is scaled."""
     if not scale.is_demo:
         return arm.recipe
     if arm.demo is None:
@@ -45,7 +43,7 @@ def stated(experiment: Experiment, arm: Arm, scale: Scale) -> StatedRecipe:
 def resolve(
     experiment: Experiment, seeds: range | list[int], *, arms: list[str] | None = None, scale: Scale = FULL
 ) -> list[Run]:
-    """The runs of `arms` (default: all), seed by seed: every arm has one run before any has two.
+    """The runs of `arms` (default: all), ordered by seed: every arm is trained once before any is trained twice.
 
     UserError for an arm that the experiment does not have.
     """
@@ -54,7 +52,7 @@ def resolve(
     for arm in experiment.arms:
         if arm not in wanted:
             continue
-        recipe = counted(stated(experiment, arm, scale))
+        recipe = resolve_schedule(stated_recipe(experiment, arm, scale))
         recipes[arm.name] = recipe if scale.fraction in (None, 1) else scaled(recipe, scale.fraction)
     return [
         Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)
@@ -67,18 +65,18 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
 
 
 def in_precision(run: Run, precision: Precision) -> Run:
-    """The run with its precision settled; one whose recipe sets it keeps that."""
-    settled = run.recipe.precision or precision
-    return run.model_copy(update={"recipe": run.recipe.model_copy(update={"precision": settled})})
+    """The run with `precision` set, unless its recipe already sets one."""
+    chosen = run.recipe.precision or precision
+    return run.model_copy(update={"recipe": run.recipe.model_copy(update={"precision": chosen})})
 
 
 def fingerprint(run: Run, data_checksum: str) -> str:
     """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION.
 
-    The precision is part of the recipe, and must be settled (see `in_precision`). Names, device, paths, logging and
-    launcher are no part of it.
+    The precision is part of the recipe and must be set (see `in_precision`). Names, device, paths, logging and launcher
+    are not part of the fingerprint.
     """
-    assert run.recipe.precision, f"{run.name}: its precision is not settled"
+    assert run.recipe.precision, f"{run.name}: its precision is not set"
     return identity(run.recipe.model_dump(mode="json"), run.seed, data_checksum, RECIPE_VERSION)
 
 
@@ -88,6 +86,6 @@ def identity(recipe: dict[str, Any], seed: int, data_checksum: str, recipe_versi
 
 
 def fingerprints(run: Run, data_checksum: str) -> dict[str, Precision]:
-    """Fingerprint -> precision, of each precision that the run may be trained in."""
-    settled = [run.recipe.precision] if run.recipe.precision else PRECISIONS
-    return {fingerprint(in_precision(run, precision), data_checksum): precision for precision in settled}
+    """Fingerprint -> precision, for each precision that the run may be trained in."""
+    allowed = [run.recipe.precision] if run.recipe.precision else PRECISIONS
+    return {fingerprint(in_precision(run, precision), data_checksum): precision for precision in allowed}

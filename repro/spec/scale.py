@@ -1,4 +1,4 @@
-"""How much of its source's schedule a run follows: all of it, a fraction, or a demo's own schedule."""
+"""The scale of a run: the full schedule of its source, a fraction of it, or a demo's own schedule."""
 
 import re
 from dataclasses import dataclass
@@ -9,33 +9,33 @@ from pydantic import PlainSerializer, PlainValidator
 
 from repro.errors import UserError
 
-SHORT = r"[^eE]{1,20}([eE][+-]?\d{1,2})?"  # of a fraction's text: 1e-999999999 would be computed
+SHORT_NUMBER = r"[^eE]{1,20}([eE][+-]?\d{1,2})?"  # Fraction("1e-999999999") would take forever
 
 
 @dataclass(frozen=True)
 class Scale:
-    """`fraction`: of the schedule, above 0 and at most 1; None for a demo. `str` gives the text that records hold."""
+    """`fraction` of the schedule, above 0 and at most 1; None for a demo. `str` gives the text stored in records."""
 
     fraction: Fraction | None
 
     @classmethod
     def of(cls, fraction: str) -> "Scale":
-        """ "1/200" or "0.01", as a user writes it. UserError for anything else, a demo included."""
+        """The scale for a user's text such as "1/200" or "0.01". UserError for anything else, including "demo"."""
         try:
-            if not re.fullmatch(SHORT, fraction):
+            if not re.fullmatch(SHORT_NUMBER, fraction):
                 raise ValueError(fraction)
-            share = Fraction(fraction)
+            value = Fraction(fraction)
         except (ValueError, ZeroDivisionError):
             raise UserError(
                 f"scale {fraction!r} is not a fraction; allowed: above 0 and at most 1, such as 1/200"
             ) from None
-        if not 0 < share <= 1:
+        if not 0 < value <= 1:
             raise UserError(f"scale {fraction} is out of range; allowed: above 0 and at most 1, such as 1/200")
-        return cls(share)
+        return cls(value)
 
     @classmethod
     def parse(cls, text: str) -> "Scale":
-        """The scale whose text in a record this is: "1", "1/200" or "demo"."""
+        """The scale for the text stored in a record: "1", "1/200" or "demo"."""
         return DEMO if text == str(DEMO) else cls.of(text)
 
     def __str__(self) -> str:
@@ -51,21 +51,21 @@ class Scale:
 
     @property
     def folder(self) -> str:
-        """Where its records lie below results/: "" (at full scale), "scale-1-200" or "demo"."""
+        """The folder of its records in results/: "" (full scale), "scale-1-200" or "demo"."""
         if self.is_full:
             return ""
         return "demo" if self.is_demo else f"scale-{str(self).replace('/', '-')}"
 
     @property
     def flag(self) -> str:
-        """What selects it on the command line, after a space; "" for full scale."""
+        """The command-line option that selects it, with a leading space; "" for full scale."""
         if self.is_full:
             return ""
         return " --demo" if self.is_demo else f" --scale {self}"
 
     @property
     def heading(self) -> str:
-        """How it is headed wherever its numbers are shown."""
+        """The heading above its numbers."""
         if self.is_full:
             return "Full scale"
         if self.is_demo:
@@ -80,11 +80,11 @@ def _scale(value: Any) -> Scale:
     if isinstance(value, Scale):
         return value
     if not isinstance(value, str):
-        raise ValueError('it must be text, such as "1/200"')
+        raise ValueError('it must be a string, such as "1/200"')
     try:
         return Scale.parse(value)
     except UserError as error:
         raise ValueError(str(error)) from error
 
 
-ScaleField = Annotated[Scale, PlainValidator(_scale), PlainSerializer(str)]  # of a model; its text when dumped
+ScaleField = Annotated[Scale, PlainValidator(_scale), PlainSerializer(str)]  # for pydantic models; dumped as text

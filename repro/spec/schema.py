@@ -1,7 +1,7 @@
-"""The frozen, strict models of a spec: what the paper says, as Experiment, Arm, Claim and Published; and a Run.
+"""The frozen, strict models of a spec: Experiment, Arm, Claim, Published and others; and Run.
 
-Says what is allowed; so does `recipe`, for how to train. Reading TOML is in `load`; turning arms into runs is in
-`resolve`. Imports no torch. Units: errors in % of images, differences and margins in points of them.
+They define what a spec may contain; recipes are defined in `recipe`. `load` reads TOML, `resolve` turns arms into runs.
+Imports no torch. Units: errors in % of images, differences and margins in percentage points.
 """
 
 import difflib
@@ -19,45 +19,45 @@ Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict
 
 
 class Reference(Frozen):
-    """Who published a number or made a claim, so that it can be cited."""
+    """A publication with a number or a claim, as it is cited."""
 
     id: Name
     author: Annotated[str, Field(min_length=1)]
     title: Annotated[str, Field(min_length=1)]
-    year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = it gives no year
-    link: str = ""  # "" = no address is known
+    year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = no year given
+    link: str = ""  # "" = unknown
 
     @property
     def short(self) -> str:
-        """As a text cites it: "He et al. 2015", "Simonyan & Zisserman 2014"."""
+        """The citation in a text: "He et al. 2015", "Simonyan & Zisserman 2014"."""
         names = [author.split()[-1] for author in self.author.split(", ")]
-        who = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
-        return f"{who} {self.year}" if self.year else who
+        authors = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
+        return f"{authors} {self.year}" if self.year else authors
 
 
 class Published(Frozen):
-    """A published number: test error in %, and how it came about."""
+    """A published test error in %, and how it was obtained."""
 
     test_error: Annotated[float, Field(ge=0, le=100)]
     reference: Name  # the id of a [[reference]]
     sd: Annotated[float, Field(ge=0)] | None = None
     runs: Positive | None = None  # None = unstated
-    statistic: Literal["mean", "median"] = "mean"  # of those runs
+    statistic: Literal["mean", "median"] = "mean"  # over those runs
     selection: Literal["final", "best-test", "best-validation", "unstated"] = "unstated"
     where: str  # table, figure, page
-    dataset: str | None = None  # where it is not the experiment's: such a number is shown, never compared
+    dataset: str | None = None  # if not the experiment's own: the number is then shown, but not compared
     same_protocol: bool = True  # False: another schedule, network or selection than this spec's
-    quote: str = ""  # the number as printed, where that was an accuracy
+    quote: str = ""  # the number as printed, if that was an accuracy
 
     @model_validator(mode="after")
-    def _spread_is_a_means(self) -> "Published":
+    def _sd_only_with_mean(self) -> "Published":
         if self.statistic == "median" and self.sd is not None:
-            raise ValueError("sd goes with statistic 'mean', not 'median'")
+            raise ValueError("sd is allowed only with statistic 'mean', not 'median'")
         return self
 
 
 class Claim(Frozen):
-    """What the source says, as a test that is fixed before the runs (docs/statistics.md).
+    """A claim of the source, as a test that is fixed before the runs (docs/statistics.md).
 
     value: the arm's error equals the published one within `margin` points.
     difference: arms = [better, worse]: the first has the lower error.
@@ -74,75 +74,75 @@ class Claim(Frozen):
     origin: Literal["paper", "note", "own"]  # "note": of a reproduction; "own": a question of this project
     reference: Name | None = None  # the id of a [[reference]]; None for an own claim
     where: str = ""  # table, figure, page
-    primary: bool = False  # whether the experiment is about it: the primary claims share alpha (Holm)
-    same_as: str = ""  # EXPERIMENT/CLAIM that holds the same arm against the same number, and is counted instead
+    primary: bool = False  # whether it is a main claim of the experiment; the primary claims share alpha (Holm)
+    same_as: str = ""  # the EXPERIMENT/CLAIM with the same arm and published number, which is counted instead
     margin: Annotated[float, Field(gt=0)] | None = None  # points of error: the smallest difference that matters
     why_margin: str = ""
     above: Annotated[float, Field(ge=0, lt=100)] | None = None  # % of images
-    size: float | None = None  # the published difference in points, where the claim names one
-    metric: Literal["final", "best", "train_error"] = "final"  # of the test error, or the training error at the end
+    size: float | None = None  # the published difference in points, if the claim states one
+    metric: Literal["final", "best", "train_error"] = "final"  # final or best test error, or final training error
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    looks: Looks = ()  # numbers of seeds per arm at which a verdict is given; empty = at any
+    looks: Looks = ()  # numbers of seeds per arm at which a verdict is given; empty = at any number
     paired: bool = False  # over shared seeds
 
     @model_validator(mode="after")
-    def _right_number_of_arms(self) -> "Claim":
-        wanted = {"value": (1, 1), "bound": (1, 1), "order": (3, 99)}.get(self.kind, (2, 2))
-        if not wanted[0] <= len(self.arms) <= wanted[1]:
-            allowed = {(1, 1): "one arm", (3, 99): "three arms or more"}.get(wanted, "two arms")
+    def _number_of_arms(self) -> "Claim":
+        limits = {"value": (1, 1), "bound": (1, 1), "order": (3, 99)}.get(self.kind, (2, 2))
+        if not limits[0] <= len(self.arms) <= limits[1]:
+            allowed = {(1, 1): "one arm", (3, 99): "three arms or more"}.get(limits, "two arms")
             raise ValueError(f"claim {self.id!r}: kind {self.kind!r} takes {allowed}, not {list(self.arms)}")
         if len(set(self.arms)) < len(self.arms):
-            raise ValueError(f"claim {self.id!r} names an arm twice: {list(self.arms)}")
+            raise ValueError(f"claim {self.id!r} lists an arm twice: {list(self.arms)}")
         return self
 
     @model_validator(mode="after")
-    def _margin_with_a_reason(self) -> "Claim":
+    def _margin_has_a_reason(self) -> "Claim":
         if (self.kind == "bound") != (self.above is not None):
-            raise ValueError(f"claim {self.id!r}: above (a bound in %) goes with kind 'bound', and only with it")
+            raise ValueError(f"claim {self.id!r}: above (a bound in %) is required for kind 'bound', and only for it")
         if (self.kind == "bound") == (self.margin is not None):
-            raise ValueError(f"claim {self.id!r}: every kind but 'bound' takes a margin, and 'bound' none")
+            raise ValueError(f"claim {self.id!r}: margin is required for every kind except 'bound', which has none")
         if (self.margin is None) != (not self.why_margin):
-            raise ValueError(f"claim {self.id!r}: why_margin, the reason for the margin, goes with every margin")
+            raise ValueError(f"claim {self.id!r}: why_margin (the reason) is required with a margin, and only with it")
         return self
 
     @model_validator(mode="after")
     def _margin_below_size(self) -> "Claim":
         """A difference as large as the published one must not count as negligible."""
         if self.size is not None and self.kind != "difference":
-            raise ValueError(f"claim {self.id!r}: size goes with kind 'difference', not {self.kind!r}")
+            raise ValueError(f"claim {self.id!r}: size is allowed only for kind 'difference', not {self.kind!r}")
         if self.size is not None and self.margin is not None and self.margin >= self.size:
             raise ValueError(f"claim {self.id!r}: margin = {self.margin:g} must be below size = {self.size:g}")
         return self
 
     @model_validator(mode="after")
-    def _of_somebody(self) -> "Claim":
+    def _reference_matches_origin(self) -> "Claim":
         if (self.origin == "own") != (self.reference is None):
-            raise ValueError(f"claim {self.id!r}: reference goes with origin 'paper' or 'note', and 'own' has none")
+            raise ValueError(f"claim {self.id!r}: reference is required for origin 'paper' or 'note'; 'own' has none")
         if list(self.looks) != sorted(set(self.looks)):
-            raise ValueError(f"claim {self.id!r}: looks = {list(self.looks)} must rise")
+            raise ValueError(f"claim {self.id!r}: looks = {list(self.looks)} must be strictly increasing")
         return self
 
 
 class Deviation(Frozen):
-    """Where the recipe departs from the paper, or the paper is silent."""
+    """A point where the recipe differs from the paper, or the paper gives no details."""
 
     what: str
     why: str
-    effect: str  # the effect expected
+    effect: str  # the expected effect
     arms: array(str) = ()  # type: ignore[valid-type]  # empty = all
-    other_arm: Name | None = None  # the arm that trains the other reading
-    measured: str = ""  # the effect measured, with n; "" = nobody has measured it here
+    other_arm: Name | None = None  # the arm trained without the deviation
+    measured: str = ""  # the measured effect, with n; "" = not measured
 
 
 class Lesson(Frozen):
-    """A question of the paper's readers, and the claims that answer it: yes where they hold."""
+    """A question of the paper's readers, and the claims that answer it: yes if they are reproduced."""
 
     question: Annotated[str, Field(pattern=r"\?$")]
     claims: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 
 class Cost(Frozen):
-    """Expected minutes a run on named hardware, and where that figure comes from."""
+    """Expected minutes per run on some hardware, and the source of that figure."""
 
     hardware: str
     minutes: dict[str, float]  # arm -> minutes at full scale
@@ -150,7 +150,7 @@ class Cost(Frozen):
 
 
 class Arm(Frozen):
-    """One condition of an experiment: its recipe, and its published number where there is one."""
+    """One condition of an experiment: its recipe, and its published number if there is one."""
 
     name: Name
     label: Annotated[str, Field(min_length=1)]
@@ -165,7 +165,7 @@ class Experiment(Frozen):
     name: Name
     title: str
     source: str
-    paper: Name  # short: the W&B project
+    paper: Name  # a short name, used as the W&B project
     references: tuple[Reference, ...] = ()
     arms: tuple[Arm, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
@@ -174,7 +174,7 @@ class Experiment(Frozen):
     costs: tuple[Cost, ...] = ()
 
     def arm(self, name: str) -> Arm:
-        """UserError where the experiment has no such arm."""
+        """The arm called `name`. UserError if there is none."""
         known = {arm.name: arm for arm in self.arms}
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -183,9 +183,9 @@ class Experiment(Frozen):
         return known[name]
 
     def cited(self, by: Claim | Published) -> str:
-        """Who and where, as a text cites it; only where for an own claim."""
-        who = [entry.short for entry in self.references if entry.id == by.reference]
-        return ", ".join(filter(None, [*who, by.where]))
+        """The citation, such as "He et al. 2015, Table 6"; without authors for an own claim."""
+        authors = [entry.short for entry in self.references if entry.id == by.reference]
+        return ", ".join(filter(None, [*authors, by.where]))
 
     @property
     def primary(self) -> tuple[Claim, ...]:
@@ -194,8 +194,8 @@ class Experiment(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
         names = [arm.name for arm in self.arms]
-        _no_twins("arm", names)
-        _no_twins("claim", [claim.id for claim in self.claims])
+        _check_unique("arm", names)
+        _check_unique("claim", [claim.id for claim in self.claims])
         users = [(f"claim {c.id!r}", c.arms) for c in self.claims]
         users += [(f"deviation {d.what!r}", (*d.arms, *filter(None, [d.other_arm]))) for d in self.deviations]
         users += [(f"cost on {c.hardware!r}", tuple(c.minutes)) for c in self.costs]
@@ -212,7 +212,7 @@ class Experiment(Frozen):
                         f"lesson {lesson.question!r} names an unknown claim {claim_id!r}; "
                         f"the claims are: {', '.join(ids) or 'none'}"
                     )
-            _no_twins(f"claim of lesson {lesson.question!r}", list(lesson.claims))
+            _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
             if claim.kind == "value" and self.arm(claim.arms[0]).published is None:
                 raise ValueError(f"claim {claim.id!r}: arm {claim.arms[0]!r} has no published number")
@@ -222,7 +222,7 @@ class Experiment(Frozen):
 
     def _references_known(self) -> None:
         known = [reference.id for reference in self.references]
-        _no_twins("reference", known)
+        _check_unique("reference", known)
         users = [(f"claim {claim.id!r}", claim.reference) for claim in self.claims if claim.reference]
         users += [(f"arm {arm.name!r}: published", arm.published.reference) for arm in self.arms if arm.published]
         for user, name in users:
@@ -232,7 +232,7 @@ class Experiment(Frozen):
                 )
 
     def _margin_below_steps(self, claim: Claim) -> None:
-        """Where an order's arms have published test errors that may be compared, each step must exceed the margin."""
+        """Comparable published test errors of neighbouring arms in an order must differ by more than the margin."""
         if claim.metric == "train_error":
             return
         assert claim.margin is not None  # an order has one
@@ -246,9 +246,9 @@ class Experiment(Frozen):
                 )
 
 
-def _no_twins(kind: str, names: list[str]) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{kind} named twice: {', '.join(twice)}")
+def _check_unique(kind: str, names: list[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"duplicate {kind}: {', '.join(repeated)}")
 
 
 # --- a run -----------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def config(record: Record, experiment: Experiment) -> dict[str, Any]:
     told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record.sessions)}
     told |= record.model_dump(include={"fingerprint", "recipe_version", "data_checksum", "parameters"})
     told |= {"trained_as": record.trained_as} if record.trained_as else {}
-    flat = records.flat(told)
+    flat = records.flatten(told)
     result = {key.replace(".", "_").replace("-", "_"): value for key, value in flat.items()}
     assert len(result) == len(flat), "two keys of the run became one"
     return result
@@ -145,4 +145,4 @@ def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str
 def images_are_private(results: Results) -> bool:
     """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
     experiment, scale = results.experiment, results.scale
-    return any(spec.stated(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)
+    return any(spec.stated_recipe(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)

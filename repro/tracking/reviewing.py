@@ -8,7 +8,7 @@ from typing import Any
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records import links
-from repro.records.results import chosen
+from repro.records.results import select
 from repro.spec import Scale
 from repro.tracking import mirror, sync
 from repro.tracking.process import Message
@@ -31,7 +31,7 @@ def run(root: Path, names: list[str], scale: Scale, file: Path | None, tell: Cal
     if file and not file.parent.is_dir():
         raise UserError(f"--save-json {file}: there is no folder {file.parent}")
     reports: list[dict[str, Any]] = []
-    for name in [results.name for results in chosen(root, names, scale)]:
+    for name in [results.name for results in select(root, names, scale)]:
         job = mirror.job("review", root, mode, experiment=name, scale=str(scale), address=links.find(root, name, scale))
         heard: list[Message] = []
         if not sync.work(job, heard.append, heard, tell):

@@ -116,7 +116,7 @@ def _exhibits(review_id: str, shown: list[str]) -> wr.PanelGrid:
 
 def run_ids(counted: Results, arms: list[str]) -> list[str]:
     """The W&B ids of the arms' runs, arm by arm."""
-    return [id for arm in arms for id in content.run_ids(counted.of([arm]))]
+    return [id for arm in arms for id in content.run_ids(counted.for_arms([arm]))]
 
 
 def save(made: wr.Report, address: str) -> str:

@@ -16,8 +16,7 @@ from torch.utils import deterministic
 from repro import models, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.records.record import Point, Session, Status
-from repro.records.record import begun as begun_record
+from repro.records.record import Point, Session, Status, new_record
 from repro.spec import Run, freeze
 from repro.step.plain import Evaluation
 from repro.train import checkpoint, provenance, reuse
@@ -32,8 +31,8 @@ class Settings:
     """How and where to train; no result depends on these beyond rounding."""
 
     device: str = "cpu"
-    threads: int | None = None  # of the processor; None = as the run was begun, and a new one with `share`
-    share: int | None = None  # None = torch's default
+    threads: int | None = None  # CPU threads; None = those a resumed run has had, `default_threads` for a new run
+    default_threads: int | None = None  # None = torch's default
     data_dir: Path | None = None
     checkpoint_every: int = 1000  # iterations
     # at least, between two checkpoints: one takes 0.04 to 0.08 s, time for 150 iterations on a GPU
@@ -102,7 +101,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     rows: list[dict[str, Any]] = []  # of metrics.csv
     notes: list[str] = []
     state = checkpoint.load(folder, identities, notes.append)
-    settings = going_on(run, settings, state)
+    settings = resume_settings(run, settings, state)
     device = prepare(settings)
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     run = spec.in_precision(run, learner.method.precision)
@@ -121,7 +120,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
     diverged = bool(state and state.get("diverged"))
     session = Session(iteration=learner.iteration, **provenance.collect(device, learner.method))
-    record = begun_record(
+    record = new_record(
         run,
         sessions=(*sessions, session),
         fingerprint=identity,
@@ -143,7 +142,9 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     def write(status: Status = "running", **what: Any) -> None:
         clock.lap(training=False)
         seconds = round(clock.wall, 2)
-        records.write_run(folder, record.but(status=status, iteration=learner.iteration, wall_seconds=seconds, **what))
+        records.write_run(
+            folder, record.replace(status=status, iteration=learner.iteration, wall_seconds=seconds, **what)
+        )
 
     def save() -> str:
         """A checkpoint; a full disk is told, not fatal: the checkpoint before it stays."""
@@ -221,7 +222,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
 def prepare(settings: Settings) -> torch.device:
     """Set threads and determinism; the device."""
-    if threads := settings.threads or settings.share:
+    if threads := settings.threads or settings.default_threads:
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -232,14 +233,14 @@ def prepare(settings: Settings) -> torch.device:
     return device
 
 
-def going_on(run: Run, settings: Settings, state: dict[str, Any] | None) -> Settings:
-    """The settings with the recipe's precision or, for a run to go on with, the precision and threads it has had.
+def resume_settings(run: Run, settings: Settings, state: dict[str, Any] | None) -> Settings:
+    """The settings with the recipe's precision; a resumed run keeps its precision and threads.
 
-    UserError for another precision; other threads may be asked for.
+    UserError if another precision is asked for. Another number of threads is allowed.
     """
-    begun = state["precision"] if state else None
-    fixed = run.recipe.precision or begun
-    why = "its recipe says" if run.recipe.precision else "it was begun in"
+    earlier = state["precision"] if state else None
+    fixed = run.recipe.precision or earlier
+    why = "its recipe says" if run.recipe.precision else "it was started in"
     if fixed == "tf32" and settings.device == "cpu":
         raise UserError(f"--device cpu: {run.name}: {why} tf32, which the CPU does not have; allowed: cuda")
     if fixed and settings.precision not in ("auto", fixed):

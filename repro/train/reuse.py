@@ -20,10 +20,10 @@ def take_over(folder: Path, record: Record, root: Path | None) -> Record | None:
 
     Both must come from committed code. The claims in force are those of this run's experiment when the twin began.
     """
-    for source, twin in records.beside(folder, record):
-        if _same(twin, record) and records.is_whole(source):
+    for source, twin in records.sibling_runs(folder, record):
+        if _same(twin, record) and records.is_complete(source):
             begun = datetime.fromisoformat(twin.sessions[0].started)
-            taken = twin.but(
+            taken = twin.replace(
                 **{key: getattr(record, key) for key in OWN},
                 frozen=freeze.Registry(root).in_force(record.experiment, begun) if root else None,
                 trained_as=twin.trained_as or "/".join(source.parts[-3:]),

@@ -1,6 +1,6 @@
-"""Where runs are trained: in this process, one by one or side by side, or in a pool of them.
+"""Launchers: train runs in this process, one by one or side by side, or in a pool of processes.
 
-Runs in, progress and finished runs out. A launcher is a file and a line in LAUNCHERS.
+They take tasks and yield events. A new launcher is one file and one line in LAUNCHERS.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ __all__ = ["LAUNCHERS", "Ending", "Event", "Launcher", "Task", "carry_out", "cho
 class Launcher(Protocol):
     """Trains tasks, up to `jobs` of them at a time.
 
-    Each task that is begun ends in exactly one `Ending`, whatever happens to it; after a stop none is begun.
+    Each task that is started yields exactly one `Ending`, whatever happens. After a stop, no further task is started.
     """
 
     def __call__(self, tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]: ...
@@ -29,7 +29,7 @@ LAUNCHERS: dict[str, Launcher] = {"in-process": in_process, "interleaved": inter
 
 
 def choose(device: str, jobs: int) -> str:
-    """The launcher for `jobs` runs at a time on `device`: processes share a GPU badly, streams share it well."""
+    """The launcher's name for `jobs` runs at a time on `device`. On a GPU, streams are faster than processes."""
     if jobs == 1:
         return "in-process"
     return "interleaved" if device.startswith("cuda") else "pool"

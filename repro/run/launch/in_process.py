@@ -7,7 +7,7 @@ from repro.train.loop import Settings, Stop
 
 
 def in_process(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int = 1) -> Iterator[Event]:
-    """One run after another, whatever `jobs` says; after a stop the rest are not begun."""
+    """Train one run after another; `jobs` is ignored. After a stop the rest are not started."""
     for task in tasks:
         if stop.requested():
             return

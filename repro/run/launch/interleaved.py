@@ -12,27 +12,27 @@ from repro.train.loop import Settings, Stop
 
 
 def interleaved(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:
-    """Up to `jobs` runs in turns, each on a stream of its own: while the host waits for one, the others' work goes on.
+    """Up to `jobs` runs in turns, each on its own stream: while the host waits for one, the GPU works on the others.
 
-    A turn ends where a run has handed its device some fifty iterations. Each run ends with the bits of a run alone.
+    A turn ends when a run has queued about fifty iterations. The results are bit-identical to those of a run alone.
     """
     waiting = deque(tasks)
     running: list[tuple[Iterator[Event], AbstractContextManager[Any]]] = []
     while running or (waiting and not stop.requested()):
         while waiting and len(running) < jobs and not stop.requested():
             running.append((carry_out(waiting.popleft(), settings, stop), stream_of(settings.device)))
-        for turn in list(running):
-            events, stream = turn
+        for active in list(running):
+            events, stream = active
             with stream:
                 event = next(events, None)
             if event is None:
-                running.remove(turn)
+                running.remove(active)
             else:
                 yield event
 
 
 def stream_of(device: str) -> AbstractContextManager[Any]:
-    """A new stream, to be entered for each turn; nothing on the CPU."""
+    """A new CUDA stream, to be entered for each turn; a null context on the CPU."""
     if not device.startswith("cuda"):
         return nullcontext()
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

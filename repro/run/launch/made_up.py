@@ -1,4 +1,4 @@
-"""Random images in the shape of a data set: speed can be measured with them where the data set is not at hand."""
+"""Random images in the shape of a data set, for measuring speed without the data set."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ from repro.spec import Recipe
 def made_up(recipe: Recipe, device: torch.device) -> Splits:
     """As many random images as the recipe's data set has, with random labels; one copy per process and device.
 
-    UserError for a folder of images that is not there: only the folder knows its classes.
+    UserError for a missing image folder: its classes are read from the folder.
     """
     return _drawn(recipe.dataset, recipe.image_size, device)
 
@@ -30,5 +30,5 @@ def _drawn(name: str, size: int | None, device: torch.device) -> Splits:
 
     splits = Splits(images(dataset.train_images), None, images(dataset.test_images), dataset.classes)
     if device.type == "cuda":
-        torch.cuda.synchronize(device)  # other streams read it too
+        torch.cuda.synchronize(device)  # other streams will read these tensors
     return splits

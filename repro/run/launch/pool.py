@@ -1,4 +1,4 @@
-"""Runs side by side, each in a worker process of its own."""
+"""Runs side by side, each in its own worker process."""
 
 import multiprocessing
 import os
@@ -23,19 +23,19 @@ class _Worker:
 
 
 def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:
-    """Up to `jobs` runs at a time, each in a process that takes the next run when it is done.
+    """Up to `jobs` runs at a time, each in a worker process that takes the next run when it has finished one.
 
-    A worker that dies (out of memory, say) costs its run alone; another takes its place. Where there are cores enough
-    for all, each worker keeps to its own.
+    If a worker dies, for example for lack of memory, only its run fails, and a new worker replaces it. Workers are
+    pinned to separate cores if there are enough for all.
     """
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
     waiting = deque(tasks)
     workers: list[_Worker] = []
-    shares = share_cores(jobs, settings.threads or settings.share or 1)
+    core_sets = split_cores(jobs, settings.threads or settings.default_threads or 1)
 
-    def hire() -> None:
+    def start_worker() -> None:
         ours, theirs = context.Pipe()
-        cores = next(share for share in shares if all(share is not w.cores for w in workers))
+        cores = next(cores for cores in core_sets if all(cores is not w.cores for w in workers))
         process = context.Process(target=_work, args=(theirs, settings, stop.deadline, cores), daemon=True)
         process.start()
         theirs.close()
@@ -43,11 +43,11 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
         ours.send(task)
         workers.append(_Worker(process, ours, task, cores))
 
-    told = False
+    stop_sent = False
     try:
         while workers or (waiting and not stop.requested()):
             while waiting and len(workers) < jobs and not stop.requested():
-                hire()
+                start_worker()
             for pipe in wait([w.pipe for w in workers], timeout=0.2):
                 worker = next(w for w in workers if w.pipe is pipe)
                 try:
@@ -55,29 +55,29 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                 except EOFError:
                     workers.remove(worker)
                     worker.process.join()
-                    message = f"its process died with exit code {worker.process.exitcode}"
+                    message = f"its worker process died with exit code {worker.process.exitcode}"
                     yield worker.task, Ending("failed", message, worker.task.folder / "run.log")
                     continue
                 yield worker.task, event
                 if isinstance(event, Ending):
                     if waiting and not stop.requested():
                         worker.task = waiting.popleft()
-                        _tell(worker, worker.task)
+                        _send(worker, worker.task)
                     else:
-                        _tell(worker, None)
+                        _send(worker, None)
                         workers.remove(worker)
                         worker.process.join()
-            if stop.requested() and not told:
-                told = True
+            if stop.requested() and not stop_sent:
+                stop_sent = True
                 for worker in workers:
-                    _tell(worker, stop.reason)
+                    _send(worker, stop.reason)
     finally:
-        for worker in workers:  # only where an error or a second interrupt broke off the loop above
+        for worker in workers:  # some are left only if an error or a second Ctrl-C ended the loop above
             worker.process.terminate()
 
 
-def share_cores(jobs: int, threads: int) -> list[list[int]]:
-    """For each job the cores it may use; empty lists, for any of them, where there are too few or no telling."""
+def split_cores(jobs: int, threads: int) -> list[list[int]]:
+    """The cores each job is pinned to; empty lists (no pinning) if there are too few, or the system cannot pin."""
     if not hasattr(os, "sched_getaffinity"):
         return [[] for _ in range(jobs)]
     cores = sorted(os.sched_getaffinity(0))
@@ -86,14 +86,14 @@ def share_cores(jobs: int, threads: int) -> list[list[int]]:
     return [cores[job * threads : (job + 1) * threads] for job in range(jobs)]
 
 
-def _tell(worker: _Worker, word: Task | str | None) -> None:
-    """Send the next task, a reason to stop, or None: go. A worker that has gone already shows in its pipe."""
+def _send(worker: _Worker, message: Task | str | None) -> None:
+    """Send the next task, the reason to stop, or None to exit. A dead worker is noticed when its pipe is read."""
     with suppress(BrokenPipeError):
-        worker.pipe.send(word)
+        worker.pipe.send(message)
 
 
 class _RemoteStop(Stop):
-    """A worker's stop: its own deadline, or a word from the parent."""
+    """A worker's stop: its own deadline, or a message from the parent."""
 
     pipe: Connection
 
@@ -102,16 +102,16 @@ class _RemoteStop(Stop):
             if not self.reason and self.pipe.poll():
                 self.reason = self.pipe.recv() or "stopped"
         except (EOFError, OSError):
-            self.reason = "the process that began it is gone"
+            self.reason = "the parent process is gone"
         return super().requested()
 
 
 def _work(pipe: Connection, settings: Settings, deadline: float, cores: list[int]) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and sends a stop through the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with suppress(EOFError, BrokenPipeError):  # nobody waits for it any more
+    with suppress(EOFError, BrokenPipeError):  # the parent is gone
         while (task := pipe.recv()) is not None and isinstance(task, Task):
             stop = _RemoteStop(deadline)
             stop.pipe = pipe

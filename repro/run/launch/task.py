@@ -1,4 +1,4 @@
-"""One run carried out whatever happens: locked, trained, and told how it ended."""
+"""One run, from lock to `Ending`: errors are caught, logged and reported, so that the other runs continue."""
 
 import traceback
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: done, diverged, interrupted, failed (then `message`, and a traceback in `log`), busy or refused.
+    """How a run ended: done, diverged, interrupted, failed (with `message`, and a traceback in `log`), busy or refused.
 
-    Refused is what cannot be trained as it was asked for; `message` says what is allowed.
+    busy: another process is training it. refused: it cannot be trained with these options; `message` says why.
     """
 
     status: Literal[Status, "busy", "refused"]
@@ -35,7 +35,7 @@ Event = tuple[Task, Progress | Ending]
 
 
 def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
-    """Train the task's run in this process. An error ends this run alone: its traceback goes into run.log."""
+    """Train the task's run in this process. An error ends this run only; its traceback goes into run.log."""
     log = task.folder / "run.log"
     try:
         with records.locked(task.folder):
@@ -48,18 +48,18 @@ def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
         yield task, Ending("busy", str(error))
     except UserError as error:
         yield task, Ending("refused", str(error))
-    except Exception as error:  # whatever it is, it is told, kept in the log, and the other runs go on
-        _note_failure(task.folder, log, error)
+    except Exception as error:  # any error is logged and reported, and the other runs continue
+        _record_failure(task.folder, log, error)
         yield task, Ending("failed", f"{type(error).__name__}: {error}", log)
 
 
-def _note_failure(folder: Path, log: Path, error: Exception) -> None:
-    """The traceback into the log, and the reason into the record, which is published: without a file's path."""
-    told = error.strerror if isinstance(error, OSError) and error.strerror else error
+def _record_failure(folder: Path, log: Path, error: Exception) -> None:
+    """Write the traceback to the log and the reason to the record. Records are published, so no file path goes in."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
     try:
         with log.open("a", encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)))
         if record := records.read_run(folder):
-            records.write_run(folder, record.but(status="failed", reason=f"{type(error).__name__}: {told}"))
-    except (OSError, UserError):  # UserError: run.json itself cannot be read
-        pass  # a full disk is most likely what the message is about already
+            records.write_run(folder, record.replace(status="failed", reason=f"{type(error).__name__}: {reason}"))
+    except (OSError, UserError):  # UserError: run.json cannot be read
+        pass  # most likely the disk is full, which is then the error being reported

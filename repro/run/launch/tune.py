@@ -1,6 +1,6 @@
-"""How fast runs train side by side, measured for some seconds on the spot; with it, what `--jobs auto` takes.
+"""Measures for a few seconds how fast runs train side by side, and chooses the number of jobs for `--jobs auto`.
 
-`repro.bench.ways` finds the fastest step too.
+`repro.run.ways` also finds the fastest step.
 """
 
 import gc
@@ -18,28 +18,29 @@ import torch
 from repro.errors import UserError
 from repro.run.launch.interleaved import stream_of
 from repro.run.launch.made_up import made_up
-from repro.run.launch.pool import share_cores
+from repro.run.launch.pool import split_cores
 from repro.spec import Run
 from repro.train.learner import Learner
-from repro.train.loop import Settings, going_on, prepare
+from repro.train.loop import Settings, prepare, resume_settings
+from repro.wording import plural
 
-SECONDS = 4.0  # of each way
-WARM_UP = 3  # iterations
-TURN = 20  # iterations a turn on a GPU
+SECONDS_PER_WAY = 4.0
+WARM_UP_ITERATIONS = 3
+ITERATIONS_PER_TURN = 20  # on a GPU
 GPU_JOBS = (1, 2, 4, 8)
 
 
 class Rate(NamedTuple):
-    """The speed of all runs together, and the precision they computed in."""
+    """The speed of all runs together, and their precision."""
 
     iterations_per_second: float
     precision: str
 
 
 def candidates(device: str, cores: int, runs: int, threads: int | None = None) -> list[tuple[int, int]]:
-    """Ways (jobs, threads a run) worth measuring for `runs` runs; on the CPU those that share out all cores.
+    """The pairs (jobs, threads per run) worth measuring for `runs` runs. On the CPU they use all cores.
 
-    `threads`: what each run has been told to have; then those that need no more than all cores.
+    `threads` fixes the threads per run; the pairs are then those that need no more cores than there are.
     """
     if device.startswith("cuda"):
         return [(jobs, threads or 1) for jobs in GPU_JOBS if jobs <= runs]
@@ -49,7 +50,7 @@ def candidates(device: str, cores: int, runs: int, threads: int | None = None) -
 
 
 def best(run: Run, settings: Settings, cores: int, runs: int) -> tuple[int, int, str]:
-    """The fastest way (jobs, threads a run) for runs like `run`; and what was measured, in words."""
+    """The fastest pair (jobs, threads per run) for runs like `run`, and a message with what was measured."""
     ways = candidates(settings.device, cores, runs, settings.threads)
     if len(ways) == 1:
         return *ways[0], ""
@@ -57,63 +58,63 @@ def best(run: Run, settings: Settings, cores: int, runs: int) -> tuple[int, int,
     for way in ways:
         try:
             rates[way] = rate(run, settings, *way).iterations_per_second
-        except (torch.OutOfMemoryError, EOFError):  # EOFError: a process ended, for lack of memory most likely
+        except (torch.OutOfMemoryError, EOFError):  # EOFError: a process died, most likely for lack of memory
             if not rates:
                 return *way, ""
-            break  # more at a time would need more
+            break  # more runs at a time would need more memory
         finally:
-            let_go()
+            free_memory()
     jobs, threads = max(rates, key=lambda way: rates[way])
-    told = ", ".join(f"{j} at a time {r:.1f} it/s in all" for (j, _), r in rates.items())
-    return jobs, threads, f"--jobs auto takes {jobs}: {told}"
+    measured = ", ".join(f"{r:.1f} it/s in total with {plural(j, 'job')}" for (j, _), r in rates.items())
+    return jobs, threads, f"--jobs auto: using {jobs} (measured {measured})"
 
 
 def rate(
-    run: Run, settings: Settings, jobs: int, threads: int, seconds: float = SECONDS, made_up_data: bool = False
+    run: Run, settings: Settings, jobs: int, threads: int, seconds: float = SECONDS_PER_WAY, made_up_data: bool = False
 ) -> Rate:
-    """The speed of `jobs` copies of `run` trained together for `seconds` as a session would train them: on a GPU in
-    this process, on the CPU each in its own, with `threads` threads.
+    """The speed of `jobs` copies of `run`, trained together for `seconds` as a session would train them: on a GPU in
+    this process, on the CPU each in its own process with `threads` threads.
 
-    UserError where they cannot be trained so, torch.OutOfMemoryError, EOFError where a process of theirs died.
+    UserError if they cannot be trained with these settings, torch.OutOfMemoryError, or EOFError if a process died.
     """
     if settings.device.startswith("cuda"):
         return _interleaved(run, settings, jobs, seconds, made_up_data)
     return _in_processes(run, settings, jobs, threads, seconds, made_up_data)
 
 
-def let_go() -> None:
-    """A measured learner and its graph refer to each other: without this they would stay in the GPU's memory."""
+def free_memory() -> None:
+    """Free GPU memory after a measurement: a learner and its graph form a reference cycle."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def _interleaved(run: Run, settings: Settings, jobs: int, seconds: float, made_up_data: bool) -> Rate:
-    """Each run on a stream of its own."""
+    """Each run on its own stream."""
     device = prepare(settings)
-    turns = []
+    runs = []
     for _ in range(jobs):
-        with (on := stream_of(settings.device)):
-            turns.append((on, _learner(run, device, settings, made_up_data)))
-    count, begin = 0, 0.0
-    while not begin or time.perf_counter() - begin < seconds:
-        for on, learner in turns:
-            with on:
-                for _ in range(TURN):
+        with (stream := stream_of(settings.device)):
+            runs.append((stream, _learner(run, device, settings, made_up_data)))
+    count, start = 0, 0.0
+    while not start or time.perf_counter() - start < seconds:
+        for stream, learner in runs:
+            with stream:
+                for _ in range(ITERATIONS_PER_TURN):
                     learner.iterate()
-                count += TURN
-        if not begin:  # that was the warm-up
-            _wait(turns)
-            count, begin = 0, time.perf_counter()
-    _wait(turns)
-    return Rate(count / (time.perf_counter() - begin), learner.method.precision)
+                count += ITERATIONS_PER_TURN
+        if not start:  # that was the warm-up
+            _wait(runs)
+            count, start = 0, time.perf_counter()
+    _wait(runs)
+    return Rate(count / (time.perf_counter() - start), learner.method.precision)
 
 
 def _in_processes(run: Run, settings: Settings, jobs: int, threads: int, seconds: float, made_up_data: bool) -> Rate:
-    """Each run on cores of its own."""
+    """Each run in its own process."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
-    for cores in share_cores(jobs, threads):
+    for cores in split_cores(jobs, threads):
         ours, theirs = context.Pipe()
         arguments = (theirs, run, replace(settings, threads=threads), cores, made_up_data)
         process = context.Process(target=_iterate, args=arguments, daemon=True)
@@ -122,25 +123,25 @@ def _in_processes(run: Run, settings: Settings, jobs: int, threads: int, seconds
         pipes.append(ours)
         processes.append(process)
     try:
-        precisions = [_answer(pipe) for pipe in pipes]  # they are warm
+        precisions = [_receive(pipe) for pipe in pipes]  # sent once warmed up
         for pipe in pipes:
             pipe.send(seconds)
-        return Rate(sum(_answer(pipe) for pipe in pipes), precisions[0])
+        return Rate(sum(_receive(pipe) for pipe in pipes), precisions[0])
     finally:
         for process in processes:
             process.terminate()
             process.join()
 
 
-def _answer(pipe: Connection) -> Any:
-    answer = pipe.recv()
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+def _receive(pipe: Connection) -> Any:
+    message = pipe.recv()
+    if isinstance(message, Exception):
+        raise message
+    return message
 
 
 def _iterate(pipe: Connection, run: Run, settings: Settings, cores: list[int], made_up_data: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if cores:
         os.sched_setaffinity(0, cores)
     try:
@@ -148,26 +149,27 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, cores: list[int], m
     except UserError as error:
         pipe.send(error)
         return
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_ITERATIONS):
         learner.iterate()
     learner.meters.read()
     pipe.send(learner.method.precision)
     seconds = pipe.recv()
-    begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds:
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
         learner.iterate()
         count += 1
     learner.meters.read()
-    pipe.send(count / (time.perf_counter() - begin))
+    pipe.send(count / (time.perf_counter() - start))
 
 
 def _learner(run: Run, device: torch.device, settings: Settings, made_up_data: bool) -> Learner:
-    settings = going_on(run, settings, None)
+    settings = resume_settings(run, settings, None)
     splits = made_up(run.recipe, device) if made_up_data else None
     return Learner(run, device, settings.data_dir, settings.precision, settings.step, splits)
 
 
-def _wait(turns: list[tuple[AbstractContextManager[Any], Learner]]) -> None:
-    for on, learner in turns:
-        with on:
+def _wait(runs: list[tuple[AbstractContextManager[Any], Learner]]) -> None:
+    """Synchronize: reading a learner's meters waits for its stream."""
+    for stream, learner in runs:
+        with stream:
             learner.meters.read()

@@ -2,12 +2,12 @@
 
 | file | what it does |
 |---|---|
-| `load.py` | TOML -> `Queue`, with errors that name file, key, value and what is allowed; its runs, planned |
-| `outlook.py` | how many runs of each entry are done and left, and how long those will take |
+| `load.py` | TOML -> `Queue`, with errors that name file, key, value and what is allowed; plans its runs |
+| `estimates.py` | how many runs of each entry are done and left, and how long those will take |
 """
 
+from repro.run.queue.estimates import as_json, as_text, estimate, load_results
 from repro.run.queue.load import Entry, PlannedEntry, Queue, load, names, plan, runs
-from repro.run.queue.outlook import as_json, as_text, look, recorded
 
 __all__ = [
     "Entry",
@@ -15,10 +15,10 @@ __all__ = [
     "Queue",
     "as_json",
     "as_text",
+    "estimate",
     "load",
-    "look",
+    "load_results",
     "names",
     "plan",
-    "recorded",
     "runs",
 ]

@@ -1,4 +1,4 @@
-"""experiments/queues/*.toml -> Queue, checked against the experiments; and its runs in order."""
+"""experiments/queues/*.toml -> Queue, checked against the experiments; and the queue's runs in order."""
 
 import difflib
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TOP_KEYS = ("name", "title", "entry")
 
 
 class Entry(Frozen):
-    """Some arms of an experiment (left out = all), seeds 0 to seeds-1 each, at one scale."""
+    """Some arms of an experiment (None = all), with seeds 0 to seeds-1 each, at one scale."""
 
     experiment: Name
     arms: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
@@ -40,12 +40,12 @@ class Entry(Frozen):
     @classmethod
     def _each_once(cls, arms: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if arms and len(set(arms)) < len(arms):
-            raise ValueError(f"an arm is named twice: {', '.join(arms)}")
+            raise ValueError(f"an arm is listed twice: {', '.join(arms)}")
         return arms
 
 
 class Queue(Frozen):
-    """Entries, run from first to last."""
+    """Entries, trained from first to last."""
 
     name: Name
     title: str
@@ -54,7 +54,7 @@ class Queue(Frozen):
 
 @dataclass(frozen=True)
 class PlannedEntry:
-    """An entry with what stands on disk for its runs; those that an earlier entry names are that entry's."""
+    """An entry and the planned runs that no earlier entry includes."""
 
     entry: Entry
     planned: list[Planned]
@@ -65,7 +65,7 @@ def names(root: Path) -> list[str]:
 
 
 def load(name: str, root: Path) -> Queue:
-    """The queue called `name`; UserError where there is none, or its file is wrong."""
+    """The queue called `name`. UserError if there is none, or its file is invalid."""
     known = names(root)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -78,10 +78,10 @@ def load(name: str, root: Path) -> Queue:
             raise UserError(f"{path}: {unknown_key('the top level', key, TOP_KEYS)}")
     if tables.get("name") != name:
         raise UserError(f"{path}: name = {tables.get('name')!r}: must be the file's name, {name!r}")
-    found = tables.pop("entry", [])
-    if not isinstance(found, list) or not found or not all(isinstance(table, dict) for table in found):
-        raise UserError(f"{path}: [[entry]] must be an array of tables, one at least")
-    entries = tuple(_model(Entry, table, path, f"[[entry]] {i}") for i, table in enumerate(found, start=1))
+    rows = tables.pop("entry", [])
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{path}: [[entry]] must be an array of tables, with at least one")
+    entries = tuple(_model(Entry, row, path, f"[[entry]] {number}") for number, row in enumerate(rows, start=1))
     queue = _model(Queue, tables | {"entries": entries}, path, "the top level")
     for number, entry in enumerate(queue.entries, start=1):
         try:
@@ -100,16 +100,16 @@ def _model(model: type[M], fields: dict[str, Any], path: Path, where: str) -> M:
 
 
 def plan(root: Path, queue: Queue) -> list[PlannedEntry]:
-    """What stands on disk for each run of the queue, entry by entry; a run that two entries name is the first's."""
+    """Plan the queue's runs, entry by entry. A run that two entries include belongs to the first."""
     seen: set[Path] = set()
     entries = []
     for entry in queue.entries:
-        every = plans.plan(root, entry.experiment, list(entry.arms or ()), entry.seeds, entry.scale)
-        entries.append(PlannedEntry(entry, [p for p in every if p.folder not in seen]))
-        seen.update(p.folder for p in every)
+        planned = plans.plan(root, entry.experiment, list(entry.arms or ()), entry.seeds, entry.scale)
+        entries.append(PlannedEntry(entry, [p for p in planned if p.folder not in seen]))
+        seen.update(p.folder for p in planned)
     return entries
 
 
 def runs(entries: list[PlannedEntry]) -> list[Planned]:
-    """The whole queue as one plan, so that no worker waits at the end of an entry."""
+    """The whole queue as one list, so that no worker waits at the end of an entry."""
     return [planned for entry in entries for planned in entry.planned]

@@ -157,7 +157,7 @@ def gather(results: Results, arms: list[str] | None = None, data_dir: Path | Non
         results.experiment.arm(name)
     counts = results.counted()
     if arms:
-        counts = counts.of(arms)
+        counts = counts.for_arms(arms)
     have = set(counts.runs.arm)
     return Material(
         results=counts,

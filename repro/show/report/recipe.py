@@ -16,7 +16,7 @@ SAME = "as shared"
 
 def _flat(recipe: StatedRecipe, stated_only: bool = False) -> dict[str, Any]:
     """Dotted keys; `stated_only`: without what is left at its default."""
-    return records.flat(recipe.model_dump(mode="json", exclude_defaults=stated_only))
+    return records.flatten(recipe.model_dump(mode="json", exclude_defaults=stated_only))
 
 
 def _differing(recipes: list[dict[str, Any]]) -> list[str]:

@@ -51,7 +51,7 @@ def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
         if experiment not in loaded:
             loaded[experiment] = Results.load(root, experiment, scale)
         results = loaded[experiment]
-        found.append(Side(results.experiment.arm(arm), results.counted().of([arm])))
+        found.append(Side(results.experiment.arm(arm), results.counted().for_arms([arm])))
     return found
 
 
