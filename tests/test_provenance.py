@@ -20,7 +20,7 @@ Cli = Callable[..., Result]
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package under version control, in the place of this one."""
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    monkeypatch.setattr(provenance, "CODE", tmp_path)
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
     git(tmp_path, "init", "-q")
@@ -72,7 +72,7 @@ def test_what_is_committed_while_a_process_trains_is_not_what_trains(checkout: P
 def test_outside_a_checkout(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "installed").mkdir()
     (tmp_path / "installed" / "__init__.py").touch()
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "installed")
+    monkeypatch.setattr(provenance, "CODE", tmp_path / "installed")
     assert told() == (None, None), "in a checkout of something else"
 
 
@@ -87,8 +87,8 @@ def test_the_processor_is_recorded_and_no_serial_number_of_it() -> None:
 def test_numerics_move_with_the_code_that_numbers_go_through_and_with_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(provenance.PACKAGE, tmp_path / "repro", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "repro")
+    shutil.copytree(provenance.CODE, tmp_path / "repro", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "CODE", tmp_path / "repro")
 
     def digest(name: str) -> str:
         with (tmp_path / "repro" / name).open("a") as file:
@@ -113,14 +113,14 @@ def stamped(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, cli
     )
     (ours / "repro" / "neu und schön.txt").write_text("committed too\n")
     git(ours.parent, "init", "-q", str(ours))
-    monkeypatch.setattr(provenance, "PACKAGE", ours / "repro")
+    monkeypatch.setattr(provenance, "CODE", ours / "repro")
     result = cli("stamp")
     assert result.exit_code == 2 and "error: " in result.stderr and "is not in a git checkout" in result.stderr
     head = commit(ours)
     result = cli("stamp")
     assert result.exit_code == 0 and result.stdout == f"{ours / 'COMMIT.json'}: commit {head}\n" and not result.stderr
     shutil.copytree(ours, copy, ignore=shutil.ignore_patterns(".git"))
-    monkeypatch.setattr(provenance, "PACKAGE", copy / "repro")
+    monkeypatch.setattr(provenance, "CODE", copy / "repro")
     provenance._code.cache_clear()
     return copy / "repro"
 
@@ -151,7 +151,7 @@ def test_a_stamped_copys_changes_are_told_apart(tmp_path: Path, stamped: Path, m
             package = tmp_path / f"{number}-{again}" / "repro"
             shutil.copytree(stamped.parent, package.parent)
             change(package)
-            monkeypatch.setattr(provenance, "PACKAGE", package)
+            monkeypatch.setattr(provenance, "CODE", package)
             provenance._code.cache_clear()
             found.add(told())
     assert len(found) == len(CHANGES), "the same change has the same hash"
@@ -174,12 +174,12 @@ def test_a_damaged_stamp_is_no_commit(stamped: Path, content: str | None) -> Non
 def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what the working tree holds: a copy of that is marked, and stamping says so."""
     ours = stamped.parent.parent / "ours" / "repro"
-    monkeypatch.setattr(provenance, "PACKAGE", ours)
+    monkeypatch.setattr(provenance, "CODE", ours)
     (ours / "train.py").write_text("a = 1\n")
     result = cli("stamp")
     assert result.exit_code == 0 and "uncommitted changes: a copy's records will be marked dirty" in result.stderr
     shutil.copytree(ours.parent, stamped.parent, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
-    monkeypatch.setattr(provenance, "PACKAGE", stamped)
+    monkeypatch.setattr(provenance, "CODE", stamped)
     where, dirty = told()
     assert where == committed(ours) and dirty
     shutil.copy(Path(provenance.__file__).parent / "train.py", stamped / "train.py")

@@ -21,7 +21,7 @@ from repro.errors import UserError
 from repro.spec import Run
 from repro.train import provenance
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare, resolve_settings
+from repro.train.loop import Settings, prepare, resume_settings
 
 ROUNDS = 5  # in each round every loop is timed once; results are medians over rounds
 MIN_ITERATIONS = 5  # per turn, however slow
@@ -118,7 +118,7 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
     run = run_of(root, model)
     if run.recipe.dataset != "cifar10":
         raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
-    settings = resolve_settings(run, settings, None)  # the recipe may require a precision
+    settings = resume_settings(run, settings, None)  # the recipe may require a precision
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":

@@ -103,7 +103,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
     notes: list[str] = []
     saved = checkpoint.load(folder, fingerprints, notes.append)
-    settings = resolve_settings(run, settings, saved)
+    settings = resume_settings(run, settings, saved)
     device = prepare(settings)
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     run = spec.in_precision(run, learner.method.precision)
@@ -235,7 +235,7 @@ def prepare(settings: Settings) -> torch.device:
     return device
 
 
-def resolve_settings(run: Run, settings: Settings, saved: dict[str, Any] | None) -> Settings:
+def resume_settings(run: Run, settings: Settings, saved: dict[str, Any] | None) -> Settings:
     """`settings` with the recipe's precision, and for a resumed run the precision and threads of its `saved` state.
 
     The number of threads may be overridden; another precision raises UserError.

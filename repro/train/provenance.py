@@ -24,7 +24,7 @@ from repro.errors import UserError
 from repro.files import write_atomically
 from repro.step.method import Method
 
-PACKAGE = Path(__file__).resolve().parents[1]
+CODE = Path(__file__).resolve().parents[1]  # the package
 STAMP = "COMMIT.json"  # next to the package
 VECTOR_FLAGS = re.compile(r"avx|amx|fma|f16c|sse4|asimd|sve|neon|bf16|i8mm")
 NUMERICS = (
@@ -107,9 +107,9 @@ def numerics() -> str:
     If it differs between the sessions of a run, the code changed between them: the report notes it.
     """
     content = hashlib.sha256(str(spec.RECIPE_VERSION).encode())
-    for path in sorted(path for part in NUMERICS for path in [PACKAGE / part, *(PACKAGE / part).rglob("*")]):
+    for path in sorted(path for part in NUMERICS for path in [CODE / part, *(CODE / part).rglob("*")]):
         if path.suffix in (".py", ".cpp", ".h") and path.is_file():
-            content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+            content.update(path.relative_to(CODE).as_posix().encode() + path.read_bytes())
     return content.hexdigest()[:16]
 
 
@@ -129,7 +129,7 @@ def _checked_out() -> dict[str, Any] | None:
         return None
     changes = _git("diff", "HEAD", "--", ".") or ""
     new = _git("ls-files", "-z", "--others", "--exclude-standard", "--", ".") or ""
-    contents = b"".join((PACKAGE / name).read_bytes() for name in new.split("\0") if name)
+    contents = b"".join((CODE / name).read_bytes() for name in new.split("\0") if name)
     dirty = hashlib.sha256(changes.encode() + contents).hexdigest()[:16] if changes or new else None
     return {"commit": commit, "dirty": dirty}
 
@@ -147,10 +147,10 @@ def stamp() -> tuple[Path, str, bool]:
     Returns its path, the commit, and whether the package has uncommitted changes. UserError outside a checkout, or if
     the file cannot be written.
     """
-    code, path = _checked_out(), PACKAGE.parent / STAMP
+    code, path = _checked_out(), CODE.parent / STAMP
     if code is None:
         raise UserError(
-            f"{PACKAGE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} with the code"
+            f"{CODE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} with the code"
         )
     # each entry: mode, type, hash, tab, path
     entries = (_git("ls-tree", "-r", "-z", code["commit"]) or "").split("\0")
@@ -165,7 +165,7 @@ def stamp() -> tuple[Path, str, bool]:
 def _stamped() -> dict[str, Any] | None:
     """Commit according to COMMIT.json, and a hash of the files that differ from it; None without a valid one."""
     try:
-        recorded = Stamp.model_validate_json((PACKAGE.parent / STAMP).read_bytes())
+        recorded = Stamp.model_validate_json((CODE.parent / STAMP).read_bytes())
         actual = _hashes("sha1" if len(recorded.commit) == 40 else "sha256")
     except (OSError, ValueError):
         return None
@@ -177,7 +177,7 @@ def _stamped() -> dict[str, Any] | None:
 
 def _hashes(kind: str) -> dict[str, str]:
     """Git's hash of the content of each file in the package, except compiled Python."""
-    paths = {path.relative_to(PACKAGE): path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    paths = {path.relative_to(CODE): path for path in CODE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     contents = {name.as_posix(): path.read_bytes() for name, path in paths.items() if "__pycache__" not in name.parts}
     return {name: hashlib.new(kind, b"blob %d\0" % len(c) + c).hexdigest() for name, c in contents.items()}
 
@@ -185,7 +185,7 @@ def _hashes(kind: str) -> dict[str, str]:
 def _git(*words: str) -> str | None:
     """The output of a git command run in this package's folder; None if git or the checkout is missing."""
     try:
-        done = subprocess.run(["git", *words], cwd=PACKAGE, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(["git", *words], cwd=CODE, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

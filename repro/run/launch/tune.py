@@ -21,7 +21,7 @@ from repro.run.launch.made_up import made_up
 from repro.run.launch.pool import share_cores
 from repro.spec import Run
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare, resolve_settings
+from repro.train.loop import Settings, prepare, resume_settings
 
 SECONDS = 4.0  # of each way
 WARM_UP = 3  # iterations
@@ -162,7 +162,7 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, cores: list[int], m
 
 
 def _learner(run: Run, device: torch.device, settings: Settings, made_up_data: bool) -> Learner:
-    settings = resolve_settings(run, settings, None)
+    settings = resume_settings(run, settings, None)
     splits = made_up(run.recipe, device) if made_up_data else None
     return Learner(run, device, settings.data_dir, settings.precision, settings.step, splits)
 
