@@ -139,11 +139,11 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
         with torch_defaults():
             reference.append(turn(reference_loop(run, first, workers), device, seconds))
         for learner, found in zip(learners, rates, strict=True):
-            before, begun = megabytes(device), learner.iteration
+            memory_before, iteration_before = megabytes(device), learner.iteration
             found.append(turn(our_loop(learner), device, seconds))
             if len(found) > 1:  # the first turn allocates the buffers
-                memory.growth += megabytes(device) - before
-                memory.iterations += learner.iteration - begun
+                memory.growth += megabytes(device) - memory_before
+                memory.iterations += learner.iteration - iteration_before
     size = run.recipe.batch_size
     rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
     return Bench(
