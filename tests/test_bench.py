@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from repro import bench, spec
-from repro.bench import around, limits
+from repro.bench import limits, overhead
 from repro.errors import UserError
 from repro.run.launch import tune
 from repro.spec import Run
@@ -18,7 +18,7 @@ REPO = Path(__file__).resolve().parent.parent
 def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 1)
     monkeypatch.setattr(bench, "WORKERS", (0,))
-    monkeypatch.setattr(bench, "LEAST", 1)
+    monkeypatch.setattr(bench, "MIN_ITERATIONS", 1)
     monkeypatch.setattr(bench, "WARM_UP", 1)
     monkeypatch.setattr(limits, "SIDE", {"cpu": 512})
     monkeypatch.setattr(limits, "MEGABYTES", 16)
@@ -34,9 +34,9 @@ def test_bench_times_both_loops_and_counts_the_floor(cifar10: Path, monkeypatch:
     assert found["floor"]["operations"] == pytest.approx(2 * multiplications, rel=0.01)
     assert 0 < found["floor"]["reached"] < 1.5 and found["hardware"]
     assert found["rows"][-1]["precision"] == "fp32", "where the first is bf16, fp32 stands beside it"
-    outside = found["outside"]
-    extra = outside["evaluation_seconds"] / 1000 + outside["checkpoint_seconds"] / max(1000, 30 * fast)
-    assert outside["share"] == pytest.approx(100 * extra / (extra + 1 / fast))
+    measured = found["overhead"]
+    extra = measured["evaluation_seconds"] / 1000 + measured["checkpoint_seconds"] / max(1000, 30 * fast)
+    assert measured["share"] == pytest.approx(100 * extra / (extra + 1 / fast))
     assert found["memory"]["megabytes"] > 0 and found["start_up_seconds"] > 0
     assert "times the reference" in result.text() and "floor" in result.text()
 
@@ -50,9 +50,9 @@ def test_side_by_side_measures_one_run_and_one_a_core(cifar10: Path, monkeypatch
 
     monkeypatch.setattr(tune, "rate", rate)
     run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet20"])[0]
-    found = around.side_by_side(run, Settings(data_dir=cifar10), cores=4)
+    found = overhead.side_by_side(run, Settings(data_dir=cifar10), cores=4)
     assert asked == [(1, 4), (4, 1)] and found is not None and found.together / found.alone == 4
-    assert around.side_by_side(run, Settings(), cores=1) is None
+    assert overhead.side_by_side(run, Settings(), cores=1) is None
 
 
 def test_a_model_is_an_arm_of_any_experiment_on_cifar10(small_root: Path) -> None:

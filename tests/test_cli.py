@@ -297,7 +297,7 @@ def test_a_stale_run_is_kept_aside_and_trained_anew(small_root: Path, cli: Cli, 
     edit({"lr = 0.05": "lr = 0.06"})
     result = cli(*RUN, "--arm", "original")
     assert result.exit_code == 0
-    told = "tiny/original/seed-0: its record is stale (optimizer.lr 0.05, today 0.06) and kept as seed-0.stale-"
+    told = "tiny/original/seed-0: its record is stale (optimizer.lr 0.05, today 0.06) and was moved to seed-0.stale-"
     assert told in result.stderr
     (aside,) = folder_of(small_root).parent.glob("seed-0.stale-*")
     assert (aside / "run.json").read_bytes() == before
@@ -381,14 +381,14 @@ def test_what_cannot_be_trained_as_asked_does_not_stop_what_can(small_root: Path
     result = cli(*RUN, "--precision", "fp32")
     assert result.exit_code == 2
     assert "tiny/bn-after-add/seed-0 refused: --precision fp32: " in result.stderr
-    assert "its recipe says bf16; allowed: auto, bf16" in result.stderr
+    assert "its recipe requires bf16; allowed: auto, bf16" in result.stderr
     assert trained(folder_of(small_root))["status"] == "done"
 
 
 def test_where_the_first_run_is_refused_nothing_is_trained(small_root: Path, cli: Cli, edit: Edit) -> None:
     edit({'label = "Original"': 'label = "Original"\nprecision = "bf16"'})
     result = cli(*RUN, "--precision", "fp32")
-    assert result.exit_code == 2 and "its recipe says bf16; allowed: auto, bf16" in result.stderr
+    assert result.exit_code == 2 and "its recipe requires bf16; allowed: auto, bf16" in result.stderr
     assert not folder_of(small_root, "bn-after-add").exists()
 
 

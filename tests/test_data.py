@@ -15,7 +15,7 @@ from torchvision.transforms import v2 as transforms_v2
 
 from repro import random_streams
 from repro.data import catalog
-from repro.data.batches import Draws, Order, Pixels, crop, draw_epoch
+from repro.data.batches import Draws, Sampler, Transform, crop, draw_epoch
 from repro.data.dataset import Part
 from repro.data.load import KEPT, Images, Splits, _loaded, load
 from repro.data.sets.digits import Digits
@@ -52,7 +52,7 @@ def test_augmentation_is_torchvisions_for_the_same_draws(
     """Bit for bit RandomCrop and RandomHorizontalFlip, before ToTensor and Normalize, or after them as in the paper."""
     images = random_images(64)
     settings = recipe(padding=padding, normalise=normalise, augment=["pad-crop-4", "hflip"], image_size=32)
-    pixels = Pixels.fit(settings, images)
+    pixels = Transform.fit(settings, images)
     draws = draw_epoch(seed=3, epoch=0, images=64, padding=4)
     ours = pixels.augment(images.pixels[draws.index], draws)
 
@@ -74,7 +74,7 @@ def test_padding_before_and_after_normalising_differ_only_in_the_border() -> Non
     centre = Draws(torch.arange(8), torch.full((8, 2), 4), torch.zeros(8, dtype=torch.bool))
     corner = Draws(torch.arange(8), torch.zeros((8, 2), dtype=torch.int64), torch.zeros(8, dtype=torch.bool))
     after, before = (
-        Pixels.fit(recipe(padding=p, normalise="mean-std", augment=["pad-crop-4"], image_size=32), images)
+        Transform.fit(recipe(padding=p, normalise="mean-std", augment=["pad-crop-4"], image_size=32), images)
         for p in ("after-normalise", "before-normalise")
     )
     assert torch.equal(after.augment(images.pixels, centre), before.augment(images.pixels, centre))
@@ -87,7 +87,7 @@ def test_normalisations_against_numpy() -> None:
     images = random_images(50, size=6)
     scaled = images.pixels.numpy().astype(np.float64) / 255
     settings = {
-        name: Pixels.fit(recipe(normalise=name), images) for name in ("per-pixel-mean", "mean-std", "half", "none")
+        name: Transform.fit(recipe(normalise=name), images) for name in ("per-pixel-mean", "mean-std", "half", "none")
     }
     expected = {
         "per-pixel-mean": scaled - scaled.mean(0),
@@ -108,7 +108,7 @@ def test_crop_takes_each_image_at_its_own_corner() -> None:
 
 @pytest.mark.parametrize("last_batch,sizes", [("wrap", {30}), ("keep", {30, 10}), ("drop", {30})])
 def test_each_epoch_visits_each_image_at_most_once(last_batch: str, sizes: set[int]) -> None:
-    order = Order(recipe(batch_size=30, last_batch=last_batch), 100, seed=1, device=CPU)
+    order = Sampler(recipe(batch_size=30, last_batch=last_batch), 100, seed=1, device=CPU)
     batches = [order.batch(i).index for i in range(20)]
     assert {len(batch) for batch in batches} == sizes
     stream = torch.cat(batches)
@@ -119,18 +119,18 @@ def test_each_epoch_visits_each_image_at_most_once(last_batch: str, sizes: set[i
 
 
 def test_a_batch_larger_than_the_data_set_wraps_over_several_epochs() -> None:
-    batch = Order(recipe(batch_size=250), 100, seed=1, device=CPU).batch(0)
+    batch = Sampler(recipe(batch_size=250), 100, seed=1, device=CPU).batch(0)
     assert len(batch) == 250 and torch.equal(batch.index.bincount(), batch.index.bincount().clamp(2, 3))
 
 
 def test_a_batch_depends_on_seed_and_iteration_alone() -> None:
     """What resume stands on: batch 7 is the same whether or not batches 0 to 6 were drawn in this process."""
-    straight, later = (Order(recipe(batch_size=30), 100, seed=5, device=CPU) for _ in range(2))
+    straight, later = (Sampler(recipe(batch_size=30), 100, seed=5, device=CPU) for _ in range(2))
     for i in range(7):
         straight.batch(i)
     a, b = straight.batch(7), later.batch(7)
     assert torch.equal(a.index, b.index) and torch.equal(a.corner, b.corner) and torch.equal(a.flip, b.flip)
-    other = Order(recipe(batch_size=30), 100, seed=6, device=CPU).batch(7)
+    other = Sampler(recipe(batch_size=30), 100, seed=6, device=CPU).batch(7)
     assert not torch.equal(a.index, other.index) and not torch.equal(a.corner, other.corner)
 
 
@@ -156,7 +156,7 @@ def test_cifar10_is_held_as_uint8_with_the_official_counts(cifar10: Path) -> Non
     assert splits.train.pixels.shape == (50_000, 3, 32, 32) and splits.train.pixels.dtype == torch.uint8
     assert splits.train.labels.bincount().tolist() == [5000] * 10
     assert splits.test.labels.bincount().tolist() == [1000] * 10 and splits.validation is None
-    mean = Pixels.fit(recipe(dataset="cifar10", normalise="mean-std"), splits.train).mean.flatten()
+    mean = Transform.fit(recipe(dataset="cifar10", normalise="mean-std"), splits.train).mean.flatten()
     assert mean.tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)  # as the literature gives it
 
 

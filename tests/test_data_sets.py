@@ -11,7 +11,7 @@ from click.testing import Result
 from PIL import Image
 
 from repro.data import catalog
-from repro.data.dataset import DataSet, Part, chosen
+from repro.data.dataset import DataSet, Part, select
 
 Cli = Callable[..., Result]
 
@@ -25,7 +25,7 @@ class Stripes(DataSet):
         pixels = noise.integers(0, 240, (len(labels), 8, 8, 3), np.uint8)
         pixels[labels == 0, ::2] += 15
         pixels[labels == 1, :, ::2] += 15
-        return chosen(pixels, labels, places)
+        return select(pixels, labels, places)
 
 
 STRIPES = Stripes("stripes", "Stripes", 3, 8, ("lying", "standing"), 64, 20, checksum="noise 0 and 1")

@@ -8,7 +8,7 @@ from test_train import StopAfter, assert_same_bits, finish, small_run
 from torch.nn import functional as F
 
 from repro import models, records, spec
-from repro.data.batches import Pixels, draw_epoch
+from repro.data.batches import Transform, draw_epoch
 from repro.errors import UserError
 from repro.spec import Run
 from repro.step import method
@@ -185,7 +185,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
 @pytest.mark.parametrize(
     ("experiment", "arm", "scale", "image", "why"),
     [
-        ("vgg-depth", "a", "1", (3, 224, 224), "made for ResNets of width 16"),
+        ("vgg-depth", "a", "1", (3, 224, 224), "only ResNets of width 16"),
         ("resnet-depth", "resnet20", "1", (1, 28, 28), "multiples of 32 pixels, not 28x28"),
         ("resnet-depth", "resnet20", "1", (8, 32, 32), "up to 4 channels, not 8"),
         ("resnet-depth", "resnet20", "1/1000", CIFAR, "shorter than 100 iterations"),
@@ -215,7 +215,7 @@ def test_compiling_is_told_once_and_the_library_kept(
     finally:
         for cached in (build._library, build._target):
             cached.cache_clear()
-    assert "to compile, once for this machine" in told[0] and told[1] == ""
+    assert "compiled the kernels" in told[0] and told[1] == ""
     assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
 
 
@@ -232,7 +232,7 @@ def test_where_the_kernels_cannot_be_kept_a_run_is_plain(
     finally:
         for cached in (build._library, build._target):
             cached.cache_clear()
-    assert chosen == method.Method("fp32", "plain") and "cannot be kept or loaded" in note
+    assert chosen == method.Method("fp32", "plain") and "cannot be stored or loaded" in note
 
 
 @pytest.mark.parametrize(
@@ -253,15 +253,17 @@ def test_where_the_kernels_cannot_be_made_a_run_is_plain(
 
 
 def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None:
-    with pytest.raises(UserError, match="tf32 is not for the CPU; allowed: auto, fp32, bf16"):
+    with pytest.raises(UserError, match="tf32 is not available on the CPU; allowed: auto, fp32, bf16"):
         method.choose(resnet20, CIFAR, CPU, "tf32")
     for step in ("graph", "compiled"):
-        with pytest.raises(UserError, match=f"--step {step} is not for cpu; allowed: auto, plain, kernels, matrices"):
+        with pytest.raises(
+            UserError, match=f"--step {step} is not available on cpu; allowed: auto, plain, kernels, matrices"
+        ):
             method.choose(resnet20, CIFAR, CPU, step=step)
 
 
 def digits(**changes: object) -> Run:
-    """Handwritten digits as 32x32 images, for a ResNet-8 of the width that the kernels are made for."""
+    """Handwritten digits as 32x32 images, for a ResNet-8 of the width that the kernels support."""
     fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 40}
     return small_run(iterations=100, **fields | changes)
 
@@ -284,13 +286,13 @@ def test_a_run_with_kernels_goes_on_with_the_same_bits_and_says_what_computed_it
 @needs_compiler
 def test_a_run_is_not_gone_on_with_in_another_precision(tmp_path: Path) -> None:
     finish(digits(), tmp_path / "run", Settings(threads=1, precision="fp32"), StopAfter(iterations=3))
-    with pytest.raises(UserError, match=r"--precision bf16: .* was begun in fp32; allowed: auto, fp32"):
+    with pytest.raises(UserError, match=r"--precision bf16: .* was started in fp32; allowed: auto, fp32"):
         finish(digits(), tmp_path / "run", Settings(threads=1, precision="bf16"))
 
 
 def test_a_recipe_may_fix_the_precision(tmp_path: Path) -> None:
     run = digits(precision="fp32")
-    with pytest.raises(UserError, match=r"--precision bf16: .* its recipe says fp32; allowed: auto, fp32"):
+    with pytest.raises(UserError, match=r"--precision bf16: .* its recipe requires fp32; allowed: auto, fp32"):
         finish(run, tmp_path / "run", Settings(threads=1, precision="bf16"))
 
 
@@ -326,7 +328,7 @@ def test_augmentation_is_that_of_the_plain_step(padding: int, pad_after: bool, h
     random = torch.Generator().manual_seed(2)
     train = torch.randint(0, 256, (300, *CIFAR), dtype=torch.uint8, generator=random)
     mean = torch.rand(CIFAR if per_pixel else (3, 1, 1), generator=random)
-    pixels = Pixels(mean, torch.rand(3, 1, 1, generator=random) + 0.1, padding, pad_after, hflip)
+    pixels = Transform(mean, torch.rand(3, 1, 1, generator=random) + 0.1, padding, pad_after, hflip)
     draws = draw_epoch(1, 0, len(train), padding)[:128]
     augmentation = ops.Augmentation(pixels, train)
     for part in (draws[:100], draws):

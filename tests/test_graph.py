@@ -20,7 +20,7 @@ from repro.run.launch.interleaved import interleaved
 from repro.spec import Run
 from repro.step import method
 from repro.step.compiled import CompiledStep
-from repro.step.cuda_graph import no_collection, untouched
+from repro.step.cuda_graph import garbage_collection_paused, restoring
 from repro.step.plain import PlainStep
 from repro.train import learner
 from repro.train.learner import Learner
@@ -79,7 +79,7 @@ def test_a_compiler_that_fails_is_told_in_a_line() -> None:
     def broken(*_: object) -> None:
         raise OSError("no compiler here")
 
-    with pytest.raises(UserError, match=r"^--step compiled: torch.compile cannot: .*no compiler here; allowed: .*$"):
+    with pytest.raises(UserError, match=r"^--step compiled: torch.compile failed: .*no compiler here; allowed: .*$"):
         CompiledStep(network(), "fp32", broken).compile(*batch(8))  # type: ignore[arg-type]
 
 
@@ -92,22 +92,22 @@ def test_compiled_is_for_networks_with_blocks(resnet20: Run) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_what_is_done_untouched_leaves_no_trace(optimizer: str) -> None:
+def test_restoring_undoes_updates(optimizer: str) -> None:
     """Of updates, with dropout: before the first, when the optimizer has no state yet, and later."""
     run = small_run(optimizer={"name": optimizer, "lr": 0.01})
     learner, other = Learner(run, CPU), Learner(run, CPU)
     for iteration in (0, 3):
-        with untouched(learner._tensors, learner.dropout):
+        with restoring(learner._tensors, learner.dropout):
             for _ in range(2):
-                learner._update(learner.order.batch(iteration + 1))
+                learner._update(learner.sampler.batch(iteration + 1))
         for _ in range(3):
             assert loss_of(learner) == loss_of(other)
 
 
-def test_what_fails_untouched_leaves_no_trace_either() -> None:
+def test_restoring_undoes_updates_after_an_error() -> None:
     learner, other = Learner(small_run(), CPU), Learner(small_run(), CPU)
-    with pytest.raises(KeyError, match="the cause"), untouched(learner._tensors, learner.dropout):
-        learner._update(learner.order.batch(1))
+    with pytest.raises(KeyError, match="the cause"), restoring(learner._tensors, learner.dropout):
+        learner._update(learner.sampler.batch(1))
         raise KeyError("the cause")
     for _ in range(3):
         assert loss_of(learner) == loss_of(other)
@@ -117,28 +117,28 @@ def test_the_cause_is_raised_where_nothing_can_be_restored() -> None:
     """A recording that has failed may leave a device on which every call fails."""
     tensor, dropout = torch.ones(1), torch.Generator()
     broken = Mock(side_effect=[[tensor], RuntimeError("CUDA error: the device is lost")])
-    with pytest.raises(ValueError, match="the cause"), untouched(broken, dropout):
+    with pytest.raises(ValueError, match="the cause"), restoring(broken, dropout):
         raise ValueError("the cause")
     assert broken.call_count == 2
     broken = Mock(side_effect=[[tensor], RuntimeError("the device is lost")])
-    with pytest.raises(RuntimeError, match="the device is lost"), untouched(broken, dropout):
+    with pytest.raises(RuntimeError, match="the device is lost"), restoring(broken, dropout):
         pass
 
 
-def test_masks_are_gone_on_with_on_their_own_kind_of_device() -> None:
+def test_dropout_resumes_only_on_the_same_type_of_device() -> None:
     """A GPU's generator has a state of another size. Networks without dropout do not mind."""
     for run, drawn in ((small_run(), True), (small_run(**RESNET), False)):
         learner = Learner(run, CPU)
         state = learner.state() | {"dropout": torch.zeros(16, dtype=torch.uint8)}
         if drawn:
-            with pytest.raises(UserError, match=f"--device cpu: {run.name} was begun on another .*; allowed: cuda"):
+            with pytest.raises(UserError, match=f"--device cpu: {run.name} was started on cuda.*; allowed: cuda"):
                 learner.restore(state)
         else:
             learner.restore(state)
 
 
 def test_nothing_is_collected_while_recording() -> None:
-    with pytest.raises(KeyError), no_collection():
+    with pytest.raises(KeyError), garbage_collection_paused():
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled()

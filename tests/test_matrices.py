@@ -60,7 +60,7 @@ def test_auto_takes_products_for_vgg() -> None:
     slim = vgg_a.recipe.model.model_copy(update={"width_divisor": 2})
     run = vgg_a.model_copy(update={"recipe": vgg_a.recipe.model_copy(update={"model": slim})})
     assert method.choose(run, CIFAR, CPU)[0] == method.Method("fp32", "plain")
-    with pytest.raises(UserError, match="it is made for VGGs of the paper's width; allowed .*: auto, plain$"):
+    with pytest.raises(UserError, match="it supports only VGGs of the paper's width; allowed .*: auto, plain$"):
         method.choose(run, CIFAR, CPU, step="matrices")
     with pytest.raises(UserError, match="images of 224x224 have more than 16 positions in the last stage"):
         method.choose(vgg_a, (3, 224, 224), CPU, step="matrices")

@@ -204,7 +204,7 @@ def test_what_another_process_has_finished_is_not_opened_again(tmp_path: Path) -
     finish(small_run(), tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     steps = finish(small_run(), tmp_path / "run")
-    assert [(step.status, step.note) for step in steps] == [("done", "another process has finished it meanwhile")]
+    assert [(step.status, step.note) for step in steps] == [("done", "another process has already finished this run")]
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
@@ -248,7 +248,7 @@ def test_where_no_checkpoint_is_sound_the_run_begins_anew_and_says_so(tmp_path: 
     for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
         (tmp_path / "run" / name).write_bytes(b"junk")
     note = finish(run, tmp_path / "run")[0].note
-    assert note.startswith("damaged: ") and note.endswith("; no sound checkpoint is left: begun anew")
+    assert note.startswith("damaged: ") and note.endswith("; no intact checkpoint is left, so training restarts")
     assert all(name in note for name in (checkpoint.CURRENT, checkpoint.PREVIOUS))
 
 
@@ -410,7 +410,7 @@ def test_arms_share_their_seeds_order(change: Callable[[Run], Run]) -> None:
     run = change(small_run(image_size=32, model={"name": "vgg", "config": "B", "width_divisor": 32}))
     b = Learner(run, torch.device("cpu"))
     same = all(
-        torch.equal(getattr(a.order.batch(5), k), getattr(b.order.batch(5), k)) for k in ("index", "corner", "flip")
+        torch.equal(getattr(a.sampler.batch(5), k), getattr(b.sampler.batch(5), k)) for k in ("index", "corner", "flip")
     )
     assert same == (run.seed == 0)
 
@@ -420,7 +420,7 @@ def test_arms_share_their_seeds_order(change: Callable[[Run], Run]) -> None:
 def test_the_gpu_sees_the_same_batches_and_nearly_the_same_losses(tmp_path: Path) -> None:
     run = small_run(image_size=8, model={"name": "resnet-cifar", "depth": 8})
     cpu, gpu = (Learner(run, torch.device(kind)) for kind in ("cpu", "cuda"))
-    assert torch.equal(cpu.order.batch(30).corner, gpu.order.batch(30).corner.cpu())
+    assert torch.equal(cpu.sampler.batch(30).corner, gpu.sampler.batch(30).corner.cpu())
     for _ in range(5):
         cpu.iterate(), gpu.iterate()
     assert gpu.meters.read()[0] == pytest.approx(cpu.meters.read()[0], rel=1e-4)

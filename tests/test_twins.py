@@ -39,7 +39,7 @@ def train_in(root: Path, run: Run, settings: Settings = PLAIN) -> tuple[Path, st
 def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None:
     source, _ = train_in(tmp_path, named("depth", "resnet32"))
     folder, told = train_in(tmp_path, named("placement", "original"))
-    assert told == "the same run as depth/resnet32/seed-0, whose record is taken over"
+    assert told == "same run as depth/resnet32/seed-0: its record was copied"
     theirs, ours = records.read_run(source), records.read_run(folder)
     assert theirs is not None and ours is not None
     own = {"experiment": "placement", "arm": "original", "trained_as": "depth/resnet32/seed-0"}
@@ -83,7 +83,7 @@ def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(provenance, "collect", lambda *what: real(*what) | {"device": "cuda"})
     train_in(tmp_path, named("depth", "resnet32"))
     folder, told = train_in(tmp_path, named("placement", "original"), replace(PLAIN, threads=2))
-    assert "depth/resnet32/seed-0, whose record is taken over" in told
+    assert "same run as depth/resnet32/seed-0" in told
     record = records.read_run(folder)
     assert record is not None and record.sessions[0].threads == 1
 

@@ -1,7 +1,7 @@
-"""How fast training is: this project's loop beside the loop that public repositories run, in turns, in one process.
+"""The speed of training: this project's loop and the loop of public repositories, timed in turns in one process.
 
-The floor is what the counted operations and bytes would take at the rates measured in the same run. Speeds are
-ratios in one run: a machine that others use too is never twice the same.
+The floor is the time that the counted operations and bytes would take at the rates measured in the same run. Compare
+ratios within a run, not speeds between runs: on a shared machine these vary.
 """
 
 import statistics
@@ -14,23 +14,23 @@ from typing import Any
 import torch
 
 from repro import spec
-from repro.bench.around import Outside, SideBySide, megabytes, outside, side_by_side, start_up
 from repro.bench.limits import floor, wait
-from repro.bench.reference import WORKERS, as_torch_starts, reference_loop
+from repro.bench.overhead import Overhead, SideBySide, measure_overhead, megabytes, side_by_side, start_up
+from repro.bench.reference import WORKERS, reference_loop, torch_defaults
 from repro.errors import UserError
 from repro.spec import Run
 from repro.train import provenance
 from repro.train.learner import Learner
 from repro.train.loop import Settings, prepare, resume_settings
 
-ROUNDS = 5  # turns of each loop; the median counts, and the first iterations of each turn do not
-LEAST = 5  # iterations a turn, however slow
-WARM_UP = 3  # iterations before each turn
+ROUNDS = 5  # in each round every loop is timed once; results are medians over rounds
+MIN_ITERATIONS = 5  # per turn, however slow
+WARM_UP = 3  # untimed iterations before each turn
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Iterations/s over the rounds, and images/s at the median."""
+    """Median, minimum and maximum of iterations/s over the rounds, and images/s at the median."""
 
     iterations_per_second: float
     minimum: float
@@ -44,7 +44,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Row:
-    """One way to compute. `ratio`: median over the rounds of it / reference. `floor`: seconds it cannot go below."""
+    """One method. `ratio`: median over rounds of its speed / the reference's. `floor`: see `limits.floor`."""
 
     precision: str
     step: str
@@ -56,7 +56,7 @@ class Row:
         f = self.floor
         return (
             f"  {self.precision + ', ' + self.step:14} {self.speed.text()}, {self.ratio:.2f} times the reference\n"
-            f"  {'':14} floor {1e3 * f['seconds']:.1f} ms an iteration ({f['operations'] / 1e9:.1f} Gop at "
+            f"  {'':14} floor {1e3 * f['seconds']:.1f} ms per iteration ({f['operations'] / 1e9:.1f} Gop at "
             f"{f['operations_per_second'] / 1e9:.0f} Gop/s, {f['bytes'] / 1e6:.0f} MB at "
             f"{f['bytes_per_second'] / 1e9:.1f} GB/s), {100 * f['reached']:.0f} % of it reached"
         )
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass
 class Memory:
-    """Megabytes that the process holds, and by how many they grew in `iterations` of this project's loops."""
+    """Memory of the process before the first round, and its growth over `iterations` of this project's loops."""
 
     megabytes: float
     growth: float = 0.0
@@ -73,7 +73,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Bench:
-    """`rows`: the step a run takes, the same in fp32, and on a GPU the compiled one."""
+    """`rows`: the method that a run would use, the same step in fp32, and on a GPU the compiled step."""
 
     model: str
     hardware: str
@@ -81,69 +81,69 @@ class Bench:
     reference: Speed
     reference_workers: int
     rows: list[Row]
-    outside: Outside
+    overhead: Overhead
     memory: Memory
     start_up_seconds: float
     side_by_side: SideBySide | None
-    left_out: str = ""  # why a row is missing
+    skipped: str = ""  # why the compiled step has no row
 
     def as_dict(self) -> dict[str, Any]:
-        """With `fast`, `ratio` and `floor` of the first row at the top."""
+        """All fields, and those of the first row as `fast`, `ratio` and `floor`."""
         first = self.rows[0]
         return asdict(self) | {"fast": asdict(first.speed), "ratio": first.ratio, "floor": first.floor}
 
     def text(self) -> str:
         lines = [
-            f"{self.model} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} turns (min to max)",
+            f"{self.model} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} rounds (min to max)",
             f"  {'reference':14} {self.reference.text()}, DataLoader with {self.reference_workers} workers",
             *(row.text() for row in self.rows),
-            f"  outside the iterations {self.outside.share:.1f} % of a run: evaluation "
-            f"{self.outside.evaluation_seconds:.1f} s, checkpoint {self.outside.checkpoint_seconds:.2f} s",
-            f"  memory {self.memory.megabytes:.0f} MB, grown by {self.memory.growth:.1f} MB in "
+            f"  overhead {self.overhead.share:.1f} % of a run: evaluation {self.overhead.evaluation_seconds:.1f} s, "
+            f"checkpoint {self.overhead.checkpoint_seconds:.2f} s",
+            f"  memory {self.memory.megabytes:.0f} MB, grew by {self.memory.growth:.1f} MB in "
             f"{self.memory.iterations} iterations",
             f"  start-up {self.start_up_seconds:.1f} s from a new process to the end of the first iteration",
         ]
-        if self.left_out:
-            lines.append(f"  left out: {self.left_out}")
+        if self.skipped:
+            lines.append(f"  skipped: {self.skipped}")
         if s := self.side_by_side:
             lines.append(
-                f"  side by side {s.jobs} runs of {s.threads} thread: {s.together:.2f} it/s in all, one run alone "
-                f"{s.alone:.2f}; {s.together / s.alone:.2f} times"
+                f"  side by side {s.jobs} runs with {s.threads} thread each: {s.together:.2f} it/s in total, one run "
+                f"alone {s.alone:.2f} it/s; ratio {s.together / s.alone:.2f}"
             )
         return "\n".join(lines)
 
 
 def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> Bench:
-    """Time an arm on CIFAR-10; `seconds` a turn of each loop. UserError for an unknown arm, or another data set's."""
+    """Time an arm on CIFAR-10, each loop for `seconds` per round. UserError for an unknown arm or another data set."""
     run = run_of(root, model)
     if run.recipe.dataset != "cifar10":
         raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
-    settings = resume_settings(run, settings, None)  # in the recipe's precision, where it has one
+    settings = resume_settings(run, settings, None)  # the recipe may require a precision
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
         learners.append(Learner(run, device, settings.data_dir, "fp32", settings.step))
-    left_out = ""
+    skipped = ""
     if settings.step == "auto" and device.type == "cuda":
         try:
             learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
         except UserError as error:
-            left_out = str(error)
+            skipped = str(error)
     first = learners[0]
-    with as_torch_starts():
+    with torch_defaults():
         workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
     reference: list[float] = []
     rates: list[list[float]] = [[] for _ in learners]
     memory = Memory(megabytes(device))
-    for _ in range(ROUNDS):  # in turns, so that a slow minute slows all
-        with as_torch_starts():
+    for _ in range(ROUNDS):  # in turns, so that a slow minute affects all
+        with torch_defaults():
             reference.append(turn(reference_loop(run, first, workers), device, seconds))
         for learner, found in zip(learners, rates, strict=True):
-            before, begun = megabytes(device), learner.iteration
-            found.append(turn(fast_loop(learner), device, seconds))
-            if len(found) > 1:  # in the first turn every buffer is made
-                memory.growth += megabytes(device) - before
-                memory.iterations += learner.iteration - begun
+            memory_before, iteration_before = megabytes(device), learner.iteration
+            found.append(turn(our_loop(learner), device, seconds))
+            if len(found) > 1:  # the first turn allocates the buffers
+                memory.growth += megabytes(device) - memory_before
+                memory.iterations += learner.iteration - iteration_before
     size = run.recipe.batch_size
     rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
     return Bench(
@@ -153,29 +153,29 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
         reference=speed(reference, size),
         reference_workers=workers,
         rows=rows,
-        outside=outside(first, 1 / rows[0].speed.iterations_per_second, settings),
+        overhead=measure_overhead(first, 1 / rows[0].speed.iterations_per_second, settings),
         memory=memory,
         start_up_seconds=start_up(run, settings),
         side_by_side=side_by_side(run, settings, settings.threads or 1),
-        left_out=left_out,
+        skipped=skipped,
     )
 
 
 def run_of(root: Path, model: str) -> Run:
-    """The first seed at full scale of an arm of resnet-depth, or of EXPERIMENT/ARM."""
+    """Seed 0 at full scale of `model`: an arm of resnet-depth, or EXPERIMENT/ARM."""
     name, _, arm = model.rpartition("/")
     experiment = spec.load(name or "resnet-depth", root)
     return spec.resolve(experiment, [0], arms=[arm])[0]
 
 
 def row(learner: Learner, rates: list[float], reference: list[float]) -> Row:
-    own = speed(rates, learner.run.recipe.batch_size)
+    measured = speed(rates, learner.run.recipe.batch_size)
     return Row(
         learner.method.precision,
         learner.method.step,
-        own,
+        measured,
         statistics.median(f / r for f, r in zip(rates, reference, strict=True)),
-        floor(learner, 1 / own.iterations_per_second),
+        floor(learner, 1 / measured.iterations_per_second),
     )
 
 
@@ -184,20 +184,20 @@ def speed(rates: list[float], batch_size: int) -> Speed:
     return Speed(middle, min(rates), max(rates), middle * batch_size)
 
 
-def fast_loop(learner: Learner) -> Iterator[None]:
-    """One update an item, as `train` makes them."""
+def our_loop(learner: Learner) -> Iterator[None]:
+    """One update per item, as in `train`."""
     while True:
         learner.iterate()
         yield
 
 
 def turn(loop: Iterator[None], device: torch.device, seconds: float) -> float:
-    """Iterations/s of `loop` over about `seconds`, after some to warm up."""
+    """Iterations/s of `loop` over about `seconds`, after a warm-up."""
     for _ in range(WARM_UP):
         next(loop)
     wait(device)
     begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds or count < LEAST:
+    while time.perf_counter() - begin < seconds or count < MIN_ITERATIONS:
         next(loop)
         count += 1
     wait(device)

@@ -1,4 +1,4 @@
-"""What an iteration cannot take less than, by rates measured on the spot."""
+"""The floor: a lower bound on the time of an iteration, from rates measured on this machine."""
 
 import time
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repro.train.learner import Learner
 
-SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices: enough work to hide what a call costs
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices: large enough to make the cost of a call negligible
 MEGABYTES = 256  # to copy
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def floor(learner: Learner, seconds: float) -> dict[str, float]:
-    """The larger of operations over the matrix rate and bytes over the bandwidth, both measured here.
+    """The larger of operations / matrix rate and bytes / bandwidth, with both rates measured here.
 
-    Operations: forward and backward, as torch counts them, at the rate of matrices in the learner's precision. Bytes:
-    every convolution's input and output, moved once in the forward pass and once for each of its two gradients; all
-    else is taken to be fused into these passes.
+    Operations: those of the forward and backward pass as torch counts them, at the rate of matrix products in the
+    learner's precision. Bytes: input and output of every convolution, moved once in the forward pass and once for each
+    of its two gradients; everything else is assumed to be fused into these passes. `seconds`: the measured iteration.
     """
     dtype = torch.bfloat16 if learner.method.precision == "bf16" else torch.float32
     images = torch.randn(
@@ -54,14 +54,14 @@ def floor(learner: Learner, seconds: float) -> dict[str, float]:
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations/s of a product of matrices, the best of ten."""
+    """Operations/s of a matrix product, best of ten."""
     side = SIDE[device.type]
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     return 2 * side**3 / _best(lambda: a @ b, device)
 
 
 def copy_bandwidth(device: torch.device) -> float:
-    """Bytes/s of a copy, read and written both counted, the best of ten."""
+    """Bytes/s of a copy, counting both reads and writes, best of ten."""
     source = torch.randn(MEGABYTES * 2**18, device=device)
     target = torch.empty_like(source)
     return 2 * source.nbytes / _best(lambda: target.copy_(source), device)

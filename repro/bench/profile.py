@@ -1,7 +1,7 @@
-"""Where an iteration's time goes: `python -m repro.bench.profile [--step plain|kernels] [--precision fp32|bf16]`.
+"""Where the time of an iteration goes: `python -m repro.bench.profile [--step plain|kernels] [--precision fp32|bf16]`.
 
-Prints each operation's share of an iteration of ResNet-20, batch 128, on CIFAR-10 on the CPU, one thread; for
-docs/performance.md.
+Prints each operation's share of the time of an iteration of ResNet-20, batch 128, on CIFAR-10, on one CPU thread. The
+tables in docs/performance.md come from it.
 """
 
 import time
@@ -24,7 +24,7 @@ LINES = 12
 
 
 def plain(learner: Learner) -> tuple[float, dict[str, float]]:
-    """Seconds of ITERATIONS in all, and by torch's operation."""
+    """Seconds of ITERATIONS iterations: in total, and by torch operation."""
     with profile() as recorded:
         for _ in range(ITERATIONS):
             learner.iterate()
@@ -32,8 +32,8 @@ def plain(learner: Learner) -> tuple[float, dict[str, float]]:
     return sum(spent.values()), spent
 
 
-def fast(learner: Learner) -> tuple[float, dict[str, float]]:
-    """Seconds of ITERATIONS in all, and by kernel and shape of what it reads."""
+def kernels(learner: Learner) -> tuple[float, dict[str, float]]:
+    """Seconds of ITERATIONS iterations: in total, and by kernel and shape of its input."""
     spent: dict[str, float] = defaultdict(float)
     call = ops.call
 
@@ -61,12 +61,12 @@ def main(**asked: Any) -> None:
     learner = Learner(run, prepare(Settings(threads=1)), None, asked["precision"], asked["step"])
     for _ in range(3):
         learner.iterate()
-    total, spent = (plain if asked["step"] == "plain" else fast)(learner)
-    click.echo(f"{1e3 * total / ITERATIONS:.0f} ms an iteration ({ITERATIONS} of them)")
+    total, spent = (plain if asked["step"] == "plain" else kernels)(learner)
+    click.echo(f"{1e3 * total / ITERATIONS:.0f} ms per iteration (n = {ITERATIONS})")
     for name, seconds in sorted(spent.items(), key=lambda item: -item[1])[:LINES]:
         click.echo(f"{100 * seconds / total:5.1f} %  {name}")
     if asked["step"] == "kernels":
-        click.echo(f"{100 * (1 - sum(spent.values()) / total):5.1f} %  outside of the kernels")
+        click.echo(f"{100 * (1 - sum(spent.values()) / total):5.1f} %  outside the kernels")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The loop that public repositories run, and what a reader would write: the yardstick of `repro bench`.
+"""The reference of `repro bench`: the training loop that public repositories use.
 
-torchvision transforms in a DataLoader, eager fp32, `.item()` each step. It gets the network, optimizer, batch and
-threads of the loop it is measured beside, and all the workers it can use.
+torchvision transforms in a DataLoader, eager fp32, `.item()` every step. It has the same network, optimizer, batch size
+and threads as our loop, and its best number of workers.
 """
 
 import warnings
@@ -19,11 +19,11 @@ from repro.spec import Run
 from repro.train import optim
 from repro.train.learner import Learner
 
-WORKERS = (0, 2, 4)  # of the DataLoader; the best of them counts
+WORKERS = (0, 2, 4)  # of the DataLoader; the best is used
 
 
 def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
-    """One update an item, as public CIFAR repositories write it; a network of its own."""
+    """One update per item, as in public CIFAR repositories; trains a network of its own."""
     device, recipe = learner.device, run.recipe
     mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
     steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)] * bool(recipe.crop_padding)
@@ -33,9 +33,7 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
     loader: DataLoader[Any] = DataLoader(
         dataset, recipe.batch_size, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
     )
-    warnings.filterwarnings(
-        "ignore", message="This DataLoader will create"
-    )  # more workers than cores: it loses, fairly
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores
     model = Learner.build_model(run, learner.splits, learner.dropout).to(device)
     optimizer = optim.build(recipe, model)
     total = 0.0
@@ -51,20 +49,20 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
 
 
 @contextmanager
-def as_torch_starts() -> Iterator[None]:
-    """With torch's own defaults, which public repositories leave as they are: TF32 in cuDNN, any algorithm."""
-    deterministic, ours = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
+def torch_defaults() -> Iterator[None]:
+    """Use torch's defaults, as public repositories do: TF32 in cuDNN, nondeterministic algorithms allowed."""
+    deterministic, tf32 = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.allow_tf32 = True
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
-        torch.backends.cudnn.allow_tf32 = ours
+        torch.backends.cudnn.allow_tf32 = tf32
 
 
 class _InMemory(torchvision.datasets.VisionDataset):  # type: ignore[misc]
-    """torchvision's CIFAR10 without its files: PIL images from the tensors that are held already."""
+    """torchvision's CIFAR10, but from the tensors in memory instead of files."""
 
     def __init__(self, learner: Learner, transform: Callable[[Any], torch.Tensor]) -> None:
         super().__init__(root="", transform=transform)

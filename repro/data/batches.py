@@ -1,7 +1,7 @@
-"""Which images come when, and what augmentation and normalisation do to them.
+"""The order of the training images, and their augmentation and normalisation.
 
-Order, crops and flips are drawn an epoch at a time on the CPU from the seed's streams; pixels are worked on in
-batches on the device. Batch i depends on (seed, i) alone, so a run can go on at any iteration.
+Order, crops and flips of a whole epoch are drawn on the CPU from the seed's random streams; the pixels are transformed
+batch by batch on the device. Batch i depends only on (seed, i), so a run can resume at any iteration.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from repro.spec import Recipe
 
 @dataclass(frozen=True)
 class Draws:
-    """For each image of a batch: its index, the crop's corner in the padded image, and whether to mirror it."""
+    """The random draws for each image of a batch: its index, the crop's corner in the padded image, whether to flip."""
 
     index: torch.Tensor  # int64 (N,)
     corner: torch.Tensor  # int64 (N, 2): row, column in 0 .. 2*padding
@@ -32,7 +32,7 @@ class Draws:
         return Draws(self.index.clone(), self.corner.clone(), self.flip.clone())
 
     def copy_(self, other: "Draws") -> None:
-        """Take over the draws of another batch of the same size."""
+        """Copy the draws of another batch of the same size into these tensors."""
         self.index.copy_(other.index)
         self.corner.copy_(other.corner)
         self.flip.copy_(other.flip)
@@ -42,7 +42,7 @@ class Draws:
 
 
 def draw_epoch(seed: int, epoch: int, images: int, padding: int) -> Draws:
-    """One epoch's order (each image once) and one crop and flip for each image, from three streams of the seed."""
+    """An epoch's order (each image once) and a crop and flip per image, from three random streams of the seed."""
     return Draws(
         torch.randperm(images, generator=random_streams.generator(seed, "order", epoch)),
         torch.randint(0, 2 * padding + 1, (images, 2), generator=random_streams.generator(seed, "crop", epoch)),
@@ -50,15 +50,15 @@ def draw_epoch(seed: int, epoch: int, images: int, padding: int) -> Draws:
     )
 
 
-class Order:
-    """The draws of every batch of a run. Holds the current epoch's on the device; `batch(i)` for rising i is cheap."""
+class Sampler:
+    """The draws for every batch of a run. Keeps the current epoch's on the device: `batch(i)` is cheap for rising i."""
 
     def __init__(self, recipe: Recipe, images: int, seed: int, device: torch.device) -> None:
         self.recipe, self.images, self.seed, self.device = recipe, images, seed, device
         self._epochs: dict[int, Draws] = {}
 
     def batch(self, iteration: int) -> Draws:
-        """The draws of batch `iteration`, counted from 0."""
+        """The draws for batch `iteration`, counted from 0."""
         size = self.recipe.batch_size
         if self.recipe.last_batch == "wrap":
             epoch, start = divmod(iteration * size, self.images)
@@ -66,7 +66,7 @@ class Order:
             while (short := size - sum(map(len, parts))) > 0:
                 epoch += 1
                 parts.append(self._epoch(epoch)[:short])
-            return _joined(parts)
+            return _concatenated(parts)
         whole, left = divmod(self.images, size)
         epoch, position = divmod(iteration, whole + (left > 0 and self.recipe.last_batch == "keep"))
         return self._epoch(epoch)[position * size : (position + 1) * size]
@@ -78,7 +78,7 @@ class Order:
         return self._epochs[epoch]
 
 
-def _joined(parts: list[Draws]) -> Draws:
+def _concatenated(parts: list[Draws]) -> Draws:
     if len(parts) == 1:
         return parts[0]
     columns = zip(*((p.index, p.corner, p.flip) for p in parts), strict=True)
@@ -86,18 +86,18 @@ def _joined(parts: list[Draws]) -> Draws:
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """How uint8 pixels become a network's input: (x / 255 - mean) / std, with padding before or after."""
+class Transform:
+    """Turns uint8 images into a network's input: (x / 255 - mean) / std, padded and cropped before or after that."""
 
     mean: torch.Tensor  # float32 (C, H, W) or (C, 1, 1), in 0..1
     std: torch.Tensor  # float32 (C, 1, 1)
     padding: int  # pixels on each side; 0 = no crop
-    pad_after: bool  # pad the normalised image with zeros (He et al. 2015) or the raw one with black
+    pad_after: bool  # True: pad the normalised image with zeros (He et al. 2015); False: pad the raw one with black
     hflip: bool
 
     @classmethod
-    def fit(cls, recipe: Recipe, train: Images) -> "Pixels":
-        """The recipe's normalisation, its statistics taken from the training images."""
+    def fit(cls, recipe: Recipe, train: Images) -> "Transform":
+        """The recipe's transform, normalising by the statistics of the training images."""
         mean, std = (part.to(train.pixels.device) for part in NORMALISERS[recipe.normalise](train))
         return cls(mean, std, recipe.crop_padding, recipe.padding == "after-normalise", recipe.hflip)
 
@@ -106,7 +106,7 @@ class Pixels:
         return pixels.float().div_(255).sub_(self.mean).div_(self.std)
 
     def augment(self, pixels: torch.Tensor, draws: Draws) -> torch.Tensor:
-        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped at each corner, mirrored, normalised."""
+        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped, mirrored and normalised."""
         if self.padding and self.pad_after:
             pixels = crop(self.normalise(pixels), self.padding, draws.corner)
         elif self.padding:
@@ -117,22 +117,22 @@ class Pixels:
 
 
 def crop(images: torch.Tensor, padding: int, corner: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at its own corner (N, 2)."""
+    """(N, C, H, W) -> same shape: each image padded with zeros, then cropped at its own corner; `corner` is (N, 2)."""
     height, width = images.shape[2:]
     windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2p+1, 2p+1, H, W), a view
     return windows[torch.arange(len(images), device=images.device), :, corner[:, 0], corner[:, 1]]
 
 
-Statistics = tuple[torch.Tensor, torch.Tensor]
+MeanStd = tuple[torch.Tensor, torch.Tensor]
 
 
-def _per_pixel_mean(train: Images) -> Statistics:
-    """Only the mean image is subtracted, as in He et al. 2015, section 4.2."""
+def _per_pixel_mean(train: Images) -> MeanStd:
+    """Subtract the mean image, without scaling: He et al. 2015, section 4.2."""
     return (train.sums.double() / len(train) / 255).float(), _constant(train, 1.0)
 
 
-def _mean_std(train: Images) -> Statistics:
-    """Mean and standard deviation of each channel over all training pixels; integer sums, so exact on every device."""
+def _mean_std(train: Images) -> MeanStd:
+    """Mean and standard deviation per channel over all training pixels; from integer sums, so equal on every device."""
     levels, counts = torch.arange(256), train.levels
     total = counts.sum(1).double()
     mean = (counts * levels).sum(1) / total
@@ -140,13 +140,13 @@ def _mean_std(train: Images) -> Statistics:
     return (mean / 255).float()[:, None, None], (variance.sqrt() / 255).float()[:, None, None]
 
 
-def _half(train: Images) -> Statistics:
-    """Pixels in -1..1."""
+def _half(train: Images) -> MeanStd:
+    """Scale pixels to -1..1."""
     return _constant(train, 0.5), _constant(train, 0.5)
 
 
-def _none(train: Images) -> Statistics:
-    """Pixels in 0..1."""
+def _none(train: Images) -> MeanStd:
+    """Scale pixels to 0..1."""
     return _constant(train, 0.0), _constant(train, 1.0)
 
 

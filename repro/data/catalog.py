@@ -1,7 +1,7 @@
-"""Looks up data sets by name, where they lie, and whether their bytes are the official ones.
+"""Looks up data sets by name, locates their files, and verifies their checksums.
 
-Imports no torch, so that tables and specs can ask. The data sets are in `sets`, downloading is in `fetch`, tensors in
-`load`.
+Imports no torch, since specs and tables use it. The data sets are in `sets`, downloading is in `fetch`, loading into
+tensors in `load`.
 """
 
 import os
@@ -18,7 +18,7 @@ __all__ = ["BUILT_IN", "Absent", "DataSet"]
 
 
 def data_dir() -> Path:
-    """Where data sets lie: REPRO_DATA_DIR, else the platform's cache folder for `repro`."""
+    """The folder that holds all data sets: REPRO_DATA_DIR, else the platform's cache folder for `repro`."""
     given = os.environ.get("REPRO_DATA_DIR")
     return Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("repro", appauthor=False))
 
@@ -28,12 +28,12 @@ def known(name: str) -> bool:
 
 
 def allowed() -> str:
-    """The names of the data sets, for a message."""
+    """The names of the data sets, for error messages."""
     return f"{', '.join(BUILT_IN)}, {image_folder.PREFIX}NAME"
 
 
 def describe(name: str, directory: Path | None = None) -> DataSet:
-    """The data set called `name`; for an image folder, read off its files below `directory` (default: `data_dir()`)."""
+    """The data set `name`; an image folder is described from its files in `directory` (default: `data_dir()`)."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     if not known(name):
@@ -42,7 +42,7 @@ def describe(name: str, directory: Path | None = None) -> DataSet:
 
 
 def class_names(name: str, at_least: int, directory: Path | None = None) -> tuple[str, ...]:
-    """A data set's class names; numbers, `at_least` of them, where an image folder is not here to be asked."""
+    """A data set's class names; the numbers from 0 to `at_least` - 1 if an image folder is not on this machine."""
     try:
         return describe(name, directory).classes
     except UserError:
@@ -50,7 +50,7 @@ def class_names(name: str, at_least: int, directory: Path | None = None) -> tupl
 
 
 def problems(dataset: DataSet, directory: Path) -> list[str]:
-    """What stands between the files below `directory` and the official ones: a line each, empty where all is well."""
+    """How the files in `directory` differ from the official ones: one line per file, none if all are correct."""
     found = []
     for name, official in dataset.files.items():
         try:
@@ -68,7 +68,7 @@ def problems(dataset: DataSet, directory: Path) -> list[str]:
 
 
 def require(dataset: DataSet, directory: Path) -> None:
-    """Raise a UserError that says what is wrong and how to get it right, unless every file is the official one."""
+    """Raise a UserError that lists the wrong files and how to fix them, unless every file is the official one."""
     if not (wrong := problems(dataset, directory)):
         return
     listing = "\n".join(f"  {line}" for line in wrong)

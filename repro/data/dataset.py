@@ -1,7 +1,7 @@
-"""What a data set is: its description, how its images are read, and how its files are fetched.
+"""The interface of a data set: its description, reading its images, downloading its files.
 
-A data set is an instance of a subclass of `DataSet` in a file of its own and a line in `repro.data.sets.BUILT_IN`.
-Specs, tables and figures read it, so its file imports neither torch nor torchvision, except inside `download`.
+To add one, subclass `DataSet` in a file in `repro/data/sets/` and add an instance to `repro.data.sets.BUILT_IN`. Specs,
+tables and figures import that file, so it must not import torch or torchvision, except inside `download`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ Part = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set's shape and files. `size` is the side of its square images in pixels, 0 where they differ."""
+    """A data set's shape and files. `size` is the side of its square images in pixels, 0 if they differ in size."""
 
     name: str
     title: str
@@ -36,15 +36,15 @@ class DataSet:
     def read(
         self, directory: Path, part: Part, places: Sequence[int] | None = None
     ) -> tuple[Iterable[np.ndarray], np.ndarray]:
-        """The images of `part` at `places` (default: all), in a fixed order, and their labels, int64 (N,).
+        """The images of `part` at the indices `places` (default: all), in a fixed order, and their labels, int64 (N,).
 
-        The images are one uint8 array (N, H, W, C); where they differ in size, arrays (H, W, C) one after another.
-        The files are the official ones: `catalog.require` was called before. UserError for what cannot be read.
+        The images are one uint8 array (N, H, W, C) or, if they differ in size, an iterable of arrays (H, W, C).
+        The caller has verified the files (`catalog.require`). UserError for a file that cannot be read.
         """
         raise NotImplementedError
 
     def download(self, directory: Path) -> None:
-        """Put the official files below `directory`; a data set that has none to fetch raises a UserError."""
+        """Download the official files into `directory`; UserError if this data set cannot be downloaded."""
         raise UserError(f"data set {self.name!r} cannot be fetched")
 
 
@@ -54,14 +54,14 @@ def digest(files: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
-def chosen(pixels: np.ndarray, labels: np.ndarray, places: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray]:
-    """What `read` gives of a whole part in memory."""
+def select(pixels: np.ndarray, labels: np.ndarray, places: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray]:
+    """What `read` returns, from a whole part in memory."""
     every = slice(None) if places is None else list(places)
     return pixels[every], labels[every].astype(np.int64)
 
 
 def md5(path: Path) -> str:
-    """Read once per process, as long as size and time of change stay: every run of an experiment asks."""
+    """The MD5 of a file. Cached per process while its size and modification time stay: every run needs it."""
     now = path.stat()
     return _md5_as_of(path, now.st_size, now.st_mtime_ns)
 

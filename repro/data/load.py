@@ -1,7 +1,7 @@
-"""Data sets as uint8 tensors on a device, split into training, validation and test images.
+"""Loads data sets as uint8 tensors on a device, split into training, validation and test images.
 
-What a data set's own file reads, after the checksums of `catalog` hold. No augmentation and no normalisation happens
-here. All runs of a process share one copy, so nobody writes into these tensors.
+Verifies the checksums first. Does not augment or normalise. All runs of a process share one copy, so these tensors must
+never be written to.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from repro.errors import UserError
 from repro.spec import Recipe, train_images
 
 PARTS: tuple[Part, Part] = ("train", "test")
-KEPT = 2  # data sets that a process keeps in memory: the most recent ones, each at one size, split and device
+KEPT = 2  # data sets that a process caches, each at one image size, split and device; the most recently used
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Images:
 
     @cached_property
     def sums(self) -> torch.Tensor:
-        """int64 (C, H, W), on the CPU: each pixel's sum over all images."""
+        """int64 (C, H, W), on the CPU: the sum of each pixel over all images."""
         return self.pixels.sum(0, dtype=torch.int64).cpu()
 
     @cached_property
     def levels(self) -> torch.Tensor:
-        """int64 (C, 256), on the CPU: how many pixels of each channel have each level."""
+        """int64 (C, 256), on the CPU: per channel, the number of pixels with each value."""
         return torch.stack([torch.bincount(c.flatten(), minlength=256) for c in self.pixels.unbind(1)]).cpu()
 
 
@@ -58,7 +58,7 @@ class Splits:
 
 
 def load(recipe: Recipe, device: torch.device, directory: Path | None = None) -> Splits:
-    """The recipe's data set on `device`, read once per process. UserError where files are missing or damaged."""
+    """The recipe's data set on `device`, read once per process. UserError if files are missing or damaged."""
     directory = directory or catalog.data_dir()
     dataset = catalog.describe(recipe.dataset, directory)
     return _loaded(dataset, directory, recipe.image_size, train_images(recipe, directory), device)
@@ -66,7 +66,7 @@ def load(recipe: Recipe, device: torch.device, directory: Path | None = None) ->
 
 @lru_cache(KEPT)
 def _loaded(dataset: DataSet, directory: Path, size: int | None, count: int, device: torch.device) -> Splits:
-    """The first `count` images of the shuffled training set are for training, the rest for validation."""
+    """The first `count` images of the shuffled training set are used for training, the rest for validation."""
     catalog.require(dataset, directory)
     train, test = (_read(dataset, directory, part, size) for part in PARTS)
     validation = None
@@ -77,7 +77,7 @@ def _loaded(dataset: DataSet, directory: Path, size: int | None, count: int, dev
         train = train[shuffled[:count].sort().values]
     splits = Splits(train.to(device), validation, test.to(device), dataset.classes)
     if device.type == "cuda":
-        torch.cuda.synchronize(device)  # the next run reads the copy on a stream of its own
+        torch.cuda.synchronize(device)  # another run may read these tensors on its own stream
     return splits
 
 
@@ -88,9 +88,9 @@ def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Im
         if size and images.shape[-2:] != (size, size):
             images = v2.functional.resize(images, [size, size], antialias=True)
     else:
-        # photographs: the shorter side resized to `size`, then the centre square
+        # images of different sizes: resize the shorter side to `size`, then crop the centre
         if size is None:
-            raise UserError(f"data set {dataset.name!r} has images of many sizes: the recipe must set image_size")
+            raise UserError(f"data set {dataset.name!r} has images of different sizes: the recipe must set image_size")
         square = v2.Compose([v2.Resize(size), v2.CenterCrop(size)])
-        images = torch.stack([square(torch.from_numpy(photo).permute(2, 0, 1)) for photo in pixels])
+        images = torch.stack([square(torch.from_numpy(image).permute(2, 0, 1)) for image in pixels])
     return Images(images, torch.from_numpy(labels))

@@ -1,6 +1,6 @@
-"""Networks by the name the papers use: `build("resnet-cifar", depth=20)`. One file per family, named in `FAMILIES`.
+"""Networks by name: `build("resnet-cifar", depth=20)`. One file per family; `FAMILIES` lists them.
 
-Imports torch only to build one. Does not hold losses or training.
+Imports torch only to build a network. Does not contain losses or training.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,10 @@ def build(
     masks: "torch.Generator | None" = None,
     **settings: Any,
 ) -> "nn.Module":
-    """The network `name` with the settings its spec takes, on the CPU, weights drawn from `seed`.
+    """The network `name` with `settings` as in a spec's `model` table, on the CPU, its weights drawn from `seed`.
 
-    Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout, on the device
-    that will train it (default: a CPU stream of the seed). ValueError names a setting or a shape that is not allowed.
+    Maps float32 (N, channels, size, size) to logits (N, classes). `masks`: the generator of its dropout masks, on the
+    device that will train it (default: a CPU stream of the seed). ValueError for a disallowed setting or shape.
     """
     from repro import random_streams
 
@@ -52,5 +52,5 @@ def build(
 
 
 def parameters(model: "nn.Module") -> int:
-    """The number of trained values; batch norm's running statistics are none."""
+    """The number of trained values, which excludes batch norm's running statistics."""
     return sum(parameter.numel() for parameter in model.parameters())

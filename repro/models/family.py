@@ -1,7 +1,7 @@
-"""What a family of networks is: the settings of its networks, and what the rest of the package needs to know of them.
+"""The interface of a network family: its settings, and what specs, tables, figures and steps need to know about it.
 
-A family is a subclass of `Network` in a file of its own and a line in `repro.models.FAMILIES`. Specs, tables and
-figures read it, so its file imports torch inside `build` only.
+To add one, subclass `Network` in a file in `repro/models/` and add it to `repro.models.FAMILIES`. Specs, tables and
+figures import that file, so it must import torch only inside `build`.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -16,34 +16,34 @@ Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1"]  # the keys of
 
 
 class Network(Frozen):
-    """A network as a spec's `model` table describes it. Subclasses make `name` the literal name of their family."""
+    """A network as a spec's `model` table describes it. Subclasses declare `name` as a Literal, their family's name."""
 
     name: str
 
     @property
     def layers(self) -> int | None:
-        """Layers with weights, as the papers count them; None keeps the network out of figures against depth."""
+        """The number of layers with weights, as papers count them; None excludes the network from plots over depth."""
         return None
 
     @property
     def kind(self) -> str:
-        """The kind of network, whatever its depth: figures group by it."""
+        """The kind of network regardless of depth, by which figures group."""
         return self.name
 
     @property
     def line(self) -> str:
-        """What a line in the figure against depth joins: networks alike in all but depth."""
+        """The line that the network belongs to in plots over depth: networks that differ only in depth share one."""
         return self.kind
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The fast steps (repro.step.method) that are made for this network, beside those that take any."""
+        """The fast steps (repro.step.method) that support this network, besides those that support any."""
         return ()
 
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
-        """Why the network is not for a recipe, "" where it is.
+        """Why the network does not fit a recipe; "" if it does.
 
-        `size`: pixels per side of the images, None where not known yet; `bn_batch`: the recipe's.
+        `size`: pixels per side of the images, None if not known yet; `bn_batch`: the recipe's.
         """
         return ""
 
@@ -59,7 +59,7 @@ class Network(Frozen):
     ) -> "nn.Module":
         """A network from float32 (N, channels, size, size) to logits (N, classes), on the CPU.
 
-        bn_batch: how many images batch norm normalises together in training; None for all of the batch.
-        generator: draws the initial weights. masks: draws dropout's masks, on the device that will train it.
+        bn_batch: images that batch norm normalises together in training; None for the whole batch.
+        generator: draws the initial weights. masks: draws dropout masks, on the device that will train the network.
         """
         raise NotImplementedError

@@ -1,12 +1,12 @@
-"""Initial weights by the scheme that a paper names, from one explicit CPU generator. Networks stay out.
+"""Weight initialisation by the schemes that papers name, from an explicit CPU generator.
 
 With fan_in the number of inputs to one unit (k*k*in for a convolution) and fan_out its counterpart (k*k*out):
 
     he-fan-in     normal, variance 2 / fan_in. He et al. 2015, arXiv:1502.01852, eq. 10, which the ResNet
                   papers cite.
-    he-fan-out    what the authors' public Torch code does (fb.resnet.torch, models/resnet.lua; the same lines
+    he-fan-out    as in the authors' public Torch code (fb.resnet.torch, models/resnet.lua; the same lines
                   are in KaimingHe/resnet-1k-layers): convolutions normal with variance 2 / fan_out (eq. 14 of
-                  the same paper); the linear layer as Torch7 left it, uniform in +-1 / sqrt(fan_in).
+                  the same paper); the linear layer keeps Torch7's default, uniform in +-1 / sqrt(fan_in).
     glorot        uniform in +-sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010, eq. 16, "normalized
                   initialization".
     normal-0.1    normal, variance 0.01. Simonyan & Zisserman 2014, arXiv:1409.1556, section 3.1.
@@ -67,9 +67,8 @@ SCHEMES: dict[str, Callable[[Weighted, torch.Generator], None]] = {
 def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> None:
     """Overwrite every parameter of `model` (on the CPU), layer by layer in the order of registration.
 
-    A layer with parameters of a type that is not dealt with here raises TypeError, so that nothing can keep a
-    value drawn from torch's global generator; that is also why a subclass does not pass for its base.
-    ValueError: an unknown scheme.
+    TypeError for a layer with parameters whose exact type is not handled here, so that no value drawn from torch's
+    global generator can remain. ValueError for an unknown scheme.
     """
     draw = lookup(SCHEMES, "init", scheme)
     for name, module in model.named_modules():

@@ -1,7 +1,7 @@
-"""The layers that torch lacks, or has in a form unfit for these experiments. Networks and weights stay out.
+"""Layers that torch lacks, or whose torch version does not meet two requirements.
 
-Two wishes explain the module: every random draw takes an explicit generator, and every backward pass is
-deterministic on a GPU (which rules out torch's own local response normalisation and adaptive pooling).
+Every random draw must take an explicit generator, and every backward pass must be deterministic on a GPU, which rules
+out torch's own local response normalisation and adaptive pooling.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Torch7's defaults, with which the ResNets' authors trained, and still PyTorch's; the papers give no value.
+# The defaults of Torch7, in which the authors of the ResNets trained, and of PyTorch; the papers give no values.
 BN_EPS = 1e-5
 BN_MOMENTUM = 0.1
 
@@ -26,10 +26,10 @@ def lookup(table: Mapping[str, T], argument: str, name: str) -> T:
 
 
 class Dropout(nn.Module):
-    """In training zeroes each value with probability `rate` and divides the others by 1 - rate.
+    """In training, zeroes each value with probability `rate` and divides the others by 1 - rate.
 
-    Masks come from `generator`, which lives on the device of the tensors and belongs to the caller: whoever
-    saves its state with the weights can resume in the middle of a run with the same masks.
+    Draws masks from `generator`, which must be on the device of the tensors. The caller owns it and saves its state
+    with the weights, so that a resumed run draws the same masks.
     """
 
     def __init__(self, rate: float, generator: torch.Generator) -> None:
@@ -51,14 +51,14 @@ class Dropout(nn.Module):
 
 
 class GhostBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over `group` consecutive images at a time, whatever the batch.
+    """Batch normalisation over `group` consecutive images at a time, whatever the batch size.
 
-    He et al. 2015 trained a batch of 128 on two GPUs, each normalising its own 64 images (section 4.2); with
-    group=64 one GPU computes the same thing. In training each group is normalised by its own mean and
-    variance, and the running statistics move once a batch, towards the mean over the groups of their means
-    and unbiased variances. In eval mode, and in its state_dict, this is nn.BatchNorm2d.
+    He et al. 2015 trained batches of 128 on two GPUs, each normalising its own 64 images (section 4.2); with group=64
+    one device computes the same. In training each group is normalised by its own mean and variance, and the running
+    statistics are updated once per batch, by the means over groups of the mean and the unbiased variance. In eval mode,
+    and in its state_dict, this is nn.BatchNorm2d.
 
-    Training on a batch that is no multiple of `group` raises ValueError.
+    ValueError when training on a batch whose size is not a multiple of `group`.
     """
 
     def __init__(self, channels: int, group: int, eps: float = BN_EPS, momentum: float = BN_MOMENTUM) -> None:
@@ -81,7 +81,7 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
 
         outputs, means, variances = [], [], []
         for images in x.chunk(len(x) // self.group):
-            # with momentum 1 the "running" statistics come back as this group's own
+            # with momentum 1 the "running" statistics become those of this group
             mean, variance = torch.zeros_like(running_mean), torch.zeros_like(running_var)
             outputs.append(
                 F.batch_norm(images, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
@@ -106,13 +106,13 @@ def batch_norm(channels: int, group: int | None = None) -> nn.BatchNorm2d:
 
 
 class LocalResponseNorm(nn.Module):
-    """Krizhevsky et al. 2012, section 3.3, with the constants that the VGG paper takes over.
+    """Krizhevsky et al. 2012, section 3.3, with the constants that the VGG paper also uses.
 
-    Each value is divided by (k + alpha * S) ** beta, S being the sum of squares at its position over the
-    `size` channels around its own. torch.nn.LocalResponseNorm has the mean for the sum, so its alpha would be
-    5 * 1e-4; besides, on CUDA its backward pass is not deterministic.
+    Divides each value by (k + alpha * S) ** beta, where S is the sum of squares at its position over the `size`
+    channels around its own. torch.nn.LocalResponseNorm uses the mean instead of the sum, so its alpha would be
+    5 * 1e-4, and its backward pass is not deterministic on CUDA.
 
-    Computed in float32 whatever comes in: next to k = 2 bfloat16 sees no alpha * S below 0.008.
+    Always computed in float32: in bfloat16, adding any alpha * S below 0.008 to k = 2 has no effect.
     """
 
     size, k, alpha, beta = 5, 2.0, 1e-4, 0.75

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from . import layers
 
-# He et al. 2016, Figure 4 (a)-(e): what acts before the first convolution, in the rest of the residual
-# branch, and after the addition.
+# He et al. 2016, Figure 4 (a)-(e): the operations before the first convolution, in the rest of the residual branch, and
+# after the addition.
 DESIGNS: dict[str, tuple[str, str, str]] = {
     "original": ("", "conv bn relu conv bn", "relu"),
     "bn-after-add": ("", "conv bn relu conv", "bn relu"),
@@ -18,17 +18,17 @@ DESIGNS: dict[str, tuple[str, str, str]] = {
     "full-preact": ("bn relu", "conv bn relu conv", ""),
 }
 
-# Of the zero channels that a widening shortcut adds: the share that comes before its input's own channels.
+# The share of a widening shortcut's zero channels that precedes the channels of its input; None = no shortcut.
 SHORTCUTS: dict[str, float | None] = {"identity": 0.0, "identity-centred": 0.5, "none": None}
 
 
 def conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:
-    """Without a bias: batch normalisation follows, and would take it away."""
+    """Without a bias, which the batch normalisation that follows would cancel."""
     return nn.Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=False)
 
 
 def stack(ops: str, in_channels: int, channels: int, stride: int, bn_batch: int | None) -> nn.Sequential:
-    """The layers that `ops` spells out; the first convolution has the stride and goes up to `channels`."""
+    """The layers listed in `ops`; the first convolution has the stride and changes the width to `channels`."""
     sequence = nn.Sequential()
     for op in ops.split():
         if op == "conv":
@@ -43,14 +43,14 @@ def stack(ops: str, in_channels: int, channels: int, stride: int, bn_batch: int 
 
 
 class Block(nn.Module):
-    """One residual unit, after(shortcut(x) + residual(x)); in a plain net two layers, after(residual(x)).
+    """One residual unit, after(shortcut(x) + residual(x)); in a plain net, two layers, after(residual(x)).
 
-    The shortcut has no parameters (option A of He et al. 2015): it takes every second pixel where the block's
-    first convolution has stride 2, and zeros as the missing channels.
+    The shortcut has no parameters (option A of He et al. 2015): it takes every second pixel if the block's first
+    convolution has stride 2, and pads missing channels with zeros.
 
-    A pre-activation design treats the ends of a chain of units as He et al. 2016 do (appendix): the
-    activation of the convolution before the chain is the `first` unit's, shared by both of its paths; the
-    `last` has one more after its addition.
+    Pre-activation designs treat the ends of a chain of units as He et al. 2016 do (appendix): the `first` unit has no
+    activation of its own, since both its paths share that of the convolution before the chain; the `last` unit has an
+    additional activation after its addition.
     """
 
     def __init__(

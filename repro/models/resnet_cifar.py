@@ -1,11 +1,11 @@
 """The ResNets for small images of He et al. 2015, arXiv:1512.03385, section 4.2, and their plain counterparts.
 
-With the block designs of He et al. 2016, arXiv:1603.05027, Figure 4. Does not hold ImageNet's ResNets (bottlenecks,
-projections).
+Includes the block designs of He et al. 2016, arXiv:1603.05027, Figure 4. Does not include the ResNets for ImageNet
+(bottlenecks, projections).
 
 A 3x3 convolution, then three stages of n blocks of two 3x3 convolutions each, with width, 2*width and 4*width
 channels at full, half and quarter resolution; global average pooling; one linear layer: 6n + 2 layers with
-weights. Modules are registered in the order in which they act, so other implementations' weights load by
+weights. Modules are registered in the order in which they act, so weights of other implementations can be loaded by
 position.
 """
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-KERNELS_WIDTH = 16  # of the networks that the kernels of repro.step.kernels are made for
+KERNELS_WIDTH = 16  # the width that repro.step.kernels supports
 
 
 class ResNetCifar(Network):
-    """He et al. 2015, section 4.2: 6n+2 layers of 3x3 convolutions for small images (plain without shortcuts).
+    """He et al. 2015, section 4.2: 6n+2 layers for small images; without shortcuts, a plain net.
 
     depth: the paper's are 20, 32, 44, 56, 110 and 1202.
     block: a key of residual.DESIGNS.
-    shortcut: "identity" or "none" (a plain net, which has the block "original"). The paper does not say where
-        option A's zeros go; they come after the input's channels, as in the authors' Torch code
+    shortcut: "identity" or "none" (a plain net, which requires the block "original"). The paper does not say
+        where the zeros of option A go; here they follow the input's channels, as in the authors' Torch code
         (fb.resnet.torch, models/resnet.lua: Concat of Identity and MulConstant(0)). "identity-centred" puts
-        half of them on either side, as many PyTorch ports do: the same network but for the numbering of its
-        channels, and what it takes to use those ports' weights.
-    subsample: "in-block", the paper's: the first convolution of a stage has stride 2. "separate-conv", a
-        reproduction's reading: all blocks keep the size, and between the stages a 3x3 convolution of
-        stride 2, followed by batch normalisation and ReLU, doubles the channels. That is two more layers with
-        weights than `depth` says, and each stage is then a chain of units of its own (see residual.Block).
+        half of them on either side, as many PyTorch ports do: the same network up to the numbering of its
+        channels, needed to load the weights of such ports.
+    subsample: "in-block", as in the paper: the first convolution of a stage has stride 2. "separate-conv", the
+        interpretation of a reproduction: all blocks keep the size, and between the stages a 3x3 convolution of
+        stride 2, followed by batch normalisation and ReLU, doubles the channels. The network then has two more
+        layers with weights than `depth`, and each stage is a chain of units of its own (see residual.Block).
     width: channels of the first stage, 16 in the paper.
 
     In every design the first convolution is followed by batch normalisation and ReLU. Figure 4 does not show
-    that, but for (a)-(c) it is the network of 2015, and for (e) it is the first unit's activation; for (d) it
+    this, but for (a)-(c) it is the network of 2015, and for (e) it is the first unit's activation. For (d) it
     is our choice, since there too batch normalisation follows every convolution. The shortcut of a
     pre-activation unit starts before the activation.
     """
@@ -93,7 +93,7 @@ class ResNetCifar(Network):
         generator: "torch.Generator",
         masks: "torch.Generator",
     ) -> "nn.Module":
-        """Of images of any size; it has no dropout."""
+        """For images of any size. `masks` is not used: there is no dropout."""
         import torch
         from torch import nn
 
@@ -104,7 +104,7 @@ class ResNetCifar(Network):
         blocks = (self.depth - 2) // 6  # per stage; the paper's n
         separate = self.subsample == "separate-conv"
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng hides that from other draws
+        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
         with torch.random.fork_rng(devices=[]):
             net["conv1"] = conv3x3(channels, self.width)
             net["bn1"] = layers.batch_norm(self.width, bn_batch)

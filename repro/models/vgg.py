@@ -1,8 +1,7 @@
-"""The VGG networks of Simonyan & Zisserman 2014, arXiv:1409.1556, Table 1, for small images too.
+"""The VGG networks of Simonyan & Zisserman 2014, arXiv:1409.1556, Table 1, for images of any size.
 
-The convolutional part is the paper's. The fully connected part takes what is left after five poolings (1x1
-positions of a 32x32 image, 7x7 of a 224x224 one), and its width is the spec's: the paper's 4096 was made
-for 1000 classes.
+The convolutional part is the paper's. The fully connected part takes the positions left after five poolings (1x1 for a
+32x32 image, 7x7 for a 224x224 one). Its width is a setting, since the paper's 4096 was chosen for 1000 classes.
 """
 
 from collections import OrderedDict
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# Table 1, a column a configuration: per stage the kernel sizes of its convolutions; "L" is local response
-# normalisation. Each convolution is followed by ReLU, each stage by 2x2 max-pooling.
+# The columns of Table 1: for each stage, the kernel sizes of its convolutions; "L" is local response normalisation.
+# Each convolution is followed by ReLU, each stage by 2x2 max-pooling.
 CONFIGS: dict[str, tuple[str, str, str, str, str]] = {
     "A": ("3", "3", "33", "33", "33"),
     "A-LRN": ("3L", "3", "33", "33", "33"),
@@ -28,21 +27,21 @@ CONFIGS: dict[str, tuple[str, str, str, str, str]] = {
     "E": ("33", "33", "3333", "3333", "3333"),
 }
 WIDTHS = (64, 128, 256, 512, 512)  # channels in each stage
-SHRINK = 2 ** len(WIDTHS)  # the poolings together
+SHRINK = 2 ** len(WIDTHS)  # by which the poolings divide the image size
 FULLY_CONNECTED = 3  # layers
-VARIANTS = {"A-LRN": "VGG with LRN", "C": "VGG with 1x1"}  # as deep as A and D: points of their own in figures
+VARIANTS = {"A-LRN": "VGG with LRN", "C": "VGG with 1x1"}  # as deep as A and D, so shown separately
 
 
 class Vgg(Network):
-    """Simonyan & Zisserman 2014, Table 1, for small images: five poolings, two hidden layers and the classifier.
+    """Simonyan & Zisserman 2014, Table 1: five stages of convolutions, two hidden layers and the classifier.
 
-    config: a column of Table 1. Where the table is silent: local response normalisation comes after the ReLU, as in
-        Krizhevsky et al. 2012.
-    batch_norm: between each convolution and its ReLU. The paper, of 2014, has none. The convolutions then have no
-        biases, which the normalisation would subtract again.
+    config: a column of Table 1. Local response normalisation follows the ReLU, as in Krizhevsky et al. 2012; the table
+        does not say where it goes.
+    batch_norm: between each convolution and its ReLU; the paper has none. The convolutions then have no biases, which
+        the normalisation would cancel.
     dropout: rate in the first two of the three fully connected layers (section 3.1: 0.5), after their ReLU.
     fc_width: units in those two layers; 4096 in the paper.
-    width_divisor: divides the channels and fc_width.
+    width_divisor: divides all channels and fc_width.
     init: the paper's is "normal-0.1".
     """
 
@@ -77,7 +76,7 @@ class Vgg(Network):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Narrower convolutions are no faster as matrix products."""
+        """Matrix products are faster only at full width."""
         return ("matrices",) if self.width_divisor == 1 else ()
 
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
@@ -104,7 +103,7 @@ class Vgg(Network):
         from repro.models.init import initialise
 
         hidden = self.fc_width // self.width_divisor
-        # torch draws weights on construction: initialise() overwrites them, fork_rng hides that from other draws
+        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
         with torch.random.fork_rng(devices=[]):
             model = nn.Sequential(
                 OrderedDict(

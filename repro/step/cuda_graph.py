@@ -1,4 +1,4 @@
-"""One update as a CUDA graph: recorded once, then played with a single call an iteration."""
+"""One update as a CUDA graph: captured once, then replayed with a single call per iteration."""
 
 import gc
 import warnings
@@ -9,15 +9,14 @@ import torch
 
 from repro.data.batches import Draws
 
-WARM_UP = 3  # updates before the recording, so that libraries and the allocator have made their choices
+WARM_UP = 3  # updates before the capture, so that libraries have chosen algorithms and memory is allocated
 
 
 class Graph:
-    """`update`, recorded at the first `run` and played at every one. The numbers are those of calling it.
+    """Captures `update` at the first `run` and replays it at every `run`; computes the same numbers as calling it.
 
-    `tensors` lists all that an update changes, and `dropout` draws in it: warming up moves them, and they are put
-    back before the first play.
-    A batch of fewer images than `size` is computed without the graph.
+    `tensors` lists every tensor that an update changes, `dropout` is the generator it draws from: warm-up changes them,
+    and they are restored before the first replay. A batch of fewer images than `size` is computed without the graph.
     """
 
     def __init__(
@@ -36,27 +35,27 @@ class Graph:
             return
         if self.graph is None:
             self.static = draws.clone()
-            self.graph = self._recorded()
+            self.graph = self._capture()
         self.static.copy_(draws)
         self.graph.replay()
 
-    def forget(self) -> None:
-        """Record anew at the next `run`: the tensors have been replaced."""
+    def discard(self) -> None:
+        """Capture again at the next `run`; needed once tensors have been replaced."""
         self.graph = None
 
-    def _recorded(self) -> torch.cuda.CUDAGraph:
-        """Of an update on `static`.
+    def _capture(self) -> torch.cuda.CUDAGraph:
+        """Capture an update that reads its batch from `static`.
 
-        Libraries keep scratch memory a stream, and the graph remembers its address: so a graph is recorded on the
-        stream that will play it, where one run of several has its own, and else on a new one.
+        Libraries keep scratch memory per stream, and the graph stores its address. A graph is therefore captured on the
+        stream that will replay it if the run has a stream of its own, otherwise on a new one.
         """
         graph, device = torch.cuda.CUDAGraph(), self.static.index.device
         stream = torch.cuda.current_stream(device)
         if stream == torch.cuda.default_stream(device):
             stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        with untouched(self.tensors, self.dropout):
+        with restoring(self.tensors, self.dropout):
             stream.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(stream), no_collection():
+            with torch.cuda.stream(stream), garbage_collection_paused():
                 for _ in range(WARM_UP):
                     self.update(self.static)
                 _register(graph, self.dropout)
@@ -67,7 +66,7 @@ class Graph:
 
 
 def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
-    """Later versions of torch see by themselves what draws in a graph, and warn where they are told."""
+    """Let the graph use the generator. Newer versions of torch detect it themselves and warn about this call."""
     if register := getattr(graph, "register_generator_state", None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,8 +74,8 @@ def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
-    """Without Python's garbage collector: freeing an old graph's memory would break off a recording."""
+def garbage_collection_paused() -> Iterator[None]:
+    """Pause Python's garbage collector: freeing the memory of an old graph would abort a capture."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
@@ -88,24 +87,24 @@ def no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def untouched(tensors: Callable[[], list[torch.Tensor]], dropout: torch.Generator) -> Iterator[None]:
-    """What is done inside changes neither the tensors nor the stream; those made inside begin at zero.
+def restoring(tensors: Callable[[], list[torch.Tensor]], dropout: torch.Generator) -> Iterator[None]:
+    """Restore the tensors and the dropout generator on exit, also after an error; tensors created inside are zeroed.
 
-    So too where it fails. An error inside is what is raised, even if nothing can be restored after it.
+    An error raised inside is re-raised even if restoring then fails too.
     """
     before = {t.data_ptr(): t.clone() for t in tensors()}
-    dropped = dropout.get_state()
+    dropout_before = dropout.get_state()
 
     def restore() -> None:
-        for tensor in tensors():  # the optimizer makes some at its first update
+        for tensor in tensors():  # the optimizer creates some at its first update
             known = before.get(tensor.data_ptr())
             tensor.zero_() if known is None else tensor.copy_(known)
-        dropout.set_state(dropped)
+        dropout.set_state(dropout_before)
 
     try:
         yield
     except BaseException:
-        with suppress(RuntimeError):  # a CUDA error makes whatever comes after it fail too
+        with suppress(RuntimeError):  # after a CUDA error every further call fails
             restore()
         raise
     restore()

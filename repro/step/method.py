@@ -1,7 +1,7 @@
-"""How a run's numbers are computed: its precision, and the step that computes them. Both stand in its record.
+"""The method that computes a run's numbers: a precision and a step, both recorded.
 
-A run keeps the precision it began with. Results of two methods differ by rounding alone; docs/performance.md has
-what that is worth. Which batches, which updates: none of it depends on the method.
+A resumed run keeps its precision. Two methods compute the same updates on the same batches and differ only by rounding;
+docs/performance.md measures its effect.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from repro.spec import Precision, Run
 from repro.step import compiled, matmul
 from repro.step.kernels import build, network, ops
 
-STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # the fast ones, in the order "auto" tries
-UNMEASURED = ("compiled",)  # "auto" leaves them out
-SHORT = 100  # iterations: what a shorter run could win is less than compiling the kernels takes
+STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # fast steps, in the order that "auto" tries
+UNMEASURED = ("compiled",)  # "auto" skips these
+KERNELS_MIN_ITERATIONS = 100  # a shorter run would save less time than compiling the kernels takes
 
 
 @dataclass(frozen=True)
 class Method:
-    """`precision`: fp32, tf32 or bf16; `step`: plain (repro.step.plain) or fast (STEPS: each has its module)."""
+    """`precision`: fp32, tf32 or bf16; `step`: "plain" or one of STEPS."""
 
     precision: Precision = "fp32"
     step: str = "plain"
@@ -30,17 +30,17 @@ class Method:
 def choose(
     run: Run, image: tuple[int, int, int], device: torch.device, precision: str = "auto", step: str = "auto"
 ) -> tuple[Method, str]:
-    """The method for `run` on images (channels, height, width), and what the user should know about it, or "".
+    """The method for `run` on images (channels, height, width), and a note for the user about the choice, or "".
 
-    "auto" takes the fast step where there is one, and with it bf16 where the device has units for it. UserError for a
-    precision or a step that the device does not have.
+    "auto" takes a fast step if one supports the run, and with it bf16 if the device has matrix units for that.
+    UserError for a precision or step that the device or the run does not support.
     """
     kind = device.type
     allowed = ("auto", "plain", *STEPS[kind])
     if precision == "tf32" and kind == "cpu":
-        raise UserError("--precision tf32 is not for the CPU; allowed: auto, fp32, bf16")
+        raise UserError("--precision tf32 is not available on the CPU; allowed: auto, fp32, bf16")
     if step not in allowed:
-        raise UserError(f"--step {step} is not for {kind}; allowed: {', '.join(allowed)}")
+        raise UserError(f"--step {step} is not available on {kind}; allowed: {', '.join(allowed)}")
     notes = []
     if step == "auto":
         refusals = {fast: _refusal(fast, run, image, precision) for fast in STEPS[kind] if fast not in UNMEASURED}
@@ -53,14 +53,14 @@ def choose(
     if precision == "auto":
         precision = "bf16" if step != "plain" and _bf16_units(kind, step) else "fp32"
         if precision == "bf16":
-            notes.append("--precision auto takes bf16")
+            notes.append("--precision auto chose bf16")
     if seconds := build.just_compiled():
-        notes.append(f"the kernels took {seconds:.0f} s to compile, once for this machine")
+        notes.append(f"compiled the kernels for this machine in {seconds:.0f} s")
     return Method(cast(Precision, precision), step), "; ".join(notes)
 
 
 def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:
-    """Why a step cannot train this run; "" where it can."""
+    """Why a step cannot train this run; "" if it can."""
     model = run.recipe.model
     if step == "compiled":
         return compiled.refusal(model)
@@ -68,12 +68,12 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
         return ""
     if step == "matrices":
         return matmul.refusal(model, image)
-    return _no_kernels(run, image, precision)
+    return _kernels_refusal(run, image, precision)
 
 
-def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
-    if run.recipe.schedule.iterations < SHORT:
-        return f"it is shorter than {SHORT} iterations"
+def _kernels_refusal(run: Run, image: tuple[int, int, int], precision: str) -> str:
+    if run.recipe.schedule.iterations < KERNELS_MIN_ITERATIONS:
+        return f"the run is shorter than {KERNELS_MIN_ITERATIONS} iterations"
     if refusal := network.refusal(run.recipe.model, image):
         return refusal
     try:
@@ -85,7 +85,7 @@ def _no_kernels(run: Run, image: tuple[int, int, int], precision: str) -> str:
 
 
 def _bf16_units(kind: str, step: str) -> bool:
-    """Whether the device has them, and whoever computes the step can use them."""
+    """Whether the device has bf16 matrix units that the step's code can use."""
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return ops.matrix_units() if step == "kernels" else bool(torch.cpu.get_capabilities().get("amx_bf16"))

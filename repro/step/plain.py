@@ -1,6 +1,6 @@
-"""The gradients of one batch, in the plain way and in the fast one for the device; and a pass over a set of images.
+"""The plain step (eager torch and autograd), the meters of training, and the evaluation of a set of images.
 
-Paths, schedules and records stay out.
+Does not know schedules, paths or records.
 """
 
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from repro.data.batches import Pixels
+from repro.data.batches import Transform
 from repro.data.load import Images
 
 
 class Meters:
-    """Running sums of the training loss and hits, kept on the device so that no iteration waits for the host."""
+    """Running sums of training loss and hits, kept on the device so that no iteration waits for the host."""
 
     def __init__(self, device: torch.device) -> None:
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        self.worst_loss = torch.zeros((), device=device)  # the largest of one batch; NaN once any was
+        self.worst_loss = torch.zeros((), device=device)  # the largest batch loss; NaN if any was NaN
         self.hits = torch.zeros((), dtype=torch.int64, device=device)
         self.images = 0
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """One batch, but for `images`, which is the host's to count."""
+        """Add one batch; the caller counts its `images`, on the host."""
         self.loss_sum += loss.double() * len(labels)
-        torch.maximum(self.worst_loss, loss, out=self.worst_loss)  # NaN wins
+        torch.maximum(self.worst_loss, loss, out=self.worst_loss)  # propagates NaN
         self.hits += (logits.argmax(1) == labels).sum()
 
     def read(self) -> tuple[float, float]:
@@ -53,27 +53,29 @@ class Meters:
 
 
 class Step(Protocol):
-    """A way to compute one batch."""
+    """A way to compute one batch: training and evaluation."""
 
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sets every parameter's gradient. Loss (nats) and logits of float32 images (N, C, H, W), int64 labels (N,)."""
+        """Set every parameter's gradient; returns loss (nats) and logits (N, classes).
+
+        Takes float32 images (N, C, H, W) and int64 labels (N,).
+        """
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, classes) of float32 images (N, C, H, W), by the running statistics."""
+        """Logits (N, classes) of float32 images (N, C, H, W), by the running statistics."""
 
 
 class PlainStep:
-    """Eager torch and autograd, the step that every other must equal. Sets gradients; the update is the optimizer's.
+    """Eager torch and autograd: the reference that every other step must equal.
 
-    `precision`: "fp32"; "tf32", whose products CUDA rounds to 10 bits; or "bf16", torch's autocast: products and
-    activations in bfloat16, weights, statistics, loss and updates in float32.
+    `precision`: "fp32"; "tf32", where CUDA rounds the factors of products to 10 bits; or "bf16", torch's autocast:
+    products and activations in bfloat16; weights, statistics, loss and updates in float32.
     """
 
     def __init__(self, model: nn.Module, precision: str) -> None:
         self.model, self.precision = model, precision
 
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W) and int64 labels (N,)."""
         logits = self._logits(images)
         loss = F.cross_entropy(logits, labels)
         self.model.zero_grad()
@@ -81,11 +83,11 @@ class PlainStep:
         return loss.detach(), logits.detach()
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Of float32 images (N, C, H, W), the model in evaluation mode."""
+        """The caller has put the model into evaluation mode."""
         return self._logits(images)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        tf32 = self.precision == "tf32"  # a setting of the whole process, and runs may be trained side by side in it
+        tf32 = self.precision == "tf32"  # set each time: it is global, and other runs may share this process
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits: torch.Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
@@ -94,7 +96,7 @@ class PlainStep:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean loss (nats), error (%), and each image's predicted class (uint8 (N,), on the CPU)."""
+    """Mean loss (nats), error (%), and the predicted class of each image (uint8 (N,), on the CPU)."""
 
     loss: float
     error: float
@@ -102,9 +104,9 @@ class Evaluation:
 
 
 def evaluation_batch(device: torch.device, height: int, width: int) -> int:
-    """How many images are evaluated at a time; no result depends on it beyond rounding.
+    """Images per evaluation batch; affects results only through rounding.
 
-    On CUDA many, so that launches are few: 2,500 of 32x32 pixels, and fewer of larger ones, which take more memory.
+    Large on CUDA, for few kernel launches: 2,500 images of 32x32 pixels, fewer of larger ones, which take more memory.
     """
     if device.type == "cpu":
         return 500
@@ -112,15 +114,15 @@ def evaluation_batch(device: torch.device, height: int, width: int) -> int:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, step: Step, images: Images, pixels: Pixels) -> Evaluation:
-    """`model` in evaluation mode on every image once, as it is: no crop, no flip. Leaves the model in training mode."""
+def evaluate(model: nn.Module, step: Step, images: Images, transform: Transform) -> Evaluation:
+    """Evaluate `model` once on every image, without crop or flip. Leaves the model in training mode."""
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
     predictions = []
     size = evaluation_batch(images.pixels.device, *images.pixels.shape[2:])
     for start in range(0, len(images), size):
         part, labels = (t[start : start + size] for t in (images.pixels, images.labels))
-        logits = step.logits(pixels.normalise(part))
+        logits = step.logits(transform.normalise(part))
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         predictions.append(logits.argmax(1))
     model.train()

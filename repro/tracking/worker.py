@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from repro.tracking.client import Place
 
 POLL = 1.0  # seconds between looks at the folders
-ALONE = 60.0  # seconds that it may go on after the end of its input
+EXIT_GRACE_SECONDS = 60.0  # until the worker is killed, counted from the end of its input
 NICENESS = 10  # training comes first; more, and on a busy machine the end of a run would not be written in time
 
 
@@ -71,7 +71,7 @@ def _await_end(over: threading.Event) -> None:
     while os.read(0, 1024):  # not sys.stdin: its lock would be held at the interpreter's end
         pass
     over.set()
-    watch = threading.Timer(ALONE, _break_off)
+    watch = threading.Timer(EXIT_GRACE_SECONDS, _break_off)
     watch.daemon = True
     watch.start()
 

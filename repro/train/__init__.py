@@ -1,11 +1,11 @@
-"""One run, trained: the loop, what it moves, and where its numbers come from.
+"""Training one run: the loop, its state, and the provenance of its numbers.
 
 | file | what it is |
 |---|---|
 | `loop.py` | iterate, evaluate, checkpoint, resume |
-| `learner.py` | what training moves, and one iteration of it |
-| `optim.py` | optimizers; the learning rate as a function of the iteration |
-| `checkpoint.py` | checkpoints that survive a kill, a full disk and a flipped bit |
+| `learner.py` | a run's model, optimizer, random streams and meters, and one iteration |
+| `optim.py` | optimizers and the learning-rate schedule |
+| `checkpoint.py` | checkpoints that survive kills, full disks and flipped bits |
 | `provenance.py` | commit, uncommitted changes, packages, hardware, threads |
-| `reuse.py` | runs that differ in their names alone: trained once, taken over by the others |
+| `reuse.py` | copies the record of a run that another experiment has already trained |
 """

@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill, a full disk and a flipped bit. What is in one is the loop's business."""
+"""Checkpoints that survive kills, full disks and flipped bits. Their content is defined by the loop."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write `state` as the current checkpoint and keep the one before. OSError leaves both as they were."""
+    """Write `state` as the current checkpoint, keeping the previous one. An OSError leaves both unchanged."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
@@ -27,7 +27,7 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load(folder: Path, fingerprints: Container[str], warn: Callable[[str], None]) -> dict[str, Any] | None:
-    """The newest sound checkpoint of one of them, on the CPU; None where there is none. Damaged ones are reported."""
+    """The newest intact checkpoint with one of `fingerprints`, on the CPU, or None. Reports damaged ones to `warn`."""
     damaged = []
     for path in (folder / CURRENT, folder / PREVIOUS):
         if not path.exists():
@@ -37,10 +37,10 @@ def load(folder: Path, fingerprints: Container[str], warn: Callable[[str], None]
             damaged.append(str(path))
         elif state["fingerprint"] in fingerprints:
             if damaged:
-                warn(f"{damaged[0]} is damaged; falling back to the checkpoint before it")
+                warn(f"{damaged[0]} is damaged; resuming from the previous checkpoint")
             return state
     if damaged:
-        warn(f"damaged: {', '.join(damaged)}; no sound checkpoint is left: begun anew")
+        warn(f"damaged: {', '.join(damaged)}; no intact checkpoint is left, so training restarts")
     return None
 
 
@@ -55,5 +55,5 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def drop_previous(folder: Path) -> None:
-    """Once a run is done its last checkpoint, the trained weights, is enough."""
+    """A finished run needs only its last checkpoint, which holds the trained weights."""
     (folder / PREVIOUS).unlink(missing_ok=True)

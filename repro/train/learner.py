@@ -1,6 +1,6 @@
-"""Everything that training moves: model, optimizer, streams and meters of one run, and one iteration of it.
+"""The state of one run in training (model, optimizer, random streams, meters) and one iteration of it.
 
-What is done between iterations (evaluate, checkpoint, record) is the loop's, in `train`.
+Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 """
 
 from pathlib import Path
@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from repro import models, random_streams
-from repro.data.batches import Draws, Order, Pixels
+from repro.data.batches import Draws, Sampler, Transform
 from repro.data.load import Splits, load
 from repro.errors import UserError
 from repro.models.layers import Dropout
 from repro.spec import Run
 from repro.step import method
 from repro.step.compiled import CompiledStep
-from repro.step.cuda_graph import Graph, untouched
+from repro.step.cuda_graph import Graph, restoring
 from repro.step.kernels.network import FastNetwork
 from repro.step.kernels.ops import Augmentation
 from repro.step.matmul import MatrixStep
@@ -25,10 +25,11 @@ from repro.train import optim
 
 
 class Learner:
-    """A run's moving parts on one device; what they are after i iterations depends on the run and the method alone.
+    """A run's training state on one device; after i iterations it depends only on the run and the method.
 
-    `precision` and `step` are what was asked for (see repro.step.method); `method` is what it became, `note` why so.
-    `splits`: images on the device, in place of the recipe's data set.
+    `precision` and `step` are requests, "auto" among them; `method` holds the precision and step in use, and `note`
+    what the user should know about the choice (see repro.step.method).
+    `splits` replaces the recipe's data set; its images must be on the device.
     """
 
     def __init__(
@@ -45,26 +46,26 @@ class Learner:
         self.splits = splits or load(recipe, device, data_dir)
         channels, height, width = self.splits.train.pixels.shape[1:]
         self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
-        self.pixels = Pixels.fit(recipe, self.splits.train)
-        self.order = Order(recipe, len(self.splits.train), run.seed, device)
+        self.transform = Transform.fit(recipe, self.splits.train)
+        self.sampler = Sampler(recipe, len(self.splits.train), run.seed, device)
         self.dropout = random_streams.generator(run.seed, "dropout", device=device)
         model = self.build_model(run, self.splits, self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         fast = self.method.step == "kernels"
-        self.augmentation = Augmentation(self.pixels, self.splits.train.pixels) if fast else None
+        self.augmentation = Augmentation(self.transform, self.splits.train.pixels) if fast else None
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
         graphed = self.method.step in ("graph", "compiled")
         self.graph = Graph(self._update, self._tensors, self.dropout, recipe.batch_size) if graphed else None
-        self.iteration = 0  # updates made
-        self.rate = 0.0  # learning rate of the last of them
+        self.iteration = 0  # updates made so far
+        self.rate = 0.0  # learning rate of the last update
         if isinstance(self.step, CompiledStep):
             self.note = "; ".join(filter(None, [self.note, self._compile(self.step)]))
 
     @staticmethod
     def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
-        """The run's network for the images of `splits`, on the CPU, as the seed initialises it."""
+        """The run's network for the images of `splits`, on the CPU, initialised from the run's seed."""
         channels, size = splits.train.pixels.shape[1:3]
         return models.build(
             **run.recipe.model.model_dump(),
@@ -77,12 +78,12 @@ class Learner:
         )
 
     def iterate(self) -> None:
-        """One update: the next batch, drawn, augmented, and stepped on at its learning rate."""
+        """One update: draw and augment the next batch, compute its gradients, and step the optimizer."""
         rate = optim.learning_rate(self.run.recipe.schedule, self.run.recipe.optimizer.lr, self.iteration)
-        if rate != self.rate or self.iteration == 0:  # on a GPU a rate is a tensor, and to set it a launch
+        if rate != self.rate or self.iteration == 0:  # setting a GPU's rate, a tensor, costs a kernel launch
             optim.set_learning_rate(self.optimizer, rate)
         self.rate = rate
-        draws = self.order.batch(self.iteration)
+        draws = self.sampler.batch(self.iteration)
         if self.graph:
             self.graph.run(draws)
         else:
@@ -98,8 +99,8 @@ class Learner:
         return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
 
     def _compile(self, step: CompiledStep) -> str:
-        draws = self.order.batch(0)
-        with untouched(self._tensors, self.dropout):
+        draws = self.sampler.batch(0)
+        with restoring(self._tensors, self.dropout):
             return step.compile(self._images(draws), self.splits.train.labels[draws.index])
 
     def _update(self, draws: Draws) -> None:
@@ -111,30 +112,33 @@ class Learner:
     def _images(self, draws: Draws) -> torch.Tensor:
         if self.augmentation:
             return self.augmentation(draws)
-        return self.pixels.augment(self.splits.train.pixels[draws.index], draws)
+        return self.transform.augment(self.splits.train.pixels[draws.index], draws)
 
     def _tensors(self) -> list[torch.Tensor]:
-        """All that an update changes."""
+        """Every tensor that an update changes."""
         state = [v for s in self.optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor)]
         meters = [self.meters.loss_sum, self.meters.worst_loss, self.meters.hits]
         return [*self.model.state_dict().values(), *state, *meters]
 
     def diverged(self) -> bool:
-        """Whether any loss since the meters were reset was above the recipe's bound, or NaN; waits for the device."""
+        """Whether any loss since the meters were reset exceeded the recipe's bound or was NaN; waits for the device."""
         return not self.meters.worst_loss.item() <= self.run.recipe.diverge_above
 
     def test(self) -> Evaluation:
-        return evaluate(self.model, self.step, self.splits.test, self.pixels)
+        return evaluate(self.model, self.step, self.splits.test, self.transform)
 
     def test_in_fp32(self) -> Evaluation:
-        """The network as it is, whatever it was trained in."""
-        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.pixels)
+        """The test evaluation in fp32, whatever precision the network is trained in."""
+        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.transform)
 
     def validate(self) -> Evaluation | None:
-        return evaluate(self.model, self.step, self.splits.validation, self.pixels) if self.splits.validation else None
+        """None if the recipe has no validation split."""
+        if self.splits.validation is None:
+            return None
+        return evaluate(self.model, self.step, self.splits.validation, self.transform)
 
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs to go on with the same bits; the other streams follow from `iteration`."""
+        """Everything that an exact resume needs; the sampler's random streams follow from `iteration`."""
         return {
             "iteration": self.iteration,
             "rate": self.rate,
@@ -147,19 +151,19 @@ class Learner:
     def restore(self, state: dict[str, Any]) -> None:
         self.iteration, self.rate = state["iteration"], state["rate"]
         self.model.load_state_dict(state["model"])
-        options = self.optimizer.state_dict()["param_groups"]  # this step's own, not those of the one that saved
+        options = self.optimizer.state_dict()["param_groups"]  # of this step: the saved ones may be of another
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": options})
         optim.set_learning_rate(self.optimizer, self.rate)
         if self.graph:
-            self.graph.forget()
+            self.graph.discard()
         self._restore_dropout(state["dropout"])
         self.meters.restore(state["meters"])
 
     def _restore_dropout(self, state: torch.Tensor) -> None:
-        """UserError where masks were drawn on another kind of device, whose generator is another one."""
+        """UserError if the network has dropout and its masks were drawn on another type of device."""
         if state.shape == self.dropout.get_state().shape:
             self.dropout.set_state(state)
         elif any(isinstance(module, Dropout) and module.rate for module in self.model.modules()):
-            begun = {"cpu": "cuda", "cuda": "cpu"}[self.device.type]
-            why = "was begun on another kind of device, where its dropout's masks are drawn"
-            raise UserError(f"--device {self.device.type}: {self.run.name} {why}; allowed: {begun}")
+            saved_on = {"cpu": "cuda", "cuda": "cpu"}[self.device.type]
+            why = f"was started on {saved_on}, whose random generator draws its dropout masks"
+            raise UserError(f"--device {self.device.type}: {self.run.name} {why}; allowed: {saved_on}")

@@ -1,6 +1,6 @@
-"""The one loop: iterate, evaluate, checkpoint, resume. A run in, its folder filled, progress out as values.
+"""The training loop: iterate, evaluate, checkpoint, resume. Takes a run, fills its folder and yields its progress.
 
-No command line, no wandb, no tables, no experiment names. Statistics over runs are elsewhere; so is the step itself.
+Does not parse commands, talk to W&B or compute statistics over runs. One update is in `learner`.
 """
 
 import math
@@ -22,31 +22,31 @@ from repro.step.plain import Evaluation
 from repro.train import checkpoint, provenance, reuse
 from repro.train.learner import Learner
 
-CHECK_EVERY = 50  # iterations between looks at the loss: the host waits for the device no more often than that
-TELL_EVERY = 20.0  # seconds between words of progress, where those iterations take longer
+CHECK_EVERY = 50  # iterations between reads of the loss, each of which makes the host wait for the device
+PROGRESS_SECONDS = 20.0  # progress is yielded at least this often, even if CHECK_EVERY iterations take longer
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How and where to train; no result depends on these beyond rounding."""
+    """How and where to train; results depend on these only through rounding."""
 
     device: str = "cpu"
     threads: int | None = None  # CPU threads; None = those a resumed run has had, `default_threads` for a new run
     default_threads: int | None = None  # None = torch's default
     data_dir: Path | None = None
     checkpoint_every: int = 1000  # iterations
-    # at least, between two checkpoints: one takes 0.04 to 0.08 s, time for 150 iterations on a GPU
+    # minimum between two checkpoints: writing one takes 0.04 to 0.08 s, as long as 150 iterations on a GPU
     checkpoint_seconds: float = 30.0
     precision: str = "auto"  # see repro.step.method
     step: str = "auto"
-    root: Path | None = None  # where the registry of frozen claims lies; None = nowhere
+    root: Path | None = None  # the project folder, which holds the registry of frozen claims; None = no registry
 
 
 @dataclass
 class Stop:
-    """Asked before every iteration; a reason ends the run with a checkpoint, to be gone on with later."""
+    """Queried before every iteration; a non-empty reason makes the run save a checkpoint and stop, to be resumed."""
 
-    deadline: float = math.inf  # on time.time()'s clock, which other machines share
+    deadline: float = math.inf  # as time.time(), which is comparable across processes
     reason: str = ""
 
     def requested(self) -> str:
@@ -57,7 +57,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. Loss in nats, error in %; NaN where there is none yet. `note`: what the user must know."""
+    """How far a run has got. Loss in nats, error in %; NaN if not measured yet. `note`: a message for the user."""
 
     iteration: int
     iterations: int
@@ -70,13 +70,14 @@ class Progress:
 
 @dataclass
 class Clock:
-    """Seconds of a run over all its sessions."""
+    """Seconds that a run has taken, summed over its sessions."""
 
     wall: float = 0.0
-    window: float = 0.0  # of training since the last evaluation
+    window: float = 0.0  # spent training since the last evaluation
     _last: float = field(default_factory=time.perf_counter)
 
     def lap(self, training: bool) -> None:
+        """Add the time since the last lap, which was spent training or on something else."""
         now = time.perf_counter()
         self.wall += now - self._last
         self.window += (now - self._last) * training
@@ -84,73 +85,73 @@ class Clock:
 
 
 def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Progress]:
-    """Train `run` to its end, or until `stop`, going on from the folder's newest sound checkpoint.
+    """Train `run` until it ends or `stop` requests it, resuming from the newest intact checkpoint in `folder`.
 
-    A run that another experiment has trained is not trained again (repro.train.reuse): its record is taken over.
-    Writes run.json, metrics.csv, predictions.npz and checkpoint.pt into `folder`, which the caller has locked.
-    Yields progress every CHECK_EVERY iterations and at each evaluation; the last has the status the run ended with:
-    done, diverged or interrupted. The result depends on the run, the device type and the threads alone.
+    Writes run.json, metrics.csv, predictions.npz and checkpoint.pt into `folder`, which the caller has locked. Copies
+    the record instead of training if another experiment has trained the same run (repro.train.reuse).
+    Yields progress every CHECK_EVERY iterations and at each evaluation. The status of the last one is how the run
+    ended: done, diverged or interrupted. The result depends only on the run, the method, the device and the threads.
     """
     recipe, end = run.recipe, run.recipe.schedule.iterations
     checksum = catalog.describe(recipe.dataset, settings.data_dir).checksum
-    identities = spec.fingerprints(run, checksum)
-    before = records.read_run(folder)
-    if before and before.fingerprint in identities and before.is_finished:
-        yield Progress(end, end, before.status, note="another process has finished it meanwhile")
+    fingerprints = spec.fingerprints(run, checksum)  # one per precision that the run may have
+    existing = records.read_run(folder)
+    if existing and existing.fingerprint in fingerprints and existing.is_finished:
+        yield Progress(end, end, existing.status, note="another process has already finished this run")
         return
-    rows: list[dict[str, Any]] = []  # of metrics.csv
+
     notes: list[str] = []
-    state = checkpoint.load(folder, identities, notes.append)
-    settings = resume_settings(run, settings, state)
+    saved = checkpoint.load(folder, fingerprints, notes.append)
+    settings = resume_settings(run, settings, saved)
     device = prepare(settings)
     learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
     run = spec.in_precision(run, learner.method.precision)
-    identity = spec.fingerprint(run, checksum)
-    if before and before.fingerprint not in identities:  # nothing refuses the run any more, so it really begins
-        why, aside = records.difference(before, run, checksum), records.set_aside(folder, before.fingerprint)
-        notes.append(f"its record is stale ({why}) and kept as {aside.name}; it is trained from the start")
-    frozen = freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None
-    sessions: tuple[Session, ...] = ()
+    fingerprint = spec.fingerprint(run, checksum)
+    if existing and existing.fingerprint not in fingerprints:  # only now, when no error can prevent the new run
+        why, aside = records.difference(existing, run, checksum), records.set_aside(folder, existing.fingerprint)
+        notes.append(f"its record is stale ({why}) and was moved to {aside.name}; training restarts")
     if learner.note:
         notes.append(learner.note)
-    if state:
-        learner.restore(state["learner"])
-        rows, frozen = state["rows"], state["frozen"]
-        sessions = tuple(Session.model_validate(session) for session in state["sessions"])
-        clock.wall, clock.window = state["wall_seconds"], state["window_seconds"]
-    diverged = bool(state and state.get("diverged"))
+
+    rows: list[dict[str, Any]] = []  # of metrics.csv
+    sessions: tuple[Session, ...] = ()
+    frozen = freeze.Registry(settings.root).in_force(run.experiment) if settings.root else None
+    if saved:
+        learner.restore(saved["learner"])
+        rows, frozen = saved["rows"], saved["frozen"]
+        sessions = tuple(Session.model_validate(session) for session in saved["sessions"])
+        clock.wall, clock.window = saved["wall_seconds"], saved["window_seconds"]
+    diverged = bool(saved and saved.get("diverged"))
     session = Session(iteration=learner.iteration, **provenance.collect(device, learner.method))
     record = new_record(
         run,
         sessions=(*sessions, session),
-        fingerprint=identity,
+        fingerprint=fingerprint,
         recipe_version=spec.RECIPE_VERSION,
         data_checksum=checksum,
         frozen=frozen,
         parameters=models.parameters(learner.model),
     )
 
-    if not state and (taken := reuse.take_over(folder, record, settings.root)):
+    if not saved and (copied := reuse.copy_finished_run(folder, record, settings.root)):
         for note in notes:
             yield Progress(0, end, note=note)
-        yield Progress(end, end, taken.status, note=f"the same run as {taken.trained_as}, whose record is taken over")
+        yield Progress(end, end, copied.status, note=f"same run as {copied.trained_as}: its record was copied")
         return
 
-    def progress(**what: Any) -> Progress:
-        return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **what)
+    def progress(**fields: Any) -> Progress:
+        return Progress(learner.iteration, end, test_error=rows[-1]["test_error"] if rows else math.nan, **fields)
 
-    def write(status: Status = "running", **what: Any) -> None:
+    def write_record(status: Status = "running", **fields: Any) -> None:
         clock.lap(training=False)
-        seconds = round(clock.wall, 2)
-        records.write_run(
-            folder, record.replace(status=status, iteration=learner.iteration, wall_seconds=seconds, **what)
-        )
+        fields |= {"iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)}
+        records.write_run(folder, record.replace(status=status, **fields))
 
-    def save() -> str:
-        """A checkpoint; a full disk is told, not fatal: the checkpoint before it stays."""
+    def save_checkpoint() -> str:
+        """Returns "", or why it failed: a full disk does not end the run, and the previous checkpoint stays."""
         clock.lap(training=True)
         state = {
-            "fingerprint": identity,
+            "fingerprint": fingerprint,
             "precision": learner.method.precision,
             "learner": learner.state(),
             "rows": rows,
@@ -164,21 +165,21 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             checkpoint.save(folder, state)
             records.write_metrics(folder, rows)
         except OSError as error:
-            return f"no checkpoint at iteration {learner.iteration}: {error.strerror}; the one before it stays"
+            return f"no checkpoint at iteration {learner.iteration}: {error.strerror}; the previous one is kept"
         finally:
             clock.lap(training=False)
         return ""
 
-    write()
+    write_record()
     for note in notes:
         yield progress(note=note)
-    test, told = None, time.monotonic()
-    since, begun = learner.iteration, time.perf_counter()  # the last evaluation, or where this session began
-    saved = time.monotonic()
+    test = None
+    last_progress = last_checkpoint = time.monotonic()
+    speed_from, speed_begin = learner.iteration, time.perf_counter()  # speed is measured since the last evaluation
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
-            note = save()
-            write("interrupted", reason=reason)
+            note = save_checkpoint()
+            write_record("interrupted", reason=reason)
             yield progress(status="interrupted", note=note)
             return
 
@@ -186,42 +187,42 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
         evaluating = learner.iteration % recipe.evaluate_every == 0 or learner.iteration == end
         checking = evaluating or learner.iteration % CHECK_EVERY == 0
-        if checking or time.monotonic() - told > TELL_EVERY:
-            yield progress()  # a device works on while its host serves the run beside this one
-            diverged = checking and learner.diverged()  # looked at where the recipe says, not where the clock does
+        if checking or time.monotonic() - last_progress > PROGRESS_SECONDS:
+            yield progress()  # before waiting for the device, so that the caller can advance runs interleaved with this
+            diverged = checking and learner.diverged()  # at fixed iterations only: results must not depend on the clock
             loss, _ = learner.meters.read()
             clock.lap(training=True)
-            speed = (learner.iteration - since) / (time.perf_counter() - begun)
+            speed = (learner.iteration - speed_from) / (time.perf_counter() - speed_begin)
             yield progress(loss=loss, iterations_per_second=speed)
-            told = time.monotonic()
+            last_progress = time.monotonic()
         if evaluating or diverged:
             test = learner.test()
-            rows.append(row(learner, clock, test, learner.validate()))
+            rows.append(metrics_row(learner, clock, test, learner.validate()))
             records.write_metrics(folder, rows)
             learner.meters.reset()
             clock.lap(training=False)
             clock.window = 0.0
-            since, begun = learner.iteration, time.perf_counter()
+            speed_from, speed_begin = learner.iteration, time.perf_counter()
             yield progress()
         due = learner.iteration % settings.checkpoint_every == 0
-        if (due and time.monotonic() - saved >= settings.checkpoint_seconds) or learner.iteration == end:
-            note = save()
-            write()
-            saved = time.monotonic()
+        if (due and time.monotonic() - last_checkpoint >= settings.checkpoint_seconds) or learner.iteration == end:
+            note = save_checkpoint()
+            write_record()
+            last_checkpoint = time.monotonic()
             if note:
                 yield progress(note=note)
 
-    test = test or learner.test()  # where a run was stopped between its last iteration and its end
+    test = test or learner.test()  # a session that resumes after the last iteration has not evaluated yet
     records.write_predictions(folder, test.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
     checkpoint.drop_previous(folder)
     status: Status = "diverged" if diverged else "done"
     fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
-    write(status, finished=provenance.now(), **outcome(rows, fp32.error))
+    write_record(status, finished=provenance.now(), **outcome(rows, fp32.error))
     yield progress(status=status)
 
 
 def prepare(settings: Settings) -> torch.device:
-    """Set threads and determinism; the device."""
+    """Set torch's threads and determinism for this process; returns the device."""
     if threads := settings.threads or settings.default_threads:
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -229,29 +230,28 @@ def prepare(settings: Settings) -> torch.device:
     torch.backends.cudnn.benchmark = False
     device = torch.device(settings.device)
     if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # what names no device, a stream or a graph, means this one
+        torch.cuda.set_device(device)  # streams and graphs take the current device
     return device
 
 
-def resume_settings(run: Run, settings: Settings, state: dict[str, Any] | None) -> Settings:
-    """The settings with the recipe's precision; a resumed run keeps its precision and threads.
+def resume_settings(run: Run, settings: Settings, saved: dict[str, Any] | None) -> Settings:
+    """`settings` with the recipe's precision, and for a resumed run the precision and threads of its `saved` state.
 
-    UserError if another precision is asked for. Another number of threads is allowed.
+    The number of threads may be overridden; another precision raises UserError.
     """
-    earlier = state["precision"] if state else None
-    fixed = run.recipe.precision or earlier
-    why = "its recipe says" if run.recipe.precision else "it was started in"
+    fixed = run.recipe.precision or (saved["precision"] if saved else None)
+    why = "its recipe requires" if run.recipe.precision else "it was started in"
     if fixed == "tf32" and settings.device == "cpu":
         raise UserError(f"--device cpu: {run.name}: {why} tf32, which the CPU does not have; allowed: cuda")
     if fixed and settings.precision not in ("auto", fixed):
         raise UserError(f"--precision {settings.precision}: {run.name}: {why} {fixed}; allowed: auto, {fixed}")
-    last = state["sessions"][-1] if state else {}
+    last = saved["sessions"][-1] if saved else {}
     threads = last.get("threads") if last.get("device") == settings.device == "cpu" else None
     return replace(settings, precision=fixed or settings.precision, threads=settings.threads or threads)
 
 
-def row(learner: Learner, clock: Clock, test: Evaluation, validation: Evaluation | None) -> dict[str, Any]:
-    """One line of metrics.csv; None stands where a loss is not finite, or there is no validation split."""
+def metrics_row(learner: Learner, clock: Clock, test: Evaluation, validation: Evaluation | None) -> dict[str, Any]:
+    """One row of metrics.csv; None for a loss that is not finite, and for validation without a validation split."""
     loss, accuracy = learner.meters.read()
     return {
         "iteration": learner.iteration,
@@ -271,9 +271,9 @@ def finite(value: float) -> float | None:
 
 
 def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Point | None]:
-    """`final`, `best` (lowest test error, the first of equals) and, with a validation split, best on that.
+    """The points `final`, `best` (lowest test error; the earliest on ties) and, with a split, `best_on_validation`.
 
-    `fp32_error`: the final network's test error in %, evaluated in fp32.
+    `fp32_error`: test error (%) of the final network, evaluated in fp32.
     """
 
     def point(chosen: dict[str, Any]) -> Point:

@@ -1,4 +1,4 @@
-"""Optimizers by name, and the learning rate as a function of the iteration. The loop is in `train`."""
+"""Optimizers by name, and the learning rate as a function of the iteration."""
 
 import warnings
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from repro.spec import Recipe, Schedule
 
 
 def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
-    """The rate of update `iteration`, counted from 0: a drop at 32000 holds from the 32001st update on."""
+    """The learning rate of update `iteration`, counted from 0: a drop at 32000 takes effect at the 32001st update."""
     if schedule.warmup and iteration < schedule.warmup.iterations:
         return schedule.warmup.lr
     passed = sum(iteration >= drop for drop in schedule.drops)
@@ -22,9 +22,10 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.opti
 
 
 def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
-    """The recipe's optimizer over `model`; biases and norm parameters are the ones with a single dimension.
+    """The recipe's optimizer for `model`. Parameters with one dimension are taken to be biases and norm parameters.
 
-    `fused`: one kernel for the whole update; on CUDA the learning rate is then a tensor, which a graph reads anew.
+    `fused`: one kernel for the whole update. On CUDA the learning rate is then a tensor, so that a CUDA graph reads its
+    current value at every replay.
     """
     args = recipe.optimizer.model_dump(exclude={"name", "decay_norm_and_bias"}) | {
         "fused" if fused else "foreach": True
@@ -33,7 +34,7 @@ def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.
         args["lr"] = torch.tensor(args["lr"], device=next(model.parameters()).device)
         if recipe.optimizer.name == "adam":
             args["capturable"] = True
-            warnings.filterwarnings("ignore", "This instance was constructed with capturable")  # it may run without
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable")  # also run uncaptured
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if not recipe.optimizer.decay_norm_and_bias:
         weights = [p for p in model.parameters() if p.dim() > 1]

@@ -1,7 +1,7 @@
 """Where a run's numbers come from: commit, uncommitted changes, packages, hardware, threads, determinism.
 
-No host names, paths or environment variables: records are published. A copy of the code without its `.git` has its
-commit from a file that `repro stamp` wrote beside the package.
+Records are published, so they hold no host names, paths or environment variables. A copy of the code without `.git`
+reads its commit from COMMIT.json, which `repro stamp` writes next to the package.
 """
 
 import hashlib
@@ -25,18 +25,25 @@ from repro.files import write_atomically
 from repro.step.method import Method
 
 CODE = Path(__file__).resolve().parents[1]  # the package
-STAMP = "COMMIT.json"  # in the folder that holds the package
-VECTORS = re.compile(r"avx|amx|fma|f16c|sse4|asimd|sve|neon|bf16|i8mm")
-NUMERICS = ("data", "models", "step", "train/learner.py", "train/optim.py", "random_streams.py")  # of this package
-PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
+STAMP = "COMMIT.json"  # next to the package
+VECTOR_FLAGS = re.compile(r"avx|amx|fma|f16c|sse4|asimd|sve|neon|bf16|i8mm")
+NUMERICS = (
+    "data",
+    "models",
+    "step",
+    "train/learner.py",
+    "train/optim.py",
+    "random_streams.py",
+)  # paths in this package
+RECORDED_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
 
 
 def collect(device: torch.device, method: Method) -> dict[str, Any]:
-    """What is known at the start of a session of training, ready for JSON."""
+    """The provenance fields of a training session that starts now, ready for JSON."""
     return {
         "started": now(),
         **_code(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device.type,
@@ -58,7 +65,7 @@ def now() -> str:
 
 
 def hardware(device: torch.device) -> str:
-    """The accelerator's name, or the processor's."""
+    """The name of the GPU or processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -70,7 +77,7 @@ def hardware(device: torch.device) -> str:
 
 @cache
 def processor() -> dict[str, Any] | None:
-    """The first processor's maker, family, model, stepping and vector instruction sets; None where nothing says."""
+    """The first processor's vendor, family, model, stepping and vector instruction sets; None if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     except OSError:
@@ -78,13 +85,13 @@ def processor() -> dict[str, Any] | None:
     known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     names = {"vendor_id": "vendor", "cpu family": "family", "model": "model", "stepping": "stepping"}
     found: dict[str, Any] = {name: known[key] for key, name in names.items() if key in known}
-    sets = [flag for flag in known.get("flags", known.get("Features", "")).split() if VECTORS.match(flag)]
+    sets = [flag for flag in known.get("flags", known.get("Features", "")).split() if VECTOR_FLAGS.match(flag)]
     return found | {"instruction_sets": sorted(sets)}
 
 
 @cache
 def _driver() -> str | None:
-    """The GPU's driver, as nvidia-smi says; None where it does not."""
+    """The GPU's driver version by nvidia-smi; None if unknown."""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
@@ -95,9 +102,9 @@ def _driver() -> str | None:
 
 @cache
 def numerics() -> str:
-    """Sixteen hex digits of RECIPE_VERSION and all code that a run's numbers go through.
+    """A hash (16 hex digits) of RECIPE_VERSION and all code that can change a run's numbers.
 
-    Sessions of a run with different ones may differ by more than a restart: the report says so.
+    If it differs between the sessions of a run, the code changed between them: the report notes it.
     """
     content = hashlib.sha256(str(spec.RECIPE_VERSION).encode())
     for path in sorted(path for part in NUMERICS for path in [CODE / part, *(CODE / part).rglob("*")]):
@@ -108,15 +115,15 @@ def numerics() -> str:
 
 @cache
 def _code() -> dict[str, Any]:
-    """The commit of this package, and a hash of what differs from it; None where neither git nor a stamp knows.
+    """The commit of this package and a hash of the changes to it; None if neither git nor COMMIT.json knows.
 
-    Looked at once a process: that is the code in its memory, whatever is committed while it trains.
+    Cached per process, since later commits do not change the code it has loaded.
     """
     return _checked_out() or _stamped() or {"commit": None, "dirty": None}
 
 
 def _checked_out() -> dict[str, Any] | None:
-    """Commit and differences by git; None outside a checkout."""
+    """Commit and changes according to git; None outside a checkout."""
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", "__init__.py") is None:
         return None
@@ -128,23 +135,25 @@ def _checked_out() -> dict[str, Any] | None:
 
 
 class Stamp(BaseModel):
-    """What COMMIT.json holds: a commit, and git's hash of each file that the package has there."""
+    """The content of COMMIT.json: a commit, and git's hash of each file of the package in it."""
 
     commit: str = Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")
     files: dict[str, str]  # path below the package -> hash
 
 
 def stamp() -> tuple[Path, str, bool]:
-    """Write COMMIT.json for a copy without `.git`: its path, the commit, and whether the package differs from that.
+    """Write COMMIT.json, for copying the code without `.git`.
 
-    UserError outside a checkout, or where the file cannot be written.
+    Returns its path, the commit, and whether the package has uncommitted changes. UserError outside a checkout, or if
+    the file cannot be written.
     """
     code, path = _checked_out(), CODE.parent / STAMP
     if code is None:
-        raise UserError(f"{CODE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} along")
-    entries = (_git("ls-tree", "-r", "-z", code["commit"]) or "").split(
-        "\0"
-    )  # of this folder: mode, type, hash, tab, path
+        raise UserError(
+            f"{CODE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} with the code"
+        )
+    # each entry: mode, type, hash, tab, path
+    entries = (_git("ls-tree", "-r", "-z", code["commit"]) or "").split("\0")
     files = {name: what.split()[2] for what, _, name in (entry.partition("\t") for entry in entries if entry)}
     try:
         write_atomically(path, Stamp(commit=code["commit"], files=files).model_dump_json(indent=1).encode() + b"\n")
@@ -154,27 +163,27 @@ def stamp() -> tuple[Path, str, bool]:
 
 
 def _stamped() -> dict[str, Any] | None:
-    """Commit by COMMIT.json, and a hash of the files that are not as it says; None without a sound one."""
+    """Commit according to COMMIT.json, and a hash of the files that differ from it; None without a valid one."""
     try:
-        told = Stamp.model_validate_json((CODE.parent / STAMP).read_bytes())
-        found = _hashes("sha1" if len(told.commit) == 40 else "sha256")
+        recorded = Stamp.model_validate_json((CODE.parent / STAMP).read_bytes())
+        actual = _hashes("sha1" if len(recorded.commit) == 40 else "sha256")
     except (OSError, ValueError):
         return None
-    names = sorted(told.files.keys() | found.keys())
-    differ = [[name, found.get(name)] for name in names if found.get(name) != told.files.get(name)]
+    names = sorted(recorded.files.keys() | actual.keys())
+    differ = [[name, actual.get(name)] for name in names if actual.get(name) != recorded.files.get(name)]
     dirty = hashlib.sha256(json.dumps(differ).encode()).hexdigest()[:16] if differ else None
-    return {"commit": told.commit, "dirty": dirty}
+    return {"commit": recorded.commit, "dirty": dirty}
 
 
 def _hashes(kind: str) -> dict[str, str]:
-    """Of every file in the package's folder as git would name its content, compiled Python left out."""
+    """Git's hash of the content of each file in the package, except compiled Python."""
     paths = {path.relative_to(CODE): path for path in CODE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     contents = {name.as_posix(): path.read_bytes() for name, path in paths.items() if "__pycache__" not in name.parts}
     return {name: hashlib.new(kind, b"blob %d\0" % len(c) + c).hexdigest() for name, c in contents.items()}
 
 
 def _git(*words: str) -> str | None:
-    """The output of a git command in this package's folder; None where git or the checkout is missing."""
+    """The output of a git command run in this package's folder; None if git or the checkout is missing."""
     try:
         done = subprocess.run(["git", *words], cwd=CODE, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,7 +1,8 @@
-"""Runs that differ in their names alone: where two experiments share a recipe, its runs are trained once.
+"""Runs with the same recipe and seed in several experiments are trained once and copied to the others.
 
-A run's fingerprint leaves names out, so a record with the same one is this run but for rounding, if the same method
-computed it on the same hardware. It is copied under this run's names, and says in `trained_as` where it comes from.
+A run's fingerprint does not cover the names of its experiment and arm. A record with the same fingerprint, computed by
+the same method on the same hardware, is therefore the same run. The copy gets this run's names; `trained_as` names the
+original.
 """
 
 from datetime import datetime
@@ -11,35 +12,36 @@ from repro import records
 from repro.records.record import Record
 from repro.spec import freeze
 
-METHOD = ("device", "hardware", "precision", "step")  # of every session; on the CPU the threads too
-OWN = ("experiment", "arm", "run")  # what a record says of its names
+EQUAL_FIELDS = ("device", "hardware", "precision", "step")  # must agree in all sessions; on the CPU `threads` too
+RENAMED_FIELDS = ("experiment", "arm", "run")  # the copy has these from its own run
 
 
-def take_over(folder: Path, record: Record, root: Path | None) -> Record | None:
-    """The record of a finished twin of the run about to begin in `folder`, copied there; None where there is none.
+def copy_finished_run(folder: Path, record: Record, root: Path | None) -> Record | None:
+    """Copy a finished run that equals the one about to start in `folder`; returns the copy's record, or None.
 
-    Both must come from committed code. The claims in force are those of this run's experiment when the twin began.
+    Both must come from committed code. The copy is judged by the claims of its own experiment that were in force when
+    the original started.
     """
-    for source, twin in records.sibling_runs(folder, record):
-        if _same(twin, record) and records.is_complete(source):
-            begun = datetime.fromisoformat(twin.sessions[0].started)
-            taken = twin.replace(
-                **{key: getattr(record, key) for key in OWN},
-                frozen=freeze.Registry(root).in_force(record.experiment, begun) if root else None,
-                trained_as=twin.trained_as or "/".join(source.parts[-3:]),
+    for source, original in records.sibling_runs(folder, record):
+        if _is_same_run(original, record) and records.is_complete(source):
+            started = datetime.fromisoformat(original.sessions[0].started)
+            copy = original.replace(
+                **{name: getattr(record, name) for name in RENAMED_FIELDS},
+                frozen=freeze.Registry(root).in_force(record.experiment, started) if root else None,
+                trained_as=original.trained_as or "/".join(source.parts[-3:]),
             )
             records.copy_results(source, folder)
-            records.write_run(folder, taken)
-            return taken
+            records.write_run(folder, copy)
+            return copy
     return None
 
 
-def _same(twin: Record, record: Record) -> bool:
-    (begun,) = record.sessions
-    method = METHOD if begun.device == "cuda" else (*METHOD, "threads")
+def _is_same_run(original: Record, record: Record) -> bool:
+    (session,) = record.sessions
+    fields = EQUAL_FIELDS if session.device == "cuda" else (*EQUAL_FIELDS, "threads")
     return (
-        twin.fingerprint == record.fingerprint
-        and twin.is_finished
-        and all(s.commit and not s.dirty for s in [*twin.sessions, begun])
-        and all(getattr(s, key) == getattr(begun, key) for s in twin.sessions for key in method)
+        original.fingerprint == record.fingerprint
+        and original.is_finished
+        and all(s.commit and not s.dirty for s in [*original.sessions, session])
+        and all(getattr(s, name) == getattr(session, name) for s in original.sessions for name in fields)
     )

@@ -1,4 +1,4 @@
-"""What a call leaves behind: the records that it wrote and the checkpoints to go on from, as archives in $OUT."""
+"""Packs the records that a call wrote, and the checkpoints to resume from, into archives in $OUT."""
 
 import json
 import tarfile
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from steps import OUT, ROOT, fail, say
 
-PART = 15 << 20  # bytes of an archive, at most
+PART = 15 << 20  # maximum bytes of an archive
 PARTS = 4
-known: dict[Path, int] = {}  # what was there before training, and when it had changed
+known: dict[Path, int] = {}  # files before training -> modification time
 RECORD = ("run.json", "metrics.csv", "predictions.npz", "run.log")
 
 
 def remember(until: float) -> None:
-    """What is there already need not come back."""
+    """Remember the existing files, which need not be sent back."""
     known.update((path, path.stat().st_mtime_ns) for path in (ROOT / "results").rglob("*"))
 
 
 def records() -> None:
-    """results.tar.gz: those written since `remember`, by their paths in the project; renamed once it is whole."""
+    """Write results.tar.gz: the records written since `remember`. It is renamed into place once complete."""
     try:
         files = [path for name in RECORD for path in changed(name)]
         part = OUT / "results.tar.gz.part"
@@ -35,7 +35,7 @@ def records() -> None:
 
 
 def checkpoints() -> None:
-    """checkpoints-1.tar and so on: of runs that can go on, the farthest first, as many as fit."""
+    """Write checkpoints-1.tar and so on: of runs that can be resumed, the most advanced first, as many as fit."""
     try:
         found = []
         for path in changed("checkpoint.pt"):
@@ -54,7 +54,7 @@ def checkpoints() -> None:
                 with tarfile.open(OUT / f"checkpoints-{number}.tar", "w") as archive:
                     for path in paths:
                         archive.add(path, path.relative_to(ROOT))
-        say(f"checkpoints: {sum(map(len, parts))} of {len(found)} runs that can go on")
+        say(f"checkpoints: {sum(map(len, parts))} of {len(found)} runs that can be resumed")
     except (OSError, ValueError, KeyError, tarfile.TarError) as error:
         fail(f"checkpoints: {error}")
 
@@ -64,5 +64,5 @@ def changed(name: str) -> list[Path]:
 
 
 def record(path: Path) -> dict:
-    """Of the run whose folder `path` lies in."""
+    """The record of the run in whose folder `path` is."""
     return json.loads((path.parent / "run.json").read_text())

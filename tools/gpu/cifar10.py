@@ -1,6 +1,6 @@
-"""CIFAR-10's official files in little space: the pixels of a batch as one lossless picture, the rest compressed.
+"""Compresses CIFAR-10's official files: the pixels of a batch as one lossless WebP image, the rest with xz.
 
-python cifar10.py unpack FOLDER TARGET      the batches that lie packed in FOLDER, into TARGET/cifar-10-batches-py
+python cifar10.py unpack FOLDER TARGET      unpack the batches in FOLDER into TARGET/cifar-10-batches-py
 """
 
 import lzma
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PIXELS = 10_000 * 3 * 32 * 32  # bytes of a batch
-MARK = b"T" + struct.pack("<I", PIXELS)  # stands before them in the pickle
-METHOD = 2  # of WebP's 0 (fast) to 6 (small): 17.3 MB a batch, in 5 s
+PIXELS = 10_000 * 3 * 32 * 32  # bytes per batch
+MARK = b"T" + struct.pack("<I", PIXELS)  # precedes the pixels in the pickle
+METHOD = 2  # of WebP's 0 (fast) to 6 (small): 17.3 MB per batch, in 5 s
 
 
 def pack(batch: Path, folder: Path) -> None:
@@ -27,7 +27,7 @@ def pack(batch: Path, folder: Path) -> None:
 
 
 def unpack(picture: Path, target: Path) -> None:
-    """The file that `pack` was given, byte for byte; left alone where it is there already."""
+    """Restore the file that `pack` compressed, byte for byte, unless it exists already."""
     batch = target / picture.stem
     if batch.exists():
         return

@@ -1,4 +1,4 @@
-"""Processes with a time limit each, and a log in $OUT of how they ended. A failing one is noted, never raised."""
+"""Runs processes with time limits and logs how they ended in $OUT. Failures are recorded, not raised."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import IO
 
 BEGIN = time.monotonic()
 ROOT = Path.cwd()
-WORK = Path(os.environ.get("REPRO_KIT_WORK", "/tmp/repro-kit"))  # what a second call on the same machine finds again
+WORK = Path(os.environ.get("REPRO_KIT_WORK", "/tmp/repro-kit"))  # later calls on the same machine reuse it
 OUT = Path(os.environ.get("OUT", "out")).resolve()
 SITE, DATA = WORK / "site", WORK / "data"
 REPRO = [sys.executable, "-m", "repro"]
@@ -20,7 +20,7 @@ running: list[subprocess.Popen] = []
 
 
 def left(until: float) -> float:
-    """Seconds to `until`, which counts from the beginning of this command."""
+    """Seconds left until `until`, counted in seconds from the start of this command."""
     return until - (time.monotonic() - BEGIN)
 
 
@@ -31,7 +31,7 @@ def say(text: str) -> None:
 
 
 def log(text: str) -> None:
-    with suppress(OSError), (OUT / "log.txt").open("a", encoding="utf-8") as file:  # a full disk stops no training
+    with suppress(OSError), (OUT / "log.txt").open("a", encoding="utf-8") as file:  # a full disk must not stop training
         file.write(text + "\n")
 
 
@@ -41,7 +41,7 @@ def fail(text: str) -> None:
 
 
 def start(command: list[str], output: IO[bytes], errors: IO[bytes] | int = subprocess.STDOUT) -> subprocess.Popen:
-    """A process in a group of its own, so that it can be ended with all that it started."""
+    """Start a process in its own process group, so that it can be ended with all its children."""
     path = os.pathsep.join(filter(None, [str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")]))
     env = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "REPRO_DATA_DIR": str(DATA)}
     env |= {"TORCHINDUCTOR_CACHE_DIR": str(WORK / "inductor"), "TRITON_CACHE_DIR": str(WORK / "triton")}
@@ -53,7 +53,7 @@ def start(command: list[str], output: IO[bytes], errors: IO[bytes] | int = subpr
 
 
 def end(child: subprocess.Popen, patience: float = 0.0) -> None:
-    """Kill it and all that it started; where there is `patience`, ask it first, and wait so many seconds."""
+    """Kill a process and all its children, after SIGINT and a wait of `patience` seconds if given."""
     with suppress(OSError, subprocess.TimeoutExpired):
         if child.poll() is None and patience:
             os.killpg(child.pid, signal.SIGINT)
@@ -66,21 +66,24 @@ def end(child: subprocess.Popen, patience: float = 0.0) -> None:
 
 
 def run(commands: dict[str, list[str]], seconds: float, tail: int = 12, results: Path | None = None) -> bool:
-    """All at once, by name; whether all ended well within `seconds`. Output goes to the log, its last lines to the
-    screen; into `results`, where given, goes what they print, and their errors alone to the log."""
+    """Run named commands concurrently; returns whether all succeeded within `seconds`.
+
+    Their output goes to the log, its last lines to the terminal. With `results`, their standard output goes to that
+    file and only their errors to the log.
+    """
     if seconds < 3:
         fail(f"{', '.join(commands)}: no time left")
         return False
-    begin, well = time.monotonic(), True
+    begin, succeeded = time.monotonic(), True
     waiting = {}
     for name, command in commands.items():
         path = WORK / f"{name}.txt"
         with path.open("wb") as file, (results or Path(os.devnull)).open("wb") as printed:
             try:
                 child = start(command, *((printed, file) if results else (file,)))
-            except OSError as error:  # no such command here
+            except OSError as error:  # command not found
                 fail(f"{name}: {error}")
-                well = False
+                succeeded = False
                 continue
         waiting[name] = child, path
     while waiting:
@@ -95,13 +98,13 @@ def run(commands: dict[str, list[str]], seconds: float, tail: int = 12, results:
                 say(f"{name}: done in {took:.0f} s")
             else:
                 fail(f"{name}: {'stopped' if code is None else f'exit code {code}'} after {took:.0f} s")
-                well = False
+                succeeded = False
         time.sleep(0.1)
-    return well
+    return succeeded
 
 
 def keep(name: str, path: Path, tail: int) -> None:
-    """What a process printed: into the log, its last lines onto the screen too."""
+    """Copy a process's output to the log, and its last lines to the terminal."""
     with suppress(OSError):
         text = path.read_text(encoding="utf-8", errors="replace")
         log(f"--- {name}\n{text[-400_000:]}\n---")

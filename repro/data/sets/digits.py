@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from repro.data.dataset import DataSet, Part, chosen
+from repro.data.dataset import DataSet, Part, select
 from repro.errors import UserError
 
 
 class Digits(DataSet):
     def read(self, directory: Path, part: Part, places: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The last images of the bundled 1797 are the test images. UserError where they are not the known ones."""
+        """The last 360 of the 1797 bundled images are the test images. UserError if scikit-learn's data differ."""
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
@@ -22,8 +22,8 @@ class Digits(DataSet):
             raise UserError(
                 f"scikit-learn's digits have checksum {checksum}, not {self.checksum}: another version of the data"
             )
-        own = slice(self.train_images) if part == "train" else slice(self.train_images, None)
-        return chosen(15 * levels[own, :, :, None], labels[own], places)  # 0..16 -> 0..240
+        part_of = slice(self.train_images) if part == "train" else slice(self.train_images, None)
+        return select(15 * levels[part_of, :, :, None], labels[part_of], places)  # 0..16 -> 0..240
 
 
 DIGITS = Digits(

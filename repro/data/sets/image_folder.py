@@ -1,7 +1,6 @@
-"""A folder of photographs of one's own: `folder:pets` is DATA_DIR/pets/{train,test}/<class>/<image>.
+"""Your own images in folders: `folder:pets` is DATA_DIR/pets/{train,test}/<class>/<image>.
 
-In the order of torchvision's ImageFolder: by class, then by folder, then by name. An image that lies in no class's
-folder is none of the data set's.
+Sorted like torchvision's ImageFolder: by class, then folder, then name. Images outside the class folders are ignored.
 """
 
 import os
@@ -15,19 +14,19 @@ from repro.data.dataset import DataSet, Part, digest, md5
 from repro.errors import UserError
 
 PREFIX = "folder:"
-MOST_CLASSES = 256  # a prediction is a byte in predictions.npz
+MOST_CLASSES = 256  # predictions.npz stores a prediction as one byte
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
 class Absent(UserError):
-    """The folder is not here to be asked."""
+    """The image folder is not on this machine."""
 
 
 class ImageFolder(DataSet):
     def read(
         self, directory: Path, part: Part, places: Sequence[int] | None = None
     ) -> tuple[Iterator[np.ndarray], np.ndarray]:
-        """In colour, each at its own size, decoded one by one."""
+        """RGB images, each at its own size, decoded one at a time."""
         images = _images(directory / self.folder / part)
         images = images if places is None else [images[place] for place in places]
         labels = [self.classes.index(name) for name, _ in images]
@@ -41,9 +40,9 @@ class ImageFolder(DataSet):
 
 
 def describe(name: str, directory: Path) -> ImageFolder:
-    """The data set called `name`, read off its files below `directory`.
+    """The data set `name`, described from its files in `directory`.
 
-    Absent where its folders are not there, UserError where they are not laid out so.
+    Absent if its folders do not exist, UserError if they do not have the layout above.
     """
     folder = name.removeprefix(PREFIX)
     root = directory / folder
@@ -57,7 +56,7 @@ def describe(name: str, directory: Path) -> ImageFolder:
             raise UserError(
                 f"data set {name!r}: the folders in {root / part} hold no images ({', '.join(sorted(SUFFIXES))})"
             )
-        if empty := [title for title in classes[part] if title not in {title for title, _ in images}]:
+        if empty := [label for label in classes[part] if label not in {label for label, _ in images}]:
             raise UserError(f"data set {name!r}: {root / part / empty[0]} holds no images")
         for _, path in images:
             found[path.relative_to(directory).as_posix()] = _md5_of(path)
@@ -89,11 +88,11 @@ def _classes(part: Path) -> tuple[str, ...]:
 
 
 def _images(part: Path) -> list[tuple[str, Path]]:
-    """Class and path of each image."""
+    """(class, path) of each image."""
     return [
-        (title, Path(folder) / name)
-        for title in _classes(part)
-        for folder, _, names in sorted(os.walk(part / title, followlinks=True))
+        (label, Path(folder) / name)
+        for label in _classes(part)
+        for folder, _, names in sorted(os.walk(part / label, followlinks=True))
         for name in sorted(names)
         if name.lower().endswith(SUFFIXES)
     ]

@@ -1,14 +1,15 @@
-// What repro.data.batches.Pixels.augment does, in one pass over the pixels: the same operations, so the same bits.
+// repro.data.batches.Transform.augment in one pass over the pixels: the same operations in the same order, so the same
+// bits.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 extern "C" {
 
-// y (n, channels, h, w) = of each image (index, of uint8 pixels (.., channels, h, w)): cut out at its corner of the
-// image with `padding` added, mirrored where `flip` says so, (x / 255 - mean) / std. `mean` is (channels, h, w), `std`
-// (channels). What is added is zero after normalising (`pad_after`), or black before. A null corner: no crop; a null
-// flip: no mirroring.
+// y (n, channels, h, w) = the images of a batch, selected by `index` from uint8 pixels (.., channels, h, w): padded by
+// `padding`, cropped at `corner`, mirrored if `flip`, and normalised, (x / 255 - mean) / std. `mean` has the shape
+// (channels, h, w), `std` (channels). The padding is zero after normalisation if `pad_after`, black before it if not. A
+// null `corner` means no crop, a null `flip` no mirroring.
 void augment(const uint8_t* pixels, const int64_t* index, const int64_t* corner, const bool* flip, const float* mean,
              const float* std, float* y, int n, int channels, int h, int w, int padding, int pad_after) {
 #pragma omp parallel for schedule(static)

@@ -1,4 +1,4 @@
-"""The C++ kernels of this folder, compiled once a machine and kept: `library()`."""
+"""Compiles the C++ kernels of this folder once per machine and loads them: `library()`."""
 
 import ctypes
 import hashlib
@@ -31,19 +31,19 @@ _took: list[float] = []
 
 
 class Unavailable(Exception):
-    """There are no kernels on this machine; the message says why."""
+    """The kernels cannot be used on this machine; the message says why."""
 
 
 def compiler() -> str | None:
-    """$CXX, else the first of the usual names on the path."""
+    """The path of $CXX if set, otherwise of c++ or g++; None if there is none."""
     return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
 
 
 def library() -> ctypes.CDLL:
-    """The kernels, loaded. The first call on a machine compiles them, some seconds.
+    """The loaded kernels. The first call on a machine compiles them, which takes some seconds.
 
-    Unavailable on a processor that they are not made for, without a compiler, or where what it makes cannot be kept
-    or loaded. torch must be imported before: its OpenMP is the one to share.
+    Unavailable if the processor lacks AVX-512, there is no compiler, or the library cannot be stored or loaded. torch
+    must have been imported before, so that the kernels share its OpenMP.
     """
     found = _library()
     if isinstance(found, str):
@@ -53,9 +53,9 @@ def library() -> ctypes.CDLL:
 
 @cache
 def _library() -> ctypes.CDLL | str:
-    """The library, or why there is none: asked once a process, since a compiler may take long to fail."""
+    """The library, or why there is none. Failures are cached too, since a compiler may take long to fail."""
     if "avx512f" not in _processor().split():
-        return "the processor has no AVX-512, which the kernels are made for"
+        return "the processor has no AVX-512, which the kernels need"
     found = compiler()
     if found is None:
         return "there is no C++ compiler on the path (set CXX, or install g++)"
@@ -67,16 +67,16 @@ def _library() -> ctypes.CDLL | str:
     except Unavailable as error:
         return str(error)
     except OSError as error:
-        return f"the compiled kernels cannot be kept or loaded: {error}"
+        return f"the compiled kernels cannot be stored or loaded: {error}"
 
 
 def just_compiled() -> float:
-    """Seconds that compiling took in this process, to be told once; then 0, as where it was not needed."""
+    """Seconds that this process spent compiling, on the first call; then 0, as if nothing had to be compiled."""
     return _took.pop() if _took else 0.0
 
 
 def _compile(found: str, target: Path) -> None:
-    """Into a temporary file, renamed: two runs that begin together both end with a whole library."""
+    """Compile into a temporary file, then rename it, so that runs that start together never load half a library."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
@@ -91,7 +91,7 @@ def _compile(found: str, target: Path) -> None:
 
 @cache
 def _target(found: str) -> Path:
-    """The library's path: its name changes with the sources, the compiler, the flags and the processor."""
+    """The library's path. Its name is a hash of the sources, the compiler, the flags and the processor."""
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
     parts = [version, *FLAGS, _processor(), *((HERE / source).read_text() for source in (*SOURCES, *HEADERS))]
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

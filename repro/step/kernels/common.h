@@ -1,4 +1,4 @@
-// Sixteen channels at a time, of float or bf16, as float.
+// Loads and stores sixteen channels at a time, of float or bf16, as float.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -24,10 +24,10 @@ inline floats load(const float* p) {
 }
 inline void store(float* p, floats v) { memcpy(p, &v, 64); }
 inline floats load(const bf16* p) {
-    // in one instruction; of generic vectors the compiler makes two halves
+    // intrinsics, since the compiler splits the conversion of generic vectors into two halves
     return (floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16);
 }
-inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
+inline void store(bf16* p, floats v) {  // rounds to nearest even; keeps NaN
 #ifdef __AVX512BF16__
     const auto h = _mm512_cvtneps_pbh((__m512)v);
     memcpy(p, &h, 32);
@@ -41,7 +41,7 @@ inline void store(bf16* p, floats v) {  // round to nearest even; NaN stays NaN
 }
 
 inline void put(float* p, float v) { *p = v; }
-inline void put(bf16* p, float v) {  // as `store`
+inline void put(bf16* p, float v) {  // rounds like `store`
     uint32_t i;
     memcpy(&i, &v, 4);
     p->bits = v == v ? (i + 0x7fff + ((i >> 16) & 1)) >> 16 : (i >> 16) | 0x40;

@@ -1,12 +1,12 @@
 // 3x3 convolutions with padding 1 of bf16 images in NHWC, for processors with AMX tiles.
 //
-// An image is laid into a scratch plane with a border of zeros, so that every tap of every output is one offset from
-// it. Positions are counted along the plane ("flat"), so that sixteen outputs in a row make one tile, whatever the
-// width; those that fall into the border are computed and dropped. Sums are fp32 throughout.
+// An image is copied into a scratch plane with a border of zeros, so that each tap of every output is at a fixed offset
+// from it. Positions are counted along the plane, across rows, so that sixteen consecutive outputs make one tile at any
+// width; outputs in the border are computed and discarded. Sums are fp32 throughout.
 //
-// Two tiles of outputs times two of weights share four loads, which cost more than the products. A convolution of 16
-// to 16 channels has one tile of weights a tap: there, two neighbouring columns are computed as if they were 32
-// channels of one (`paired`), from a window four columns wide.
+// Loads cost more than products, so two tiles of outputs times two of weights share four loads. A convolution from 16
+// to 16 channels has only one tile of weights per tap: there, two neighbouring columns are computed as if they were 32
+// channels of one column (`paired`), from a window of four columns.
 #ifdef __AMX_BF16__
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,8 +23,8 @@ inline __m256i narrow(__m512 v) { return (__m256i)_mm512_cvtneps_pbh(v); }
 int tap_tiles(int in) { return in == 16 ? 6 : 9 * (in / DEPTH); }
 int weight_tiles(int in, int out) { return in == 16 && out == 16 ? 2 : out / 16; }
 
-// The plane, or where a row is shorter than a tile three of them without a border at the sides, one for each tap
-// column: so that a tile is two rows and nothing is dropped.
+// One plane or, if a row is shorter than a tile, three planes without a border at the sides, one per tap column: a tile
+// then covers two rows, and no output is discarded.
 struct Layout {
     Plane plane;
     int copies;
@@ -32,7 +32,7 @@ struct Layout {
         if (dense) plane.pitch = w;
     }
     size_t size() const { return plane.positions() * plane.channels; }
-    // where the k-th tile of taps begins, from an output's first tap
+    // offset of the k-th tile of taps from an output's first tap
     size_t offset(int k) const {
         const int in = plane.channels;
         if (in == 16) return (size_t(k / 2) * plane.pitch + (k % 2) * 2) * 16;
@@ -72,7 +72,7 @@ inline void put_whole(const Output& y, const float* low, const float* high, size
     _mm512_storeu_si512(y.image + at, (__m512i)_mm512_cvtne2ps_pbh(w, v));
 }
 
-// Calls store(row of the tile, where) for the outputs of a tile that are not in the border; `each` columns a row.
+// Calls store(row of the tile, offset) for the outputs of a tile that are not in the border; `each` columns per row.
 template <class Store>
 inline void put(const Output& y, int start, int channel, int each, Store store) {
     int row = start / y.pitch, column = start % y.pitch;
@@ -90,11 +90,11 @@ inline void put(const Output& y, int start, int channel, int each, Store store) 
     }
 }
 
-struct Product {  // of the plane's tiles and the weights'
+struct Product {  // of tiles of the plane and tiles of weights
     const bits* packed;
     const size_t* offset;
     int tiles, blocks;
-    long step;  // bytes from one row of a tile to the next one's
+    long step;  // bytes between rows of a tile
 };
 
 using Sums = float[4][TILE][TILE];
@@ -154,8 +154,8 @@ int amx_allowed() { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM
 size_t packed_size_bf16(int in, int out) { return size_t(tap_tiles(in)) * weight_tiles(in, out) * TILE * DEPTH; }
 
 // Weights (out, 3, 3, in) fp32 -> tiles (k, block of out, pair of in, out, 2) bf16. From 16 to 16 channels the second
-// block is the next column's. `transposed`: for the gradient by the input, so that `in` and `out` change places and
-// the taps are turned by 180 degrees.
+// block belongs to the next column. `transposed`: for the gradient by the input, `in` and `out` are swapped and the
+// taps are rotated by 180 degrees.
 void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
     const int blocks = weight_tiles(in, out), tiles = tap_tiles(in), per = in / DEPTH;
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -163,8 +163,8 @@ void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
 #pragma omp parallel for schedule(static)
     for (int k = 0; k < tiles; k++)
         for (int b = 0; b < blocks; b++) {
-            const int next = in == 16 && out == 16 ? b : 0;  // columns further
-            const auto weights = [&](int r) {                // of the k-th tile's r-th value to sixteen channels of out
+            const int next = in == 16 && out == 16 ? b : 0;  // columns to the right
+            const auto weights = [&](int r) {                // row r of the k-th tile, for sixteen channels of out
                 const int kw = in == 16 ? k % 2 * 2 + r / 16 - next : k / per % 3, kh = in == 16 ? k / 2 : k / per / 3;
                 const int tap = kh * 3 + kw, i = in == 16 ? r % 16 : k % per * DEPTH + r, o = (b - next) * 16;
                 if (kw < 0 || kw > 2) return __m256i{};
@@ -180,7 +180,8 @@ void pack_bf16(const float* w, bits* packed, int in, int out, int transposed) {
         }
 }
 
-// y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
+// y (n, h/stride, w/stride, out) = conv(x) + add. With spread 2, zeros are inserted between the pixels of
+// x (n, h/spread, w/spread, in).
 void conv_bf16(const bits* x, const bits* packed, const bits* add, bits* y, int n, int h, int w, int in, int out,
                int stride, int spread) {
     const bool whole = stride == 1 && spread == 1, paired = whole && in == 16 && out == 16 && w % (2 * TILE) == 0;

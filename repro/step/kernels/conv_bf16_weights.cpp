@@ -1,10 +1,10 @@
 // The gradient by the weights of a 3x3 convolution with padding 1 of bf16 images, for processors with AMX tiles.
 //
-// A tile instruction multiplies (16 x 32) by (32 x 16): here g with sixteen of its channels by 32 positions, and x at
-// one tap of these positions, in pairs of positions by sixteen channels, as the instruction takes them. A row of the
-// image above or below is an offset in the pairs. Columns are taken every second one: those of g that are even see x
-// at its odd, even and odd ones again, so that four copies of half of x, each at a column of its own, make all taps.
-// So every tile is read from aligned memory, which costs half as much as one that is not.
+// A tile instruction multiplies (16 x 32) by (32 x 16): here, sixteen channels of g (the gradient by the output) at 32
+// positions, by x at one tap of these positions, stored as pairs of positions by sixteen channels as the instruction
+// requires. Taps in the row above or below are an offset in these pairs. Even and odd columns are separated: even
+// columns of g meet odd, even and odd columns of x, so four copies of every second column of x, starting at different
+// columns, serve all taps. Every tile is thus read from aligned memory, at half the cost of unaligned reads.
 #ifdef __AMX_BF16__
 #include <algorithm>
 
@@ -17,7 +17,7 @@ constexpr int BLOCK = 16;  // channels in a tile
 // Thirty-two positions of eight channels, `channels` apart -> eight rows of 32 positions.
 inline void transpose(const bits* from, int channels, bits* to) {
     __m512i a[8], b[8];
-    for (int r = 0; r < 8; r++) {  // in each quarter eight channels of one position
+    for (int r = 0; r < 8; r++) {  // each quarter: eight channels of one position
         const auto at = [&](int quarter) {
             return _mm_loadu_si128((const __m128i*)(from + size_t(8 * quarter + r) * channels));
         };
@@ -41,8 +41,8 @@ inline void transpose(const bits* from, int channels, bits* to) {
     }
 }
 
-// g of one image (positions, channels), every `halves`-th position from the first on, as tiles [channels / 16]
-// [positions / 32][16 channels][32 positions]; the tiles of the next sixteen channels lie `next` values further.
+// Packs every `halves`-th position of g of one image (positions, channels) as tiles [channels / 16][positions / 32]
+// [16 channels][32 positions]. The tiles of the next sixteen channels start `next` values later.
 void turn(const bits* g, int channels, int positions, int halves, bits* to, size_t next) {
     for (int p = 0; p < positions; p += DEPTH)
         for (int c = 0; c < channels; c += 8)
@@ -50,17 +50,18 @@ void turn(const bits* g, int channels, int positions, int halves, bits* to, size
                       to + c / BLOCK * next + size_t(p) * BLOCK + c % BLOCK * DEPTH);
 }
 
-// Where the rows of x lie for taps `stride` apart: rows -1 to h for 1; for 2 the odd ones from -1, then the even ones.
+// The order in which rows of x are stored: with stride 1, rows -1 to h; with stride 2, the odd rows from -1 on, then
+// the even rows.
 struct Rows {
     int stride, of_g;
     int count() const { return stride == 1 ? of_g + 2 : 2 * of_g + 1; }
     int of(int row) const { return stride == 1 ? row + 1 : row % 2 ? (row + 1) / 2 : of_g + 1 + row / 2; }
-    int tap(int kh) const { return stride == 1 ? kh : kh == 1 ? of_g + 1 : kh / 2; }  // of g's first row
+    int tap(int kh) const { return stride == 1 ? kh : kh == 1 ? of_g + 1 : kh / 2; }  // for the first row of g
 };
 
-// Every second column of x of one image (h, w, channels) from column `first` on, -1 to 2, as [channels / 16][rows]
-// [pairs of columns][16 channels][2]. What is outside the image is zero; rows there are not written to. The next
-// sixteen channels lie `next` values further.
+// Packs every second column of x of one image (h, w, channels), from column `first` (-1 to 2) on, as [channels / 16]
+// [rows][pairs of columns][16 channels][2]. Columns outside the image become zeros; rows outside it are not written.
+// The next sixteen channels start `next` values later.
 void pair(const bits* x, int h, int w, int channels, const Rows& rows, int first, bits* to, size_t next) {
     alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                                    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -79,12 +80,12 @@ void pair(const bits* x, int h, int w, int channels, const Rows& rows, int first
         }
 }
 
-struct Group {                // images whose tiles are in memory together
-    int images, tiles;        // tiles of 32 positions in a half (or all) of g's image
-    size_t g_image, x_image;  // values from one image to the next
+struct Group {                // images that are packed and multiplied together
+    int images, tiles;        // tiles of 32 positions in half (or all) of an image of g
+    size_t g_image, x_image;  // values between images
 };
 
-// sums[kw] += g times x at tap column kw: one block of channels of each. g[1] is null where taps are two apart.
+// sums[kw] += g times x at tap column kw, for one block of channels of each. With stride 2, g[1] is null.
 void one_by_three(const Group& group, const bits* const g[2], const bits* const x[4], float* const sums[3],
                   size_t step) {
     _tile_loadd(0, sums[0], step);
@@ -113,7 +114,7 @@ void one_by_three(const Group& group, const bits* const g[2], const bits* const 
     _tile_stored(2, sums[2], step);
 }
 
-// sums (two blocks of g's channels by two of x's) += g times x: one tap. g_next, x_next: from one block to the next.
+// sums (two blocks of channels of g by two of x) += g times x, for one tap. g_next, x_next: values between blocks.
 void two_by_two(const Group& group, const bits* const g[2], size_t g_next, const bits* const x[2], size_t x_next,
                 float* sums, size_t step) {
     float* below = sums + BLOCK * step / 4;
@@ -146,7 +147,8 @@ void two_by_two(const Group& group, const bits* const g[2], size_t g_next, const
 
 extern "C" {
 
-// dw (out, 3, 3, in) fp32 = the sum over images of g (n, h/stride, w/stride, out) times x (n, h, w, in).
+// dw (out, 3, 3, in) fp32 = the gradient by the weights, summed over images, from g (n, h/stride, w/stride, out) and
+// x (n, h, w, in).
 void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, int n, int h, int w, int in, int out,
                        int stride) {
     const int halves = stride == 1 ? 2 : 1, columns = halves + 2;  // copies of every second column of x
@@ -204,7 +206,7 @@ void conv_weights_bf16(const bits* x, const bits* g, float* dw, float* partial, 
             }
         }
     }
-    // always in the same order
+    // in a fixed order, so that results do not depend on the threads
 #pragma omp parallel for schedule(static)
     for (int o = 0; o < out; o++)
         for (int t = 0; t < 9; t++)

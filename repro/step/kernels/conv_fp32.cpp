@@ -1,4 +1,4 @@
-// 3x3 convolutions with padding 1 of fp32 images in NHWC: sixteen output channels a vector, a block of outputs in
+// 3x3 convolutions with padding 1 of fp32 images in NHWC. Sixteen output channels per vector, a block of outputs in
 // registers.
 #include <algorithm>
 
@@ -9,9 +9,9 @@ namespace {
 struct Taps {
     int count;
     size_t offset[9], weights[9];
-};  // of an output's first tap, in the plane; and of its weights
+};  // offsets in the plane from an output's first tap, and in the weights
 
-// PIX outputs EVERY positions apart by NB vectors of channels: y = sum over taps of plane times weights, plus add.
+// PIX outputs, EVERY positions apart, by NB vectors of channels: y = sum over taps of plane times weights, plus add.
 template <int PIX, int NB, int IN, int EVERY>
 inline void block(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y,
                   size_t y_step) {
@@ -38,7 +38,7 @@ inline void block(const float* plane, const Taps& taps, const float* weights, in
         }
 }
 
-// One row's outputs, for all channels.
+// The outputs of one row, for all channels.
 template <int PIX, int NB, int IN, int EVERY>
 void row(const float* plane, const Taps& taps, const float* weights, int out, const float* add, float* y, size_t y_step,
          int columns) {
@@ -65,8 +65,8 @@ Row row_for(int in, int out, int columns) {
     return columns % 16 == 0 ? row_from<16, 1, EVERY>(in) : row_from<8, 1, EVERY>(in);
 }
 
-// Sums over an image of CB consecutive values of the plane (channels of neighbouring taps) times NB vectors of g, which
-// belongs to every `stride`-th position.
+// For CB consecutive values of the plane (channels of neighbouring taps) by NB vectors of g: the sum of their products
+// over an image. g belongs to every `stride`-th position of the plane.
 template <int CB, int NB>
 inline void outer(const Plane& p, int stride, const float* plane, const float* g, int out, float* sums) {
     floats acc[CB][NB];
@@ -107,8 +107,8 @@ extern "C" {
 
 size_t packed_size_fp32(int in, int out) { return size_t(9) * in * out; }
 
-// Weights (out, 3, 3, in) -> (3, 3, in, out). `transposed`: for the gradient by the input, so that `in` and `out`
-// change places and the taps are turned by 180 degrees.
+// Weights (out, 3, 3, in) -> (3, 3, in, out). `transposed`: for the gradient by the input, `in` and `out` are swapped
+// and the taps are rotated by 180 degrees.
 void pack_fp32(const float* w, float* packed, int in, int out, int transposed) {
 #pragma omp parallel for schedule(static)
     for (int tap = 0; tap < 9; tap++)
@@ -118,12 +118,13 @@ void pack_fp32(const float* w, float* packed, int in, int out, int transposed) {
                     transposed ? w[(size_t(i) * 9 + 8 - tap) * out + o] : w[(size_t(o) * 9 + tap) * in + i];
 }
 
-// y (n, h/stride, w/stride, out) = conv(x) + add, where x (n, h/spread, w/spread, in) has zeros between its pixels.
+// y (n, h/stride, w/stride, out) = conv(x) + add. With spread 2, zeros are inserted between the pixels of
+// x (n, h/spread, w/spread, in).
 void conv_fp32(const float* x, const float* packed, const float* add, float* y, int n, int h, int w, int in, int out,
                int stride, int spread) {
     const Plane plane(h, w, in);
     const int ho = h / stride, wo = w / stride;
-    // outputs of one class have the same taps that are not zero: with spread 2, those of odd and even rows and columns
+    // with spread 2, which taps are not zero depends on whether an output's row and column are even or odd
     Taps taps[4];
     for (int c = 0; c < spread * spread; c++) {
         taps[c].count = 0;
@@ -153,8 +154,8 @@ void conv_fp32(const float* x, const float* packed, const float* add, float* y, 
     }
 }
 
-// dw (out, 3, 3, in) = the sum over images of g (n, h/stride, w/stride, out) times x (n, h, w, in); `in` is 4 or a
-// multiple of 16.
+// dw (out, 3, 3, in) = the gradient by the weights, summed over images, from g (n, h/stride, w/stride, out) and
+// x (n, h, w, in); `in` is 4 or a multiple of 16.
 void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in, int out,
                        int stride) {
     const int chunks = (n + CHUNK - 1) / CHUNK;

@@ -1,9 +1,9 @@
-// What moves values without weights: the input's layout, option A's shortcut, global average pooling.
+// Operations without weights: the layout of the input, the shortcut of option A, global average pooling.
 #include "common.h"
 
 namespace {
 
-// (n, channels, positions) fp32 -> (n, positions, `wide`), zeros for the channels that are not there.
+// (n, channels, positions) fp32 -> (n, positions, `wide`), padded with channels of zeros.
 template <class T>
 void spread_channels(const float* x, T* y, int n, int channels, int positions, int wide) {
     const size_t size = size_t(positions) * wide;
@@ -17,8 +17,8 @@ void spread_channels(const float* x, T* y, int n, int channels, int positions, i
     }
 }
 
-// y (n, h/step, w/step, wide) = every `step`-th pixel of x (n, h, w, channels), from channel `before` on, zeros
-// elsewhere.
+// y (n, h/step, w/step, wide) = every `step`-th pixel of x (n, h, w, channels), from channel `before` on; zeros in the
+// other channels.
 template <class T>
 void shortcut_forward(const T* x, T* y, int n, int h, int w, int channels, int wide, int before, int step) {
 #pragma omp parallel for schedule(dynamic, 4)
@@ -31,7 +31,7 @@ void shortcut_forward(const T* x, T* y, int n, int h, int w, int channels, int w
             }
 }
 
-// dx += the gradient that comes back through it.
+// dx += the gradient by x of the shortcut.
 template <class T>
 void shortcut_backward(const T* dy, T* dx, int n, int h, int w, int channels, int wide, int before, int step) {
 #pragma omp parallel for schedule(dynamic, 4)
@@ -45,7 +45,7 @@ void shortcut_backward(const T* dy, T* dx, int n, int h, int w, int channels, in
                 }
 }
 
-// Means over the positions, (n, positions, channels) -> (n, channels) fp32.
+// The mean over the positions, (n, positions, channels) -> (n, channels) fp32.
 template <class T>
 void pool_forward(const T* x, float* y, int n, int positions, int channels) {
 #pragma omp parallel for schedule(dynamic, 4)

@@ -1,8 +1,8 @@
-"""A CIFAR ResNet's forward and backward pass made of the kernels: `FastNetwork`, in place of autograd.
+"""The forward and backward pass of a CIFAR ResNet by the kernels, in place of autograd: `FastNetwork`.
 
-The network stays the one that `repro.models` built: its modules hold the weights, the gradients and the running
-statistics, so optimizer, checkpoints and evaluation know of no other. Each operation leaves the step of its backward
-pass on a tape. All images live in buffers that are used again every iteration.
+Weights, gradients and running statistics stay in the modules that `repro.models` built, so optimizer, checkpoints and
+evaluation are unchanged. Each operation records its backward step on a tape. All activations live in buffers that are
+reused every iteration.
 """
 
 import torch
@@ -18,19 +18,19 @@ from repro.step.kernels.tape import Tape, Value
 
 
 def refusal(model: Model, image: tuple[int, int, int]) -> str:
-    """Why the kernels are not for a model (a spec's) on images (channels, height, width); "" where they are."""
+    """Why the kernels cannot be used for a spec's model on images (channels, height, width); "" if they can."""
     if "kernels" not in model.steps:
-        return f"the kernels are made for ResNets of width {CHANNELS[0]}"
+        return f"the kernels support only ResNets of width {CHANNELS[0]}"
     channels, height, width = image
     if channels > LEAST[torch.float32]:
-        return f"the kernels are made for images of up to {LEAST[torch.float32]} channels, not {channels}"
+        return f"the kernels support images of up to {LEAST[torch.float32]} channels, not {channels}"
     if height % 32 or width % 32:
-        return f"the kernels are made for images whose sides are multiples of 32 pixels, not {height}x{width}"
+        return f"the kernels support only images whose sides are multiples of 32 pixels, not {height}x{width}"
     return ""
 
 
 class FastNetwork:
-    """A resnet-cifar that computes in "fp32" or "bf16"; a step (repro.step.plain). See `refusal` for which."""
+    """The step (repro.step.plain.Step) of a resnet-cifar in "fp32" or "bf16". `refusal` says which are supported."""
 
     def __init__(self, network: nn.Sequential, precision: str) -> None:
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
@@ -47,7 +47,7 @@ class FastNetwork:
         self.tape = Tape(dtype)
 
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W); every gradient is set, none added to."""
+        """Loss (nats) and logits (N, classes) of float32 images (N, C, H, W). Sets every gradient, accumulates none."""
         self.tape.recording = True
         features = self._features(images)
         pooled = ops.pool_forward(features.data).requires_grad_()
@@ -87,17 +87,17 @@ class FastNetwork:
         ops.widen_channels(images, x.data)
         return x
 
-    # The walk: which layers become one operation
+    # Traversal of the network: decides which layers become one fused operation
 
     def _chain(self, layers: list[nn.Module], x: Value, add: Value | None = None, relu: bool = False) -> Value:
-        """The layers one after another; the last one's operation takes along `add` and `relu`, which come after it."""
+        """The layers in sequence; `add` and `relu`, which follow them, are fused into the last layer's operation."""
         at = 0
         while at < len(layers):
             layer, fused, end = layers[at], False, at + 1
             if isinstance(layer, nn.BatchNorm2d) and end < len(layers) and isinstance(layers[end], nn.ReLU):
                 fused, end = True, end + 1
             last = end == len(layers)
-            plus = add if last and not fused else None  # what is added after a ReLU is added by itself, below
+            plus = add if last and not fused else None  # an addition after a ReLU cannot be fused: see below
             if isinstance(layer, nn.Sequential):
                 x = self._chain(list(layer), x)
             elif isinstance(layer, Block):
@@ -117,7 +117,7 @@ class FastNetwork:
     def _block(self, block: Block, x: Value) -> Value:
         residual, after = list(block.residual), list(block.after)
         if not block.has_shortcut:
-            return self._chain([*residual, *after], x)  # a plain net's
+            return self._chain([*residual, *after], x)  # a block of a plain net
         add = self._shortcut(block, x)
         fused = isinstance(residual[-1], nn.BatchNorm2d) and bool(after) and isinstance(after[0], nn.ReLU)
         y = self._chain(after[1:] if fused else after, self._chain(residual, x, add, relu=fused))
@@ -125,7 +125,7 @@ class FastNetwork:
             self.tape.clear(keep=y)
         return y
 
-    # The operations: each computes its value, and leaves on the tape how gradients pass back through it
+    # Operations: each computes its value and records its backward step on the tape
 
     def _norm(self, layer: nn.BatchNorm2d, x: Value, add: Value | None, relu: bool) -> Value:
         norm, y = self.norms[layer], self.tape.new(tuple(x.data.shape))
@@ -184,7 +184,7 @@ class FastNetwork:
         return y
 
     def _add(self, a: Value, b: Value) -> Value:
-        """Where both were made before: `b` last, so its gradient is used up before that of `a` is written to."""
+        """a + b, where `b` was computed last: its backward step then reads the shared gradient before `a` reuses it."""
         y = self.tape.new(tuple(a.data.shape))
         torch.add(a.data, b.data, out=y.data)
 
@@ -206,7 +206,7 @@ class FastNetwork:
         ops.shortcut_forward(x.data, y.data, before, step)
 
         def backward() -> None:
-            ops.shortcut_backward(y.known, x.known, before, step)  # the block's first operation has set x's before
+            ops.shortcut_backward(y.known, x.known, before, step)  # x.grad was set by the block's first operation
             self.tape.done(y)
 
         self.tape.record(backward)

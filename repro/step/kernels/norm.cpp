@@ -1,12 +1,12 @@
-// Batch norm, with the addition and the ReLU that follow it, over images in NHWC of float or bf16.
+// Batch norm, fused with the addition and the ReLU that follow it, of float or bf16 images in NHWC.
 #include "norm.h"
 
 #include <cmath>
 
 namespace {
 
-// Mean and sum of squared distances from it, of each channel of one image, in one pass: the squares are of distances
-// from the first position, so that nothing cancels.
+// The mean and the sum of squared deviations from it, per channel of one image, in one pass. Values are taken relative
+// to the first position, which avoids cancellation.
 template <class T, int B>
 void moments(const T* x, int positions, float* mean, float* m2) {
     constexpr int C = B * LANES;
@@ -46,12 +46,12 @@ void apply(const T* x, const T* add, T* y, int positions, const float* scale, co
             const size_t at = size_t(i) * C + b * LANES;
             floats v = load(x + at) * s[b] + t[b];
             if (ADD) v += load(add + at);
-            if (RELU) v = v < 0 ? floats{} : v;  // NaN stays
+            if (RELU) v = v < 0 ? floats{} : v;  // keeps NaN
             store(y + at, v);
         }
 }
 
-// `apply` as it is compiled for whether something is added, and whether a ReLU follows.
+// Selects the `apply` compiled with or without addition and ReLU.
 template <class T, int B>
 auto kind(bool add, bool relu) {
     if (add) return relu ? apply<T, B, true, true> : apply<T, B, true, false>;
@@ -104,7 +104,7 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
     }
 }
 
-// With given statistics: what the running ones make of an evaluation.
+// With given scale and shift: evaluation, by the running statistics.
 template <class T, int B>
 void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int relu) {
     const size_t image = size_t(positions) * B * LANES;

@@ -1,4 +1,4 @@
-// What batch norm's two directions share: sums over positions, and the blocks of sixteen channels.
+// Shared by the forward and backward pass of batch norm: sums over positions, and dispatch on the number of channels.
 #pragma once
 #include <type_traits>
 
@@ -6,7 +6,7 @@
 
 namespace {
 
-// Sums over positions, in short runs and several lanes at once, which is both faster and more accurate.
+// A sum over positions in short runs and several independent sums, which is both faster and more accurate.
 template <int B>
 struct Sum {
     static constexpr int WAYS = 4 / B, RUN = 64;
@@ -20,7 +20,7 @@ struct Sum {
     }
 };
 
-// Calls body(position, way) for every position, and flush() after every run of them.
+// Calls body(position, way) for every position, and flush() after every run of positions.
 template <int B, class Body, class Flush>
 inline void each_position(int positions, Body body, Flush flush) {
     constexpr int WAYS = Sum<B>::WAYS, RUN = Sum<B>::RUN;
@@ -35,7 +35,7 @@ inline void each_position(int positions, Body body, Flush flush) {
     flush();
 }
 
-// scale and shift of x that make norm(x), of the channels of one group.
+// The scale and shift with which norm(x) = scale * x + shift, for the channels of one group.
 template <int C>
 void coefficients(const float* gamma, const float* beta, const float* mean, const float* invstd, float* scale,
                   float* shift) {
@@ -45,7 +45,7 @@ void coefficients(const float* gamma, const float* beta, const float* mean, cons
     }
 }
 
-// Calls call(number of blocks of sixteen channels), as a constant.
+// Calls `call` with the number of blocks of sixteen channels as a compile-time constant.
 template <class Call>
 void by_blocks(int channels, Call call) {
     if (channels == 16) call(std::integral_constant<int, 1>{});

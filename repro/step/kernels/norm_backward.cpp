@@ -1,11 +1,12 @@
-// The gradients of batch norm with the addition and the ReLU that follow it, over images in NHWC of float or bf16.
+// The gradients of batch norm, fused with the addition and the ReLU that follow it, of float or bf16 images in NHWC.
 #include "norm.h"
 
 namespace {
 
-enum class Mask { NONE, FROM_X, FROM_Y };  // where a ReLU let through: by its result y, or by its input, a * x + b
+// What shows which values the ReLU passed: nothing (there is no ReLU), its input scale * x + shift, or its result y.
+enum class Mask { NONE, FROM_X, FROM_Y };
 
-// dy where the ReLU let through, of the channels from one position's `at` on.
+// The gradient before the ReLU: dy where the ReLU passed the value, else 0; for sixteen channels from offset `at` on.
 template <class T, int B, Mask MASK>
 struct Through {
     const T *dy, *x, *y;
@@ -16,7 +17,7 @@ struct Through {
             shift[b] = load(shift_ + b * LANES);
         }
     }
-    floats operator()(size_t at, int b, floats here) const {  // `here`: x at it
+    floats operator()(size_t at, int b, floats here) const {  // `here`: x at that offset
         const floats g = load(dy + at);
         if (MASK == Mask::FROM_X) return here * scale[b] + shift[b] > 0 ? g : floats{};
         if (MASK == Mask::FROM_Y) return load(y + at) > 0 ? g : floats{};
@@ -24,7 +25,7 @@ struct Through {
     }
 };
 
-// Sums of g = `through` and of g times the normalised x, of each channel of one image.
+// The sums of g = `through` and of g times the normalised x, per channel of one image.
 template <class T, int B, Mask MASK>
 void gather(const Through<T, B, MASK>& through, T* dadd, int positions, const float* mean, const float* invstd,
             float* sum, float* dot) {
@@ -53,7 +54,7 @@ void gather(const Through<T, B, MASK>& through, T* dadd, int positions, const fl
     }
 }
 
-// dx = a * g + b * x + c, and what is in `into`.
+// dx = a * g + b * x + c, plus `into` if given.
 template <class T, int B, Mask MASK>
 void spread(const Through<T, B, MASK>& through, const T* into, T* dx, int positions, const float* a, const float* b_,
             const float* c_) {
@@ -118,7 +119,7 @@ void backward(const T* dy, const T* x, const T* y, const float* gamma, const flo
     for (int i = 0; i < n; i++) {
         const float* k = slopes + size_t(i / each) * 3 * C;
         const T* plus = into ? into + i * image : nullptr;
-        if (dadd) {  // has the ReLU's gradient already
+        if (dadd) {  // holds the gradient before the ReLU already
             const Through<T, B, Mask::NONE> all(dadd + i * image, x + i * image, nullptr, nullptr, nullptr);
             spread(all, plus, dx + i * image, positions, k, k + C, k + 2 * C);
         } else

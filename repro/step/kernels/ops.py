@@ -1,6 +1,6 @@
-"""The compiled kernels as functions of tensors: shapes in, pointers out. What is called when is `network`'s.
+"""Python functions for the compiled kernels, which pass tensors to them as pointers and sizes.
 
-Images are (N, C, H, W) tensors in channels_last memory, of float32 or bfloat16; all else is float32.
+Images are (N, C, H, W) tensors in channels_last memory, float32 or bfloat16; everything else is float32.
 """
 
 import ctypes
@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from repro.data.batches import Draws, Pixels
+from repro.data.batches import Draws, Transform
 from repro.step.kernels import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
-CHANNELS = (16, 32, 64)  # what the kernels are made for
-WINOGRAD = 32  # channels from which on its fewer products save more than its transforms cost
-LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: three, filled up with zeros
-CHUNK = 16  # images whose weights' gradients are summed together; as in plane.h
-PLACES = 16  # of a tap's gradient, at most: as in winograd.cpp
+CHANNELS = (16, 32, 64)  # widths that the kernels support
+WINOGRAD = 32  # from this many channels on, its fewer products save more than its transforms cost
+LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: the image's, padded with zeros
+CHUNK = 16  # images per partial sum of a weight gradient; must equal CHUNK in plane.h
+PLACES = 16  # values per pair of channels in a partial sum, at most: Winograd's 4x4 places instead of 3x3 taps
 
 
 def matrix_units() -> bool:
@@ -25,7 +25,7 @@ def matrix_units() -> bool:
 
 
 class Norm:
-    """Batch norm of one layer, with the addition and the ReLU after it; keeps what its backward pass needs."""
+    """One layer's batch norm, fused with the addition and ReLU after it; keeps what the backward pass needs."""
 
     def __init__(self, layer: torch.nn.BatchNorm2d, group: int | None) -> None:
         self.layer, self.group = layer, group
@@ -33,7 +33,7 @@ class Norm:
         layer.weight.grad, layer.bias.grad = torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)
 
     def forward(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
-        """y = relu(norm(x) + add), by the batch's statistics; the running ones move as torch moves them."""
+        """y = relu(norm(x) + add), by the batch's statistics; updates the running ones as torch does."""
         images, channels, positions, groups = self._sizes(x)
         if len(self.partial) != (2 * images + 3 * groups) * channels:
             self.mean, self.invstd = torch.empty(groups, channels), torch.empty(groups, channels)
@@ -58,10 +58,10 @@ class Norm:
         dx: torch.Tensor,
         dadd: torch.Tensor | None,
     ) -> None:
-        """Gradients from that of y: dx (plus `into`), that of what was added, and the layer's own.
+        """From dy, the gradient by y: sets the layer's gradients and dx = gradient by x, plus `into` if given.
 
-        `y` is needed where something was added before a ReLU: else what the ReLU let through is seen from x. `dadd`,
-        where given, gets the gradient at the addition.
+        `dadd`, if given, receives the gradient by the addition. `y` is needed only if a ReLU follows an addition;
+        otherwise x shows which values the ReLU passed.
         """
         images, channels, positions, groups = self._sizes(x)
         call(
@@ -87,7 +87,7 @@ class Norm:
 
 
 class Conv:
-    """A 3x3 convolution with padding 1, its weights kept in fp32 and packed for the kernels once a step."""
+    """A 3x3 convolution with padding 1. Its fp32 weights are packed for the kernels once per step."""
 
     def __init__(self, layer: torch.nn.Conv2d, dtype: torch.dtype) -> None:
         self.layer, self.stride = layer, int(layer.stride[0])
@@ -99,7 +99,7 @@ class Conv:
         if channels < self.channels:
             self.padded = torch.zeros(self.out, 3, 3, self.channels)
             self.padded_grad = torch.zeros(self.out, 3, 3, self.channels)
-        layer.weight.grad = torch.zeros_like(layer.weight)  # as the weight: channels_last
+        layer.weight.grad = torch.zeros_like(layer.weight)  # channels_last, like the weight
         assert layer.weight.permute(0, 2, 3, 1).is_contiguous()
         size = getattr(build.library(), f"packed_size_{self.kind}")
         size.restype = ctypes.c_size_t
@@ -108,7 +108,7 @@ class Conv:
         self.partial = torch.empty(0)
 
     def pack(self) -> None:
-        """Take over the layer's weights; to be called after each update of them."""
+        """Pack the layer's weights; must be called after each update of them."""
         weight = self.layer.weight.detach()
         if self.padded is not None:
             self.padded[..., : weight.shape[1]] = weight.permute(0, 2, 3, 1)
@@ -127,7 +127,7 @@ class Conv:
         call(f"conv_{self.kind}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
 
     def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
-        """The gradient by the weights, into the layer's."""
+        """Set the gradient of the layer's weights."""
         images, channels, height, width = x.shape
         size = -(-images // CHUNK) * PLACES * channels * self.out
         if len(self.partial) != size:
@@ -153,26 +153,26 @@ class Conv:
 
 
 def widen_channels(images: torch.Tensor, x: torch.Tensor) -> None:
-    """x = float32 images (N, C, H, W) of any memory format, with zeros for the channels they lack."""
+    """x = float32 images (N, C, H, W) in any memory format, padded with channels of zeros."""
     count, channels, height, width = images.shape
     images = images.contiguous()
     call(f"spread_channels_{NAMES[x.dtype]}", images, x, count, channels, height * width, x.shape[1])
 
 
 def shortcut_forward(x: torch.Tensor, y: torch.Tensor, before: int, step: int) -> None:
-    """y = every `step`-th pixel of x, `before` channels of zeros, x's own, and zeros for the rest."""
+    """y = every `step`-th pixel of x; its channels are `before` zeros, those of x, then zeros."""
     images, channels, height, width = x.shape
     call(f"shortcut_forward_{NAMES[x.dtype]}", x, y, images, height, width, channels, y.shape[1], before, step)
 
 
 def shortcut_backward(dy: torch.Tensor, dx: torch.Tensor, before: int, step: int) -> None:
-    """dx += what comes back of dy."""
+    """dx += the gradient by x, from dy."""
     images, channels, height, width = dx.shape
     call(f"shortcut_backward_{NAMES[dx.dtype]}", dy, dx, images, height, width, channels, dy.shape[1], before, step)
 
 
 def pool_forward(x: torch.Tensor) -> torch.Tensor:
-    """The mean over all positions, float32 (N, C)."""
+    """Global average pooling: the mean over all positions, float32 (N, C)."""
     images, channels, height, width = x.shape
     y = torch.empty(images, channels)
     call(f"pool_forward_{NAMES[x.dtype]}", x, y, images, height * width, channels)
@@ -180,7 +180,7 @@ def pool_forward(x: torch.Tensor) -> torch.Tensor:
 
 
 def pool_backward(dy: torch.Tensor, dx: torch.Tensor) -> None:
-    """dx from the gradient by those means."""
+    """dx = the gradient by x, from dy (N, C)."""
     images, channels, height, width = dx.shape
     call(f"pool_backward_{NAMES[dx.dtype]}", dy, dx, images, height * width, channels)
 
@@ -199,25 +199,25 @@ def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, 
 
 
 class Augmentation:
-    """`pixels.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU: the same bits, in one pass.
+    """`transform.augment(train[draws.index], draws)` of uint8 images (M, C, H, W) on the CPU: same bits, in one pass.
 
-    The result is in the same memory every time.
+    Every call returns the same memory.
     """
 
-    def __init__(self, pixels: Pixels, train: torch.Tensor) -> None:
-        self.pixels, self.train = pixels, train
-        self.mean = pixels.mean.expand(train.shape[1:]).contiguous()
+    def __init__(self, transform: Transform, train: torch.Tensor) -> None:
+        self.transform, self.train = transform, train
+        self.mean = transform.mean.expand(train.shape[1:]).contiguous()
         self.images = torch.empty(0)
 
     def __call__(self, draws: Draws) -> torch.Tensor:
-        count, shape, pixels = len(draws), self.train.shape[1:], self.pixels
+        count, shape, transform = len(draws), self.train.shape[1:], self.transform
         if len(self.images) != count:
             self.images = torch.empty(count, *shape)
-        corner, flip = draws.corner if pixels.padding else None, draws.flip if pixels.hflip else None
+        corner, flip = draws.corner if transform.padding else None, draws.flip if transform.hflip else None
         call(
             "augment",
-            *(self.train, draws.index, corner, flip, self.mean, pixels.std, self.images),
-            *(count, *shape, pixels.padding, pixels.pad_after),
+            *(self.train, draws.index, corner, flip, self.mean, transform.std, self.images),
+            *(count, *shape, transform.padding, transform.pad_after),
         )
         return self.images
 
@@ -226,7 +226,7 @@ _functions: dict[str, Any] = {}
 
 
 def call(name: str, *arguments: torch.Tensor | float | None) -> None:
-    """A kernel by its C name; a tensor goes as a pointer, None as a null one."""
+    """Call a kernel by its C name; a tensor is passed as a pointer, None as a null pointer."""
     if name not in _functions:
         _functions[name] = _function(name, arguments)
     _functions[name](*[a.data_ptr() if isinstance(a, torch.Tensor) else a for a in arguments])

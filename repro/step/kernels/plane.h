@@ -1,4 +1,4 @@
-// An image with a border of zeros, in which every tap of every output is one offset from it.
+// An image with a border of zeros, so that each tap of every output is at a fixed offset from it.
 #pragma once
 #include <cstdlib>
 
@@ -6,13 +6,13 @@
 
 namespace {
 
-constexpr int CHUNK = 16;  // images whose weight gradients are summed together: no sum depends on the threads
+constexpr int CHUNK = 16;  // images per partial sum of a weight gradient: fixed, so that no sum depends on the threads
 
 template <class T>
-struct Buffer {  // grows, never shrinks; zero at first, and whenever it is used for another layout
+struct Buffer {  // grows, never shrinks; zeroed when allocated and when its layout changes
     T* data = nullptr;
     size_t size = 0;
-    size_t layout = 0;  // what it was last used for, as a number that differs with the sizes
+    size_t layout = 0;  // identifies the sizes that it was last used for
     T* get(size_t n, size_t wanted) {
         if (n > size) {
             free(data);
@@ -29,7 +29,7 @@ struct Buffer {  // grows, never shrinks; zero at first, and whenever it is used
     ~Buffer() { free(data); }
 };
 
-// (height + 2) rows of `pitch` positions, and slack so that no tile reads beyond it.
+// (height + 2) rows of `pitch` positions, and slack so that no tile reads past the end.
 struct Plane {
     int height, width, channels, pitch;
     Plane(int h, int w, int c) : height(h), width(w), channels(c), pitch(w + 2) {}
@@ -37,7 +37,7 @@ struct Plane {
     size_t at(int row, int column) const { return (size_t(row + 1) * pitch + column + 1) * channels; }
 };
 
-// Lay an image of (height/spread, width/spread) into the plane; spread 2 leaves zeros between its pixels.
+// Copies an image (height/spread, width/spread) into the plane; spread 2 leaves zeros between its pixels.
 template <class T>
 void lay(const Plane& p, const T* image, T* plane, int spread) {
     const int h = p.height / spread, w = p.width / spread;
@@ -51,12 +51,12 @@ void lay(const Plane& p, const T* image, T* plane, int spread) {
     }
 }
 
-// Which of a thread's planes: those of one shape and spread keep their borders of zeros.
+// Index of a thread's plane: one per number of channels and spread, so that its zeros stay valid.
 inline int slot(int channels, int spread) {
     return (channels < 16 ? 0 : channels == 16 ? 1 : channels == 32 ? 2 : 3) * 2 + spread - 1;
 }
 
-// dw (out, 3, 3, in) = the sum of `chunks` parts (3, 3, in, out), always in the same order.
+// dw (out, 3, 3, in) = the sum of `chunks` parts (3, 3, in, out), in a fixed order.
 inline void gather(const float* parts, int chunks, float* dw, int in, int out) {
     const size_t size = size_t(9) * in * out;
 #pragma omp parallel for schedule(static)

@@ -1,4 +1,4 @@
-"""What the forward pass leaves for the backward pass: values, their gradients, and the steps between them, in order."""
+"""What the forward pass records for the backward pass: values, their gradients, and the backward steps in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class Value:
-    """Images (N, C, H, W), and the loss's gradient by them once it is known.
+    """Activations (N, C, H, W), and the gradient of the loss by them once it is known.
 
-    A gradient that is `lent` is at the same time another value's: it is read, never written or given back.
+    A `lent` gradient belongs to another value: it may be read, but not written or returned to the buffers.
     """
 
     data: Tensor
@@ -21,7 +21,7 @@ class Value:
 
     @property
     def known(self) -> Tensor:
-        """The gradient, where the steps before must have set it."""
+        """The gradient, which earlier backward steps must have set."""
         assert self.grad is not None
         return self.grad
 
@@ -33,7 +33,7 @@ class Value:
         other.grad, other.lent = self.known, True
 
     def hand_on(self, other: "Value") -> None:
-        """This gradient becomes that of `other`, a part of the sum that this value is."""
+        """Move this gradient to `other`, a summand of this value."""
         assert other.grad is None, "what is added has no other use after it"
         other.grad, other.lent = self.grad, self.lent
         self.grad, self.lent = None, False
@@ -41,7 +41,7 @@ class Value:
 
 @dataclass
 class Buffers:
-    """Tensors by shape, handed out and taken back: after the first iteration none is made."""
+    """A pool of tensors by shape: after the first iteration no tensor is allocated."""
 
     dtype: torch.dtype
     free: dict[tuple[int, ...], list[Tensor]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Buffers:
 
 
 class Tape:
-    """The values in use, and while `recording` the backward steps, to be played from the last to the first."""
+    """The values in use and, while `recording`, the backward steps, to be played from last to first."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self.buffers = Buffers(dtype)
@@ -73,16 +73,16 @@ class Tape:
             self.steps.append(backward)
 
     def play(self) -> None:
-        """Every step, last first; then nothing is in use any more."""
+        """Run all steps, last to first, then release all values."""
         while self.steps:
             self.steps.pop()()
         self.clear()
 
     def target(self, x: Value, over: Value | None = None) -> tuple[Tensor, Tensor | None]:
-        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same).
+        """The tensor to write x's gradient to, and the part of it that is known already (maybe the same tensor).
 
-        It may be that of the gradient of `over`, whose last reader writes each element after it was read: half of
-        what a write to other memory costs.
+        May overwrite the gradient of `over`, which has its last reader in this step: writing an element right after
+        reading it costs half of writing to other memory.
         """
         if x.grad is not None and not x.lent:
             return x.grad, x.grad
@@ -92,7 +92,7 @@ class Tape:
         return self.buffers.take(tuple(x.data.shape)), x.grad
 
     def done(self, value: Value) -> None:
-        """Nothing needs the value any more."""
+        """Release a value and its gradient."""
         self.values.remove(value)
         if value.grad is not None and not value.lent:
             self.buffers.give(value.grad)
@@ -100,6 +100,6 @@ class Tape:
         self.buffers.give(value.data)
 
     def clear(self, keep: Value | None = None) -> None:
-        """Done with all but `keep`."""
+        """Release all values but `keep`."""
         for value in [v for v in self.values if v is not keep]:
             self.done(value)

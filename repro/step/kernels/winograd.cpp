@@ -1,9 +1,9 @@
 // 3x3 convolutions with stride 1 and padding 1 of fp32 images in NHWC by Winograd's minimal filtering F(2x2, 3x3)
-// (Lavin & Gray 2015, arXiv:1509.09308): two by two outputs from four by four inputs in 16 products instead of 36.
+// (Lavin & Gray 2015, arXiv:1509.09308): 2x2 outputs from 4x4 inputs in 16 products instead of 36.
 //
 //   y = A' [(G w G') * (B' x B)] A,  dx likewise,  dw = G' [(B' x B) * (A g A')] G
 //
-// where * is a product of matrices, (tiles x in) by (in x out), for each of the sixteen places of a tile.
+// where * is a matrix product, (tiles x in) by (in x out), for each of the sixteen places of a 4x4 tile.
 #include <algorithm>
 
 #include "plane.h"
@@ -11,10 +11,10 @@
 namespace {
 
 constexpr int PLACES = 16;
-constexpr int FEW = 16, MANY = 64;  // tiles worked on together: for outputs, and for the weights' gradients
+constexpr int FEW = 16, MANY = 64;  // tiles computed together: for outputs, and for weight gradients
 
-// Calls put(place, value) for B' d B of each tile of one row of tiles, and of each sixteen channels; `plane` is at the
-// row's first input. What neighbours share is computed once.
+// Calls put(tile, channel, place, value) for B' d B of each tile in a row of tiles, sixteen channels at a time. `plane`
+// points to the row's first input. Values that neighbouring tiles share are computed once.
 template <class Put>
 inline void input_row(const Plane& p, const float* plane, Put put) {
     const auto column = [&](int at, floats out[4]) {
@@ -44,7 +44,7 @@ inline void input_row(const Plane& p, const float* plane, Put put) {
     }
 }
 
-// A' m A of one tile and sixteen channels, the places `step` apart, into two by two outputs.
+// y = A' m A plus add: 2x2 outputs of one tile and sixteen channels; places of m are `step` values apart.
 inline void output(const float* m, size_t step, const float* add, float* y, size_t row, size_t column) {
     floats s[2][4];
     for (int j = 0; j < 4; j++) {
@@ -143,11 +143,11 @@ void outer_all(const float* v, const float* z, float* sums, int tiles, int in, i
             outer<CB, NB>(v + i, z + b, sums + size_t(i) * out + b, tiles, in, out);
 }
 
-// Values of one place: a line more than they are, so that the places of a tile do not all fall into one set of the
-// cache.
+// Values between places: one cache line more than needed, so that the places of a tile do not all map to the same cache
+// set.
 size_t place_step(int tiles, int channels) { return size_t(tiles) * channels + LANES; }
 
-int rows_for(int tiles, int width) { return std::max(1, tiles / (width / 2)); }  // rows of tiles with about so many
+int rows_for(int tiles, int width) { return std::max(1, tiles / (width / 2)); }  // as many rows as hold about `tiles`
 
 }  // namespace
 
@@ -155,8 +155,8 @@ extern "C" {
 
 size_t packed_size_fp32_winograd(int in, int out) { return size_t(PLACES) * in * out; }
 
-// G w G' of weights (out, 3, 3, in) -> (16, in, out). `transposed`: for the gradient by the input, so that `in` and
-// `out` change places and the taps are turned by 180 degrees.
+// Weights (out, 3, 3, in) -> G w G' (16, in, out). `transposed`: for the gradient by the input, `in` and `out` are
+// swapped and the taps are rotated by 180 degrees.
 void pack_fp32_winograd(const float* w, float* packed, int in, int out, int transposed) {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < in; i++)
@@ -219,13 +219,14 @@ void conv_fp32_winograd(const float* x, const float* packed, const float* add, f
     }
 }
 
-// dw (out, 3, 3, in) = the sum over images of g (n, h, w, out) times x (n, h, w, in). Stride is 1.
+// dw (out, 3, 3, in) = the gradient by the weights, summed over images, from g (n, h, w, out) and x (n, h, w, in).
+// Stride is 1.
 void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in,
                                 int out, int) {
     const int chunks = (n + CHUNK - 1) / CHUNK, across = w / 2;
     const size_t size = size_t(PLACES) * in * out;
     const Plane plane(h, w, in);
-    const int rows = rows_for(MANY, w);  // of tiles together, of one image or of several
+    const int rows = rows_for(MANY, w);  // rows of tiles computed together, maybe from several images
     const auto outer_by = out % 64 == 0 ? outer_all<4> : out % 32 == 0 ? outer_all<2> : outer_all<1>;
 #pragma omp parallel
     {
@@ -261,7 +262,7 @@ void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float
             }
         }
     }
-    // always in the same order
+    // in a fixed order, so that results do not depend on the threads
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < in; i++)
         for (int o = 0; o < out; o += LANES) {

@@ -1,4 +1,4 @@
-"""What lies around the iterations: evaluation and checkpoints, memory, start-up, runs side by side."""
+"""What a run costs besides its iterations: evaluation and checkpoints, memory, start-up; and runs side by side."""
 
 import multiprocessing
 import os
@@ -20,17 +20,17 @@ GPU_JOBS = 5  # the seeds of an arm
 
 
 @dataclass(frozen=True)
-class Outside:
-    """Seconds of one evaluation and of one checkpoint, and their share (%) of a run's time."""
+class Overhead:
+    """Seconds per evaluation and per checkpoint, and the share (%) of a run's time that they take together."""
 
     evaluation_seconds: float
     checkpoint_seconds: float
     share: float
 
 
-def outside(learner: Learner, seconds: float, settings: Settings) -> Outside:
-    """What evaluations and checkpoints, as often as the run has them, add to iterations of `seconds`."""
-    learner.test()  # once before: a device's libraries choose, and its memory is taken
+def measure_overhead(learner: Learner, iteration_seconds: float, settings: Settings) -> Overhead:
+    """Measure an evaluation and a checkpoint; their share follows from how often the run has them."""
+    learner.test()  # warm up: libraries choose algorithms and allocate memory
     begin = time.perf_counter()
     learner.test()
     evaluation = time.perf_counter() - begin
@@ -38,13 +38,13 @@ def outside(learner: Learner, seconds: float, settings: Settings) -> Outside:
         begin = time.perf_counter()
         checkpoint.save(Path(folder), {"fingerprint": "", "learner": learner.state()})
         saving = time.perf_counter() - begin
-    between = max(settings.checkpoint_every, settings.checkpoint_seconds / seconds)  # iterations
+    between = max(settings.checkpoint_every, settings.checkpoint_seconds / iteration_seconds)  # iterations
     extra = evaluation / learner.run.recipe.evaluate_every + saving / between
-    return Outside(evaluation, saving, 100 * extra / (extra + seconds))
+    return Overhead(evaluation, saving, 100 * extra / (extra + iteration_seconds))
 
 
 def megabytes(device: torch.device) -> float:
-    """That this process holds: of a GPU's memory, or resident; NaN where the system does not say."""
+    """Memory of this process: reserved on the GPU, or resident on the CPU; NaN if unknown."""
     if device.type == "cuda":
         return torch.cuda.memory_reserved(device) / 1e6
     try:
@@ -56,7 +56,7 @@ def megabytes(device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Iterations/s of one run alone and of `jobs` in all, each with `threads`, measured one after the other."""
+    """Iterations/s of one run alone, and in total of `jobs` runs at once with `threads` each."""
 
     jobs: int
     threads: int
@@ -65,17 +65,17 @@ class SideBySide:
 
 
 def side_by_side(run: Run, settings: Settings, cores: int) -> SideBySide | None:
-    """On the CPU a run a core; on a GPU five. None on a single core."""
+    """On the CPU one run per core, on a GPU five. None on a single core."""
     cuda = settings.device.startswith("cuda")
-    jobs, alone = (GPU_JOBS, 1) if cuda else (cores, cores)  # runs, and threads of one that is alone
+    jobs, threads_alone = (GPU_JOBS, 1) if cuda else (cores, cores)
     if jobs == 1:
         return None
-    rates = [tune.rate(run, settings, *way).iterations_per_second for way in ((1, alone), (jobs, 1))]
+    rates = [tune.rate(run, settings, *way).iterations_per_second for way in ((1, threads_alone), (jobs, 1))]
     return SideBySide(jobs, 1, *rates)
 
 
 def start_up(run: Run, settings: Settings) -> float:
-    """Seconds from a new process to the end of its first iteration, with data and kernels on disk."""
+    """Seconds from starting a process to the end of its first iteration, with data and kernels on disk."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     begin = time.perf_counter()
@@ -86,7 +86,7 @@ def start_up(run: Run, settings: Settings) -> float:
         ours.recv()
     except EOFError:
         process.join()
-        raise RuntimeError(f"the process that was to start up ended with exit code {process.exitcode}") from None
+        raise RuntimeError(f"the start-up process ended with exit code {process.exitcode}") from None
     seconds = time.perf_counter() - begin
     process.join()
     return seconds
