@@ -78,8 +78,9 @@ def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
 def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Train a queue's runs in order. Finished runs are skipped, unfinished ones resumed.
 
-    The options are those of `repro run`. With --jobs, a job that is free takes the next run of the whole queue, so none waits for the end of an entry. The
-    time limit applies to the whole queue. After Ctrl-C or the time limit, run the same command again to resume.
+    The options are those of `repro run`. With --jobs, a job that is free takes the next run of the whole queue, so
+    none waits for the end of an entry. The time limit applies to the whole queue. After Ctrl-C or the time limit, run
+    the same command again to resume.
 
     \b
     repro queue run cpu --jobs 2 --threads 1
