@@ -1,4 +1,4 @@
-"""What several test files share: a small experiment, records made to order, the command line, the real data sets."""
+"""Fixtures that several test files share: a small experiment, records made to order, the command line, data sets."""
 
 import os
 import re
@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from fake_wandb import FakeWandb
+from helpers import REPO, TINY
 
 from repro import cli as command_line
 from repro import records, spec
@@ -21,53 +22,6 @@ from repro.records.record import begun as begun_record
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
 from repro.train.loop import Settings, outcome, prepare
-
-REPO = Path(__file__).resolve().parent.parent
-
-TINY = """\
-name = "tiny"
-title = "Two tiny networks"
-source = "no paper, Table 1"
-paper = "tiny"
-
-[[reference]]
-id = "nobody"
-author = "Nobody"
-title = "No paper"
-
-[base]
-dataset = "digits"
-batch_size = 16
-model = { name = "resnet-cifar", depth = 8, width = 4 }
-optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }
-schedule = { iterations = 12, drops = [6, 9] }
-evaluate_every = 6
-
-[[arm]]
-name = "original"
-label = "Original"
-published = { test_error = 40.0, reference = "nobody", where = "Table 1" }
-
-[[arm]]
-name = "bn-after-add"
-label = "BN after addition"
-model = { block = "bn-after-add" }
-
-[demo]
-schedule = { iterations = 6, drops = [3] }
-evaluate_every = 3
-
-[[claim]]
-id = "bn-after-add-is-worse"
-kind = "difference"
-arms = ["original", "bn-after-add"]
-margin = 0.3
-why_margin = "less would not matter"
-says = "batch norm after the addition is worse"
-origin = "own"
-primary = true
-"""
-
 
 OUTCOME = re.compile(
     r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to

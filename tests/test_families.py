@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO, TINY
+from helpers import REPO, TINY
 
 PERCEPTRON = '''
 from typing import Literal

@@ -4,10 +4,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_train import StopAfter, assert_same_bits, finish, small_run
+from helpers import (
+    CIFAR,
+    CPU,
+    REPO,
+    StopAfter,
+    assert_same_bits,
+    away,
+    batch,
+    finish,
+    gentle,
+    gradient,
+    loss_of,
+    network,
+    small_run,
+)
 from torch.nn import functional as F
 
-from repro import models, records, spec
+from repro import records, spec
 from repro.data.batches import Pixels, draw_epoch
 from repro.errors import UserError
 from repro.spec import Run
@@ -17,10 +31,6 @@ from repro.step.kernels.network import FastNetwork
 from repro.step.plain import PlainStep
 from repro.train.learner import Learner
 from repro.train.loop import Settings
-
-ROOT = Path(__file__).resolve().parent.parent
-CPU = torch.device("cpu")
-CIFAR = (3, 32, 32)
 
 try:
     build.library()
@@ -47,24 +57,6 @@ DESIGNS = [
 
 def ids(args: dict[str, object]) -> str:
     return "-".join(str(v) for v in args.values()) or "original"
-
-
-def network(dtype: torch.dtype = torch.float32, depth: int = 14, **args: object) -> torch.nn.Sequential:
-    net = models.build("resnet-cifar", depth=depth, seed=3, **args)
-    return net.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def batch(images: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
-    random = torch.Generator().manual_seed(5)
-    return torch.randn(images, *CIFAR, generator=random), torch.randint(0, 10, (images,), generator=random)
-
-
-def gradient(net: torch.nn.Module) -> torch.Tensor:
-    return torch.cat([p.grad.double().contiguous().flatten() for p in net.parameters() if p.grad is not None])
-
-
-def away(found: torch.Tensor, true: torch.Tensor) -> float:
-    return float((found - true).norm() / true.norm())
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=ids)
@@ -107,15 +99,6 @@ def test_running_statistics_and_evaluation_are_the_plain_steps(design: dict[str,
     assert away(ours, theirs) < tolerance
 
 
-def gentle(run: Run) -> Run:
-    """At a learning rate at which rounding is not amplified; with 8 layers and 64 images, for the time it takes."""
-    optimizer = run.recipe.optimizer.model_copy(update={"lr": 1e-4})
-    model = run.recipe.model.model_copy(update={"depth": 8})
-    return run.model_copy(
-        update={"recipe": run.recipe.model_copy(update={"optimizer": optimizer, "model": model, "batch_size": 64})}
-    )
-
-
 @needs_compiler
 def test_fifty_losses_are_the_plain_steps_to_1e_4(cifar10: Path, resnet20: Run) -> None:
     """A ResNet on CIFAR-10 with its crops, flips and updates.
@@ -140,13 +123,6 @@ def test_losses_at_the_papers_rate_from_the_same_weights(cifar10: Path, resnet20
         fast.restore(plain.state())
         ours, theirs = loss_of(fast), loss_of(plain)
         assert ours == pytest.approx(theirs, rel=1e-5)
-
-
-def loss_of(learner: Learner) -> float:
-    learner.iterate()
-    loss, _ = learner.meters.read()
-    learner.meters.reset()
-    return loss
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -192,7 +168,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
     ],
 )
 def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: str, image, why: str) -> None:
-    run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=spec.Scale.parse(scale))[0]
+    run = spec.resolve(spec.load(experiment, REPO), [0], arms=[arm], scale=spec.Scale.parse(scale))[0]
     chosen, note = method.choose(run, image, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
     with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain$"):

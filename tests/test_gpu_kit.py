@@ -14,9 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import TINY
+from helpers import REPO, TINY
 
-REPO = Path(__file__).resolve().parent.parent
 KIT = REPO / "tools" / "gpu"
 LONG = {"iterations = 12, drops = [6, 9]": "iterations = 120000, drops = [60000, 90000]", "= 6\n": "= 60000\n"}
 QUEUE = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train import StopAfter, assert_same_bits, finish, small_run
+from helpers import REPO, StopAfter, assert_same_bits, finish, small_run
 
 from repro import records, spec
 from repro.run import launch, plan, progress, sharing
@@ -16,7 +16,6 @@ from repro.run.launch.interleaved import interleaved
 from repro.run.launch.pool import _RemoteStop, share_cores
 from repro.train.loop import Progress, Settings, Stop
 
-REPO = Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 

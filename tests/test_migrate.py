@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from conftest import REPO
+from helpers import REPO
 
 from repro import records, spec
 from repro.records.record import SCHEMA

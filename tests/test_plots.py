@@ -384,7 +384,7 @@ def test_absent_data_sets_are_a_reason(tmp_path: Path) -> None:
 
 def test_pixels_are_those_the_networks_saw() -> None:
     import torch
-    from test_data import recipe
+    from helpers import recipe
 
     from repro.data import load
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import Result
-from test_train import small_run
+from helpers import small_run
 
 from repro import spec
 from repro.errors import UserError
