@@ -18,6 +18,7 @@ from helpers import (
     loss_of,
     network,
     small_run,
+    with_recipe,
 )
 from torch.nn import functional as F
 
@@ -117,8 +118,9 @@ def test_fifty_losses_are_the_plain_steps_to_1e_4(cifar10: Path, resnet20: Run) 
 @needs_compiler
 def test_losses_at_the_papers_rate_from_the_same_weights(cifar10: Path, resnet20: Run) -> None:
     """The plain step's weights are taken over before each of its updates at learning rate 0.1."""
-    plain = Learner(resnet20, CPU, cifar10)
-    fast = Learner(resnet20, CPU, cifar10, "fp32", "kernels")
+    run = with_recipe(resnet20, batch_size=32)
+    plain = Learner(run, CPU, cifar10)
+    fast = Learner(run, CPU, cifar10, "fp32", "kernels")
     for _ in range(5):
         fast.restore(plain.state())
         ours, theirs = loss_of(fast), loss_of(plain)
@@ -238,7 +240,7 @@ def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None
 
 def digits(**changes: object) -> Run:
     """Handwritten digits as 32x32 images, for a ResNet-8 of the width that the kernels are made for."""
-    fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 40}
+    fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 20}
     return small_run(iterations=100, **fields | changes)
 
 
@@ -247,13 +249,14 @@ def test_a_run_with_kernels_goes_on_with_the_same_bits_and_says_what_computed_it
     tmp_path: Path, precision: str
 ) -> None:
     run, settings = digits(), Settings(threads=1, precision=precision)
-    finish(run, tmp_path / "straight", settings)
-    halted = finish(run, tmp_path / "halting", settings, StopAfter(iterations=57))[-1]
-    assert (halted.status, halted.iteration) == ("interrupted", 57)
-    finish(run, tmp_path / "halting", Settings(threads=1))  # auto: in the precision it was begun in
-    assert_same_bits(tmp_path / "straight", tmp_path / "halting")
-    record = records.read_run(tmp_path / "halting")
-    assert record is not None
+    straight, halting = tmp_path / "straight", tmp_path / "halting"
+    finish(run, straight, settings, StopAfter(iterations=30))
+    halted = finish(run, halting, settings, StopAfter(iterations=13))[-1]
+    assert (halted.status, halted.iteration) == ("interrupted", 13)
+    finish(run, halting, Settings(threads=1), StopAfter(iterations=17))  # auto: in the precision it was begun in
+    assert_same_bits(straight, halting)
+    record = records.read_run(halting)
+    assert record is not None and record.iteration == 30 and records.read_metrics(halting).iteration.tolist() == [20]
     assert [(s.precision, s.step, s.threads) for s in record.sessions] == [(precision, "kernels", 1)] * 2
 
 
