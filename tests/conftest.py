@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from repro import records, spec
 from repro.data import catalog
 from repro.records.record import Session
 from repro.records.record import begun as begun_record
+from repro.run import launch
+from repro.run.launch.interleaved import interleaved
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
-from repro.train.loop import Settings, outcome, prepare
+from repro.train.loop import Settings, Stop, outcome, prepare
 
 OUTCOME = re.compile(
     r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to
@@ -87,6 +89,19 @@ def cli(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
         return CliRunner().invoke(command_line.main, arguments, catch_exceptions=False)
 
     return invoke
+
+
+@pytest.fixture
+def in_turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What the pool trains is trained in turns in this process, which starts at once; (runs, jobs) it was asked for."""
+    asked = []
+
+    def launcher(tasks: Sequence[launch.Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
+        asked.append((len(tasks), jobs))
+        return interleaved(tasks, settings, stop, jobs)
+
+    monkeypatch.setitem(launch.LAUNCHERS, "pool", launcher)
+    return asked
 
 
 @pytest.fixture
