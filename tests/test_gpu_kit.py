@@ -92,9 +92,9 @@ def test_rehearsal(tmp_path: Path) -> None:
     code, output, seconds = kit(there, "on-gpu", "smoke", "16")
     assert code == 1 and seconds < 22, output
     assert (there / begun / "checkpoint.pt").read_text() == "far"
-    assert "FAILED tests: " in output and "FAILED measure: stopped after " in output, (
-        "each is reported, and passed over"
-    )
+    # each is reported, and passed over; on a slow machine no time is left for the tests
+    assert re.search(r"FAILED tests(: |, .*: no time left)", output), output
+    assert "FAILED measure: stopped after " in output
     assert (out / "measured.jsonl").exists() and "missing packages: " in (out / "log.txt").read_text()
 
     ways = [{"step": "none such", "jobs": 1, "rate": 9.0, "best": True}, {"step": "plain", "jobs": 1, "rate": 1.0}]
