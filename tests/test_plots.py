@@ -530,6 +530,22 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     assert not (tmp_path / "out" / "tiny-demo").exists()
 
 
+def test_a_figure_is_a_function_and_a_line(
+    cli: Callable[..., Any], record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty(data: object) -> Figure:
+        figure = Figure()
+        figure.suptitle("drawn by the new function")
+        return figure
+
+    monkeypatch.setitem(plots.FIGURES, "empty", empty)  # the line in the dict
+    record("original", 0, errors=[50.0])
+    result = cli("plot", "tiny", "--kind", "empty", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in sorted((tmp_path / "out" / "tiny").iterdir())] == ["empty.png", "empty.svg"]
+    assert "drawn by the new function" in (tmp_path / "out" / "tiny" / "empty.svg").read_text()
+
+
 def test_wrong_use_is_a_message(small_root: Path, record: Record, tmp_path: Path) -> None:
     record("original", 0, errors=[40.0])
     with pytest.raises(UserError, match="no figure of kind 'pie'; allowed: curves, final"):

@@ -278,6 +278,21 @@ def test_markdown_is_a_table_of_even_rows(cli: Cli) -> None:
     assert rule == "|---|" + "---:|" * 7
 
 
+@pytest.mark.usefixtures("recorded")
+def test_a_format_is_a_function_and_a_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def means(blocks: list[tables.Block], width: int) -> str:
+        return "\n".join(f"{row['arm']}={row['mean']}" for row in blocks[0].sheets[0].records)
+
+    monkeypatch.setitem(tables.FORMATS, "means", means)  # the line in the dict
+    assert cli("table", "tiny", "--format", "means").stdout == "original=7.75\nbn-after-add=None\n"
+    assert "allowed: text, md, csv, json, latex, html, means" in cli("table", "tiny", "--format", "mean").stderr
+
+
+def test_the_help_names_every_format(cli: Cli) -> None:
+    shown = said(cli("table", "--help"))
+    assert all(re.search(rf"\b{form} (to|for) ", shown) for form in tables.FORMATS)
+
+
 def test_deviations_are_told_and_listed(edit: Edit, cli: Cli) -> None:
     edit({}, '\n[[deviation]]\nwhat = "digits"\nwhy = "small"\neffect = "some"\narms = ["original"]\n')
     assert "1 deviation from the paper: repro show tiny" in said(cli("table", "tiny"))
