@@ -1,10 +1,10 @@
-"""What several test files share: a small experiment, records made to order, the command line, the real data sets."""
+"""Fixtures that several test files share: a small experiment, records made to order, the command line, data sets."""
 
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,61 +12,17 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from fake_wandb import FakeWandb
+from helpers import REPO, TINY
 
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
 from repro.records.record import Session, new_record
+from repro.run import launch
+from repro.run.launch.interleaved import interleaved
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
-from repro.train.loop import Settings, outcome, prepare
-
-REPO = Path(__file__).resolve().parent.parent
-
-TINY = """\
-name = "tiny"
-title = "Two tiny networks"
-source = "no paper, Table 1"
-paper = "tiny"
-
-[[reference]]
-id = "nobody"
-author = "Nobody"
-title = "No paper"
-
-[base]
-dataset = "digits"
-batch_size = 16
-model = { name = "resnet-cifar", depth = 8, width = 4 }
-optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }
-schedule = { iterations = 12, drops = [6, 9] }
-evaluate_every = 6
-
-[[arm]]
-name = "original"
-label = "Original"
-published = { test_error = 40.0, reference = "nobody", where = "Table 1" }
-
-[[arm]]
-name = "bn-after-add"
-label = "BN after addition"
-model = { block = "bn-after-add" }
-
-[demo]
-schedule = { iterations = 6, drops = [3] }
-evaluate_every = 3
-
-[[claim]]
-id = "bn-after-add-is-worse"
-kind = "difference"
-arms = ["original", "bn-after-add"]
-margin = 0.3
-why_margin = "less would not matter"
-says = "batch norm after the addition is worse"
-origin = "own"
-primary = true
-"""
-
+from repro.train.loop import Settings, Stop, outcome, prepare
 
 OUTCOME = re.compile(
     r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to
@@ -132,6 +88,19 @@ def cli(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
         return CliRunner().invoke(command_line.main, arguments, catch_exceptions=False)
 
     return invoke
+
+
+@pytest.fixture
+def in_turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What the pool trains is trained in turns in this process, which starts at once; (runs, jobs) it was asked for."""
+    asked = []
+
+    def launcher(tasks: Sequence[launch.Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[launch.Event]:
+        asked.append((len(tasks), jobs))
+        return interleaved(tasks, settings, stop, jobs)
+
+    monkeypatch.setitem(launch.LAUNCHERS, "pool", launcher)
+    return asked
 
 
 @pytest.fixture

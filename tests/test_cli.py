@@ -478,7 +478,7 @@ def test_checkpoints_come_as_often_as_asked_for(
 
 
 def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: Path, cli: Cli, edit: Edit) -> None:
-    edit({"iterations = 12, drops = [6, 9]": "iterations = 600", "evaluate_every = 6": "evaluate_every = 50"})
+    edit({"iterations = 12, drops = [6, 9]": "iterations = 400", "evaluate_every = 6": "evaluate_every = 20"})
     words = ["--root", str(small_root), *RUN, "--arm", "original"]
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     with subprocess.Popen(
@@ -495,11 +495,11 @@ def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: P
     assert "Saving a checkpoint and stopping." in errors
     assert f"Stopped (SIGINT) with 1 run left. To resume: {shlex.join(['repro', *words])}" in errors
     record = records.read_run(folder_of(small_root))
-    assert record and record.status == "interrupted" and 50 <= record.iteration < 600
+    assert record and record.status == "interrupted" and 20 <= record.iteration < 400
 
     assert cli(*words[2:]).exit_code == 0
     done = records.read_run(folder_of(small_root))
-    assert done and (done.status, done.iteration) == ("done", 600)
+    assert done and (done.status, done.iteration) == ("done", 400)
     assert [session.iteration for session in done.sessions] == [0, record.iteration]
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from helpers import CPU, recipe, small_run
 from PIL import Image
-from test_train import small_run
 from torchvision import transforms
 from torchvision.transforms import v2 as transforms_v2
 
@@ -20,23 +20,7 @@ from repro.data.dataset import Part
 from repro.data.load import KEPT, Images, Splits, _loaded, load
 from repro.data.sets.digits import Digits
 from repro.errors import UserError
-from repro.spec import Recipe
 from repro.train.learner import Learner
-
-CPU = torch.device("cpu")
-
-
-def recipe(**changes: object) -> Recipe:
-    fields = {
-        "dataset": "digits",
-        "batch_size": 100,
-        "image_size": 8,
-        "augment": ["pad-crop-2", "hflip"],
-        "model": {"name": "resnet-cifar", "depth": 8},
-        "optimizer": {"name": "sgd", "lr": 0.1},
-        "schedule": {"iterations": 10},
-    }
-    return Recipe.model_validate(fields | changes)
 
 
 def random_images(count: int, size: int = 32) -> Images:

@@ -38,7 +38,7 @@ def test_a_data_set_of_one_file_is_listed_trained_tabulated_and_drawn(
     edit({'"digits"': '"stripes"'})
     assert "64 +    20 images   Stripes" in cli("data", "list").stdout
     assert cli("data", "check", "stripes").stdout == "stripes: ready\n"
-    done = cli("run", "tiny", "--seeds", "1", "--device", "cpu", "--wandb", "off")
+    done = cli("run", "tiny", "--seeds", "1", "--device", "cpu", "--threads", "1", "--wandb", "off")
     assert done.exit_code == 0, done.stderr
     (table,) = json.loads(cli("table", "tiny", "--per-class", "--format", "json").stdout)
     assert {row["class"] for row in table["sheets"]["errors by class"]} == {"lying", "standing"}
@@ -63,7 +63,7 @@ def test_records_are_shown_where_the_images_are_not(
         Image.new("RGB", (9, 8), (20 * shade, 100 * (title == "cat"), 0)).save(path)
     monkeypatch.setenv("REPRO_DATA_DIR", str(small_root / "data"))
     edit({'"digits"': '"folder:pets"\nimage_size = 8', "iterations = 12, drops = [6, 9]": "epochs = 6, drops = [3]"})
-    done = cli("run", "tiny", "--arm", "original", "--device", "cpu", "--wandb", "off")
+    done = cli("run", "tiny", "--arm", "original", "--device", "cpu", "--threads", "1", "--wandb", "off")
     assert done.exit_code == 0, done.stderr
 
     def shown() -> list[str]:
@@ -80,5 +80,5 @@ def test_records_are_shown_where_the_images_are_not(
     assert cli("plot", "tiny", "--out", str(small_root / "figures")).exit_code == 0
     assert (small_root / "figures" / "tiny" / "curves.svg").exists()
     assert cli("report").exit_code == 0 and cli("report", "--check").exit_code == 0
-    absent = cli("run", "tiny", "--seeds", "2", "--device", "cpu", "--wandb", "off")
+    absent = cli("run", "tiny", "--seeds", "2", "--device", "cpu", "--threads", "1", "--wandb", "off")
     assert absent.exit_code == 2 and "'folder:pets': no folder" in absent.stderr

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO, TINY
+from helpers import REPO, TINY
 
 PERCEPTRON = '''
 from typing import Literal
@@ -39,7 +39,13 @@ class Perceptron(Network):
 
 FAMILIES["perceptron"] = Perceptron  # the line in the dict
 '''
-MAIN = "import sys, perceptron, repro.cli; repro.cli.main(sys.argv[1:])"
+COMMANDS = """
+import json, sys, perceptron
+from click.testing import CliRunner
+from repro.cli import main
+done = [CliRunner().invoke(main, words) for words in json.loads(sys.argv[1])]
+print(json.dumps([[one.exit_code, one.stdout, one.stderr] for one in done]))
+"""
 SPEC = TINY.replace('name = "resnet-cifar", depth = 8, width = 4', 'name = "perceptron"').replace(
     'model = { block = "bn-after-add" }', "model = { hidden = 16 }"
 )
@@ -58,36 +64,43 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def repro(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", MAIN, "--root", str(root), *words]
+def repro(root: Path, *commands: str) -> list[tuple[int, str, str]]:
+    """Exit code, output and errors of each command, in one process: the family must be there before any spec is."""
+    asked = json.dumps([["--root", str(root), *command.split()] for command in commands])
     environment = os.environ | {"PYTHONPATH": f"{root}:{REPO}", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    process = [sys.executable, "-c", COMMANDS, asked]
+    done = subprocess.run(process, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return [tuple(one) for one in json.loads(done.stdout)]
 
 
 def test_a_family_of_one_file_is_trained_tabulated_drawn_and_reported(root: Path) -> None:
-    done = repro(root, "run", "tiny", "--seeds", "2", "--device", "cpu", "--wandb", "off")
-    assert done.returncode == 0, done.stderr
-    table = json.loads(repro(root, "table", "tiny", "--format", "json").stdout)[0]
-    assert [row["n"] for row in table["sheets"]["arms"]] == [2, 2, 2, 2]
-    drawn = repro(root, "plot", "tiny")
-    assert drawn.returncode == 0, drawn.stderr
+    run, table, *others = repro(
+        root,
+        "run tiny --seeds 2 --device cpu --threads 1 --wandb off",
+        "table tiny --format json",
+        "plot tiny --kind curves --kind depth",
+        "report",
+    )
+    for code, _, errors in (run, table, *others):
+        assert code == 0, errors
+    assert [row["n"] for row in json.loads(table[1])[0]["sheets"]["arms"]] == [2, 2, 2, 2]
     figures = {path.stem: path.read_text() for path in (root / "figures" / "tiny").glob("*.svg")}
     assert "test:original" in figures["curves"]
     assert "mean:resnet8" in figures["depth"] and "mean:original" not in figures["depth"], "it says no depth"
-    reported = repro(root, "report")
-    assert reported.returncode == 0, reported.stderr
     assert "model.hidden 16" in (root / "REPORT.md").read_text()
 
 
 def test_its_settings_are_validated_as_those_of_every_family(root: Path) -> None:
-    spec = root / "experiments" / "tiny.toml"
-    for wrong, told in (
-        ("hiden = 16", ["[[arm]] 'bn-after-add': unknown key 'model.hiden'; did you mean 'hidden'?"]),
-        ("hidden = 0", ["model.hidden = 0 is not allowed"]),
-        ('name = "mlp"', ["'resnet-cifar', 'vgg', 'perceptron'"]),
-        ("hidden = 16 }\nbn_batch = 8 #", ["a perceptron has no batch norm"]),
-    ):
-        spec.write_text(SPEC.replace("hidden = 16", wrong))
-        done = repro(root, "show", "tiny")
-        assert done.returncode == 2
-        assert all(text in done.stderr for text in told), done.stderr
+    wrong = {
+        "hiden = 16": "[[arm]] 'bn-after-add': unknown key 'model.hiden'; did you mean 'hidden'?",
+        "hidden = 0": "model.hidden = 0 is not allowed",
+        'name = "mlp"': "'resnet-cifar', 'vgg', 'perceptron'",
+        "hidden = 16 }\nbn_batch = 8 #": "a perceptron has no batch norm",
+    }
+    names = [f"wrong-{number}" for number in range(len(wrong))]
+    for name, setting in zip(names, wrong, strict=True):
+        spec = SPEC.replace('name = "tiny"', f'name = "{name}"').replace("hidden = 16", setting)
+        (root / "experiments" / f"{name}.toml").write_text(spec)
+    done = repro(root, *(f"show {name}" for name in names))
+    for (code, _, errors), told in zip(done, wrong.values(), strict=True):
+        assert code == 2 and told in errors, errors

@@ -4,10 +4,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_train import StopAfter, assert_same_bits, finish, small_run
+from helpers import (
+    CIFAR,
+    CPU,
+    REPO,
+    StopAfter,
+    assert_same_bits,
+    away,
+    batch,
+    finish,
+    gentle,
+    gradient,
+    loss_of,
+    network,
+    small_run,
+    with_recipe,
+)
 from torch.nn import functional as F
 
-from repro import models, records, spec
+from repro import records, spec
 from repro.data.batches import Transform, draw_epoch
 from repro.errors import UserError
 from repro.spec import Run
@@ -17,10 +32,6 @@ from repro.step.kernels.network import FastNetwork
 from repro.step.plain import PlainStep
 from repro.train.learner import Learner
 from repro.train.loop import Settings
-
-ROOT = Path(__file__).resolve().parent.parent
-CPU = torch.device("cpu")
-CIFAR = (3, 32, 32)
 
 try:
     build.library()
@@ -47,24 +58,6 @@ DESIGNS = [
 
 def ids(args: dict[str, object]) -> str:
     return "-".join(str(v) for v in args.values()) or "original"
-
-
-def network(dtype: torch.dtype = torch.float32, depth: int = 14, **args: object) -> torch.nn.Sequential:
-    net = models.build("resnet-cifar", depth=depth, seed=3, **args)
-    return net.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def batch(images: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
-    random = torch.Generator().manual_seed(5)
-    return torch.randn(images, *CIFAR, generator=random), torch.randint(0, 10, (images,), generator=random)
-
-
-def gradient(net: torch.nn.Module) -> torch.Tensor:
-    return torch.cat([p.grad.double().contiguous().flatten() for p in net.parameters() if p.grad is not None])
-
-
-def away(found: torch.Tensor, true: torch.Tensor) -> float:
-    return float((found - true).norm() / true.norm())
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=ids)
@@ -107,15 +100,6 @@ def test_running_statistics_and_evaluation_are_the_plain_steps(design: dict[str,
     assert away(ours, theirs) < tolerance
 
 
-def gentle(run: Run) -> Run:
-    """At a learning rate at which rounding is not amplified; with 8 layers and 64 images, for the time it takes."""
-    optimizer = run.recipe.optimizer.model_copy(update={"lr": 1e-4})
-    model = run.recipe.model.model_copy(update={"depth": 8})
-    return run.model_copy(
-        update={"recipe": run.recipe.model_copy(update={"optimizer": optimizer, "model": model, "batch_size": 64})}
-    )
-
-
 @needs_compiler
 def test_fifty_losses_are_the_plain_steps_to_1e_4(cifar10: Path, resnet20: Run) -> None:
     """A ResNet on CIFAR-10 with its crops, flips and updates.
@@ -134,19 +118,13 @@ def test_fifty_losses_are_the_plain_steps_to_1e_4(cifar10: Path, resnet20: Run) 
 @needs_compiler
 def test_losses_at_the_papers_rate_from_the_same_weights(cifar10: Path, resnet20: Run) -> None:
     """The plain step's weights are taken over before each of its updates at learning rate 0.1."""
-    plain = Learner(resnet20, CPU, cifar10)
-    fast = Learner(resnet20, CPU, cifar10, "fp32", "kernels")
+    run = with_recipe(resnet20, batch_size=32)
+    plain = Learner(run, CPU, cifar10)
+    fast = Learner(run, CPU, cifar10, "fp32", "kernels")
     for _ in range(5):
         fast.restore(plain.state())
         ours, theirs = loss_of(fast), loss_of(plain)
         assert ours == pytest.approx(theirs, rel=1e-5)
-
-
-def loss_of(learner: Learner) -> float:
-    learner.iterate()
-    loss, _ = learner.meters.read()
-    learner.meters.reset()
-    return loss
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -192,7 +170,7 @@ def test_auto_takes_the_kernels_where_they_apply(resnet20: Run) -> None:
     ],
 )
 def test_elsewhere_auto_says_why_it_is_plain(experiment: str, arm: str, scale: str, image, why: str) -> None:
-    run = spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm], scale=spec.Scale.parse(scale))[0]
+    run = spec.resolve(spec.load(experiment, REPO), [0], arms=[arm], scale=spec.Scale.parse(scale))[0]
     chosen, note = method.choose(run, image, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
     with pytest.raises(UserError, match=r"--step kernels: .* allowed .*: auto, plain$"):
@@ -264,7 +242,7 @@ def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None
 
 def digits(**changes: object) -> Run:
     """Handwritten digits as 32x32 images, for a ResNet-8 of the width that the kernels support."""
-    fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 40}
+    fields = {"model": {"name": "resnet-cifar", "depth": 8}, "batch_size": 16, "evaluate_every": 20}
     return small_run(iterations=100, **fields | changes)
 
 
@@ -273,13 +251,14 @@ def test_a_run_with_kernels_goes_on_with_the_same_bits_and_says_what_computed_it
     tmp_path: Path, precision: str
 ) -> None:
     run, settings = digits(), Settings(threads=1, precision=precision)
-    finish(run, tmp_path / "straight", settings)
-    halted = finish(run, tmp_path / "halting", settings, StopAfter(iterations=57))[-1]
-    assert (halted.status, halted.iteration) == ("interrupted", 57)
-    finish(run, tmp_path / "halting", Settings(threads=1))  # auto: in the precision it was begun in
-    assert_same_bits(tmp_path / "straight", tmp_path / "halting")
-    record = records.read_run(tmp_path / "halting")
-    assert record is not None
+    straight, halting = tmp_path / "straight", tmp_path / "halting"
+    finish(run, straight, settings, StopAfter(iterations=30))
+    halted = finish(run, halting, settings, StopAfter(iterations=13))[-1]
+    assert (halted.status, halted.iteration) == ("interrupted", 13)
+    finish(run, halting, Settings(threads=1), StopAfter(iterations=17))  # auto: in the precision it was begun in
+    assert_same_bits(straight, halting)
+    record = records.read_run(halting)
+    assert record is not None and record.iteration == 30 and records.read_metrics(halting).iteration.tolist() == [20]
     assert [(s.precision, s.step, s.threads) for s in record.sessions] == [(precision, "kernels", 1)] * 2
 
 

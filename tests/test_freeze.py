@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from conftest import REPO
+from helpers import REPO
 
 from repro import records, spec
 from repro.claims.judge import judge

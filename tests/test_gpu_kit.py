@@ -14,9 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import TINY
+from helpers import REPO, TINY
 
-REPO = Path(__file__).resolve().parent.parent
 KIT = REPO / "tools" / "gpu"
 LONG = {"iterations = 12, drops = [6, 9]": "iterations = 120000, drops = [60000, 90000]", "= 6\n": "= 60000\n"}
 QUEUE = """\
@@ -93,9 +92,9 @@ def test_rehearsal(tmp_path: Path) -> None:
     code, output, seconds = kit(there, "on-gpu", "smoke", "16")
     assert code == 1 and seconds < 22, output
     assert (there / begun / "checkpoint.pt").read_text() == "far"
-    assert "FAILED tests: " in output and "FAILED measure: stopped after " in output, (
-        "each is reported, and passed over"
-    )
+    # each is reported, and passed over; on a slow machine no time is left for the tests
+    assert re.search(r"FAILED tests(: |, .*: no time left)", output), output
+    assert "FAILED measure: stopped after " in output
     assert (out / "measured.jsonl").exists() and "missing packages: " in (out / "log.txt").read_text()
 
     ways = [{"step": "none such", "jobs": 1, "rate": 9.0, "best": True}, {"step": "plain", "jobs": 1, "rate": 1.0}]

@@ -9,8 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from test_fast import CIFAR, ROOT, batch, gentle, gradient, loss_of, network
-from test_train import assert_same_bits, finish, small_run
+from helpers import CIFAR, CPU, REPO, assert_same_bits, batch, finish, gentle, gradient, loss_of, network, small_run
 
 from repro import spec
 from repro.data.batches import Draws
@@ -29,7 +28,7 @@ from repro.train.loop import Settings, Stop
 # torch.compile looks at it on its way, and hides the warning unless warnings are errors
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CUDA = torch.device("cuda")
 RESNET = {"model": {"name": "resnet-cifar", "depth": 8}}
 SEPARATE = {"block": "full-preact", "subsample": "separate-conv"}
 TRACED = "aot_eager"  # torch.compile without its compiler: what it traces is run by torch's own operations
@@ -84,7 +83,7 @@ def test_a_compiler_that_fails_is_told_in_a_line() -> None:
 
 
 def test_compiled_is_for_networks_with_blocks(resnet20: Run) -> None:
-    vgg = spec.resolve(spec.load("vgg-depth", ROOT), [0], arms=["a"])[0]
+    vgg = spec.resolve(spec.load("vgg-depth", REPO), [0], arms=["a"])[0]
     with pytest.raises(UserError, match="only the blocks of ResNets are compiled, .* allowed .*: auto, plain, graph"):
         method.choose(vgg, CIFAR, CUDA, "fp32", "compiled")
     assert method.choose(resnet20, CIFAR, CUDA, "bf16", "compiled") == (method.Method("bf16", "compiled"), "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train import StopAfter, assert_same_bits, finish, small_run
+from helpers import REPO, StopAfter, assert_same_bits, finish, small_run
 
 from repro import records, spec
 from repro.run import launch, plan, progress, resources
@@ -16,7 +16,6 @@ from repro.run.launch.interleaved import interleaved
 from repro.run.launch.pool import _RemoteStop, split_cores
 from repro.train.loop import Progress, Settings, Stop
 
-REPO = Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
@@ -78,14 +77,13 @@ def test_ways_that_auto_measures(
     assert tune.candidates(device, cores, runs, threads) == ways
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A measuring process that is killed closes its pipe."""
-    monkeypatch.setattr(tune, "_iterate", _dies)
+    """A measuring process that is killed closes its pipe. Forked, so that it starts at once."""
+    forked = multiprocessing.get_context("fork")
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: forked)
+    monkeypatch.setattr(tune, "Learner", lambda *_: os._exit(9))
     assert tune.best(small_run(), Settings(), cores=2, runs=6) == (1, 2, "")
-
-
-def _dies(*args: object) -> None:
-    os._exit(9)
 
 
 def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) -> None:
@@ -117,9 +115,12 @@ def test_runs_of_one_process_are_measured_in_turns() -> None:
     assert rate.iterations_per_second > 0 and rate.precision == "fp32"
 
 
-def test_jobs_auto_trains(small_root: Path, cli: Any) -> None:
+def test_jobs_auto_trains(cli: Any, in_turns: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too short to be measured: a run per core."""
+    monkeypatch.setattr(resources, "cores", lambda: 2)
     result = cli("run", "tiny", "--seeds", "1", "--jobs", "auto")
     assert result.exit_code == 0, result.output
+    assert in_turns == [(2, 2)]
 
 
 def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_fast import CIFAR, CPU, ROOT, away, batch, gradient
+from helpers import CIFAR, CPU, REPO, away, batch, gradient
 from torch import nn
 from torch.nn import functional as F
 
@@ -52,7 +52,7 @@ def test_it_is_the_last_two_stages_that_are_products(monkeypatch: pytest.MonkeyP
 
 
 def test_auto_takes_products_for_vgg() -> None:
-    vgg_a = spec.resolve(spec.load("vgg-depth", ROOT), [0], arms=["a"])[0]
+    vgg_a = spec.resolve(spec.load("vgg-depth", REPO), [0], arms=["a"])[0]
     best = "bf16" if torch.cpu.get_capabilities()["amx_bf16"] else "fp32"
     build.just_compiled()
     assert method.choose(vgg_a, CIFAR, CPU) == (method.Method(best, "matrices"), "")

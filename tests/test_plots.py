@@ -384,7 +384,7 @@ def test_absent_data_sets_are_a_reason(tmp_path: Path) -> None:
 
 def test_pixels_are_those_the_networks_saw() -> None:
     import torch
-    from test_data import recipe
+    from helpers import recipe
 
     from repro.data import load
 
@@ -528,6 +528,22 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     assert plots.plot(Results.load(small_root, "tiny", spec.DEMO), None, tmp_path / "out", **options) == []
     assert set(reasons.values()) == {"no runs that count"} and len(reasons) == len(plots.FIGURES)
     assert not (tmp_path / "out" / "tiny-demo").exists()
+
+
+def test_a_figure_is_a_function_and_a_line(
+    cli: Callable[..., Any], record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty(data: object) -> Figure:
+        figure = Figure()
+        figure.suptitle("drawn by the new function")
+        return figure
+
+    monkeypatch.setitem(plots.FIGURES, "empty", empty)  # the line in the dict
+    record("original", 0, errors=[50.0])
+    result = cli("plot", "tiny", "--kind", "empty", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in sorted((tmp_path / "out" / "tiny").iterdir())] == ["empty.png", "empty.svg"]
+    assert "drawn by the new function" in (tmp_path / "out" / "tiny" / "empty.svg").read_text()
 
 
 def test_wrong_use_is_a_message(small_root: Path, record: Record, tmp_path: Path) -> None:

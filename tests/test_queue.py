@@ -79,12 +79,15 @@ def test_runs_are_trained_in_order_and_what_is_done_is_passed_over(
     assert len(Results.load(small_root, "tiny", spec.Scale.of("1/2")).runs) == 1
 
 
-def test_side_by_side_the_whole_queue_is_one_plan(write: Callable[..., Path], cli: Cli) -> None:
-    """Two workers, three runs in two entries: the second worker begins the next entry while the first is at work."""
+def test_side_by_side_the_whole_queue_is_one_plan(
+    write: Callable[..., Path], cli: Cli, in_turns: list[tuple[int, int]]
+) -> None:
+    """Three runs in two entries, two at a time: the next entry's begin while the first's is at work."""
     write()
     result = cli(*RUN, "--jobs", "2")
     assert result.exit_code == 0
     assert sorted(ended(result)) == sorted(IN_ORDER)
+    assert in_turns == [(3, 2)]
 
 
 def test_the_time_limit_is_the_whole_queues_and_the_same_command_goes_on(

@@ -7,9 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
@@ -278,6 +278,21 @@ def test_markdown_is_a_table_of_even_rows(cli: Cli) -> None:
     assert rule == "|---|" + "---:|" * 7
 
 
+@pytest.mark.usefixtures("recorded")
+def test_a_format_is_a_function_and_a_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def means(blocks: list[tables.Block], width: int) -> str:
+        return "\n".join(f"{row['arm']}={row['mean']}" for row in blocks[0].sheets[0].records)
+
+    monkeypatch.setitem(tables.FORMATS, "means", means)  # the line in the dict
+    assert cli("table", "tiny", "--format", "means").stdout == "original=7.75\nbn-after-add=None\n"
+    assert "allowed: text, md, csv, json, latex, html, means" in cli("table", "tiny", "--format", "mean").stderr
+
+
+def test_the_help_names_every_format(cli: Cli) -> None:
+    shown = said(cli("table", "--help"))
+    assert all(re.search(rf"\b{form} (to|for) ", shown) for form in tables.FORMATS)
+
+
 def test_deviations_are_told_and_listed(edit: Edit, cli: Cli) -> None:
     edit({}, '\n[[deviation]]\nwhat = "digits"\nwhy = "small"\neffect = "some"\narms = ["original"]\n')
     assert "1 deviation from the paper: repro show tiny" in said(cli("table", "tiny"))
@@ -320,73 +335,91 @@ def test_a_bracketed_label_is_no_markup(edit: Edit, cli: Cli) -> None:
     assert "He [red]2015[/red]" in cli("table", "tiny").stdout
 
 
-# --- speed -----------------------------------------------------------------------------------------------------------
+# --- speed ---------------------------------------------------------------------------------------------------------
 
 
-def time_of_children() -> float:
-    """Processor time, of the user and the system, of the ended ones."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def best_seconds(words: list[str], goal: float, tries: int = 5) -> float:
-    """The least of up to `tries` runs, of the process's own time: others run beside. Stops once the goal is met."""
-    best = float("inf")
-    for _ in range(tries):
-        start = time_of_children()
-        subprocess.run([sys.executable, *words], cwd=REPO, check=True, capture_output=True)
-        best = min(best, time_of_children() - start)
-        if best < goal:
-            break
-    return best
-
-
-def test_a_table_takes_under_one_and_a_half_seconds(small_root: Path, record: Record) -> None:
+def test_a_table_reads_each_record_once(
+    small_root: Path, record: Record, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other file of a run: its time is that of the records, however many they are."""
     for seed in range(3):
-        record("original", seed, errors=[50.0])
-    assert best_seconds(["-m", "repro", "--root", str(small_root), "table", "tiny"], 1.5) < 1.5
+        (record("original", seed, errors=[50.0]) / "metrics.csv").unlink()
+    opened: Counter[str] = Counter()
+    read_bytes = Path.read_bytes
+
+    def counting(path: Path) -> bytes:
+        opened[path.relative_to(small_root).as_posix()] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counting)
+    assert cli("table", "tiny").exit_code == 0
+    found = {name: count for name, count in opened.items() if name.startswith("results/")}
+    assert found == {f"results/tiny/original/seed-{seed}/run.json": 1 for seed in range(3)}
 
 
-def test_five_hundred_records_take_under_two_seconds(small_root: Path, record: Record) -> None:
-    for seed in range(250):
-        record("original", seed, errors=[50.0 + seed % 7])
-        record("bn-after-add", seed, errors=[55.0 + seed % 5])
-    words = ["-m", "repro", "--root", str(small_root), "table", "tiny", "--format", "json"]
-    assert best_seconds(words, 2.0) < 2.0
-    assert [row.n for row in rows_of(small_root).values()] == [250, 250]
-
-
-def test_help_takes_under_three_tenths_of_a_second() -> None:
-    assert best_seconds(["-m", "repro", "--help"], 0.3) < 0.3
-
-
+COMMANDS = [
+    ["--help"],
+    ["list"],
+    ["status"],
+    ["run", "tiny", "--dry-run"],
+    ["queue", "show", "q"],
+    ["table", "tiny"],
+    ["table", "tiny", "--format", "json"],
+]
 IMPORTS = """
-import sys
+import json, sys
+from click.testing import CliRunner
 from repro.cli import main
-main(sys.argv[1:], standalone_mode=False)
-print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)), file=sys.stderr)
+for words in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(main, words)
+    brought = {"torch", "torchvision", "wandb", "sklearn", "pandas", "pydantic", "matplotlib"} & set(sys.modules)
+    print(json.dumps([done.output, sorted(brought)]))
 """
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["table", "tiny"],
-        ["table", "tiny", "--format", "json"],
-        ["status"],
-        ["list"],
-        ["run", "tiny", "--dry-run"],
-        ["queue", "show", "q"],
-    ],
-    ids=" ".join,
-)
-def test_reading_loads_no_torch(small_root: Path, record: Record, words: list[str]) -> None:
+def test_reading_loads_no_torch_and_help_nothing_at_all(small_root: Path, record: Record) -> None:
+    """One command after the other, so that the first that brings more is the one at fault."""
     record("original", 0, errors=[50.0])
     (small_root / "experiments" / "queues").mkdir()
     (small_root / "experiments" / "queues" / "q.toml").write_text(
         'name = "q"\ntitle = "Q"\n[[entry]]\nexperiment = "tiny"\nseeds = 1\n'
     )
-    command = [sys.executable, "-c", IMPORTS, "--root", str(small_root), *words]
-    done: Any = subprocess.run(command, cwd=REPO, check=True, capture_output=True, text=True)
-    assert "tiny" in done.stdout
-    assert done.stderr == "[]\n"
+    asked = json.dumps([["--root", str(small_root), *words] for words in COMMANDS])
+    done = subprocess.run([sys.executable, "-c", IMPORTS, asked], cwd=REPO, check=True, capture_output=True, text=True)
+    (_, by_help), *found = map(json.loads, done.stdout.splitlines())
+    assert by_help == []
+    for words, (output, brought) in zip(COMMANDS[1:], found, strict=True):
+        assert "tiny" in output
+        assert set(brought) <= {"pandas", "pydantic"}, words
+
+
+def seconds(words: list[str]) -> float:
+    """The least of five runs, of the process's own time, of the user and the system: others run beside."""
+    found = []
+    for _ in range(5):
+        before = os.times()
+        subprocess.run([sys.executable, "-m", "repro", *words], cwd=REPO, check=True, capture_output=True)
+        after = os.times()
+        found.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return min(found)
+
+
+@pytest.mark.benchmark
+def test_a_table_takes_under_one_and_a_half_seconds(small_root: Path, record: Record) -> None:
+    for seed in range(3):
+        record("original", seed, errors=[50.0])
+    assert seconds(["--root", str(small_root), "table", "tiny"]) < 1.5
+
+
+@pytest.mark.benchmark
+def test_five_hundred_records_take_under_two_seconds(small_root: Path, record: Record) -> None:
+    for seed in range(250):
+        record("original", seed, errors=[50.0 + seed % 7])
+        record("bn-after-add", seed, errors=[55.0 + seed % 5])
+    assert seconds(["--root", str(small_root), "table", "tiny", "--format", "json"]) < 2.0
+    assert [row.n for row in rows_of(small_root).values()] == [250, 250]
+
+
+@pytest.mark.benchmark
+def test_help_takes_under_three_tenths_of_a_second() -> None:
+    assert seconds(["--help"]) < 0.3

@@ -79,13 +79,14 @@ def test_offline_runs_side_by_side_are_their_records_and_nothing_private(
     cli: Callable[..., Result],
     small_root: Path,
     folder: Callable[[str, int], Path],
+    in_turns: list[tuple[int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REPRO_TEST_SECRET", "canary-in-the-environment")
     monkeypatch.setenv("WANDB_NOTES", "canary-of-wandb")
     monkeypatch.setenv("WANDB_API_KEY", "canary0000" * 4)
     result = cli("run", "tiny", "--seeds", "2", "--threads", "1", "--jobs", "2", "--wandb", "offline")
-    assert result.exit_code == 0 and "W&B" not in result.output
+    assert result.exit_code == 0 and "W&B" not in result.output and in_turns == [(4, 2)]
     found = segments(small_root)
     expected = [(arm, seed) for arm in ("original", "bn-after-add") for seed in (0, 1)]
     assert sorted(found) == sorted(f"tiny/{arm}-s{seed}" for arm, seed in expected)

@@ -24,6 +24,7 @@ from repro.tracking import mirror
 from repro.tracking.process import PACKAGES
 
 WAIT = 4.0  # seconds that the tests let the end of a run wait
+SLOW = 20.0  # more, on a busy machine; wandb itself would go on for minutes
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +131,7 @@ def unharmed(train: Callable[..., tuple[Result, float]], small_root: Path) -> Ca
         warnings = [line for line in result.output.splitlines() if "W&B" in line]
         assert len(warnings) == 1, result.output
         assert "repro wandb sync tiny" in warnings[0]
-        assert seconds < alone + WAIT + 2, f"{seconds:.1f} s, {alone:.1f} s without W&B"
+        assert seconds < alone + WAIT + SLOW, f"{seconds:.1f} s, {alone:.1f} s without W&B"
         print(f"{seconds:.1f} s, without W&B {alone:.1f} s: {warnings[0]}")
         return warnings[0]
 

@@ -16,66 +16,15 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from helpers import StopAfter, assert_same_bits, finish, small_run, weights
 
 from repro import records
 from repro.models.layers import GhostBatchNorm2d
-from repro.spec import FULL, Recipe, Run, Schedule
+from repro.spec import Run, Schedule
 from repro.step import plain as step
 from repro.train import checkpoint, loop, optim
 from repro.train.learner import Learner
-from repro.train.loop import Progress, Settings, Stop, train
-
-SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
-KILLED = Settings(threads=1, checkpoint_every=7, checkpoint_seconds=0)
-
-
-def small_run(seed: int = 0, iterations: int = 40, **changes: object) -> Run:
-    """A network with dropout, so that every stream of the seed is in play; 1437 images, so 23 batches are an epoch."""
-    fields = {
-        "dataset": "digits",
-        "image_size": 32,
-        "augment": ["pad-crop-1", "hflip"],
-        "batch_size": 64,
-        "model": {"name": "vgg", "config": "A", "width_divisor": 32, "fc_width": 512, "init": "he-fan-in"},
-        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4},
-        "schedule": {"iterations": iterations, "drops": [iterations // 2]},
-        "evaluate_every": 16,
-    }
-    recipe = Recipe.model_validate(fields | changes)
-    return Run(experiment="tests", arm="small", seed=seed, scale=FULL, recipe=recipe)
-
-
-@dataclass
-class StopAfter(Stop):
-    """Stops once `iterations` more have been made."""
-
-    iterations: int = 0
-
-    def requested(self) -> str:
-        self.iterations -= 1
-        return "test" if self.iterations < 0 else ""
-
-
-def finish(run: Run, folder: Path, settings: Settings = SETTINGS, stop: Stop | None = None) -> list[Progress]:
-    folder.mkdir(exist_ok=True)
-    return list(train(run, folder, settings, stop or Stop()))
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state = checkpoint.load(folder, [records.read_run(folder).fingerprint], print)  # type: ignore[union-attr]
-    assert state is not None
-    result: dict[str, torch.Tensor] = state["learner"]["model"]
-    return result
-
-
-def assert_same_bits(one: Path, other: Path) -> None:
-    """Weights, metrics (all but the speed) and predictions."""
-    a, b = weights(one), weights(other)
-    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-    metrics = [records.read_metrics(folder).drop(columns="images_per_second") for folder in (one, other)]
-    assert metrics[0].equals(metrics[1])
-    for x, y in zip(records.read_predictions(one), records.read_predictions(other), strict=True):
-        assert np.array_equal(x, y)
+from repro.train.loop import Settings, Stop
 
 
 def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -90,15 +39,15 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
 
 
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
-    """SIGKILL, no chance to save: the run goes on from its last checkpoint, 7 to 13 iterations back."""
+    """SIGKILL, no chance to save: the run goes on from its last checkpoint, up to 19 iterations back."""
     run = small_run(iterations=60)
-    finish(run, tmp_path / "straight", KILLED)
+    finish(run, tmp_path / "straight")
     script = tmp_path / "child.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "import test_train as t\n"
-        "t.finish(t.small_run(iterations=60), Path(sys.argv[2]), t.KILLED)\n"
+        "from helpers import finish, small_run\n"
+        "finish(small_run(iterations=60), Path(sys.argv[2]))\n"
     )
     killed = tmp_path / "killed"
     killed.mkdir()
@@ -109,7 +58,7 @@ def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> No
     child.wait()
     record = records.read_run(killed)
     assert record and record.status == "running" and not (killed / "predictions.npz").exists()
-    finish(run, killed, KILLED)
+    finish(run, killed)
     assert_same_bits(tmp_path / "straight", killed)
 
 

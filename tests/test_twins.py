@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_train import StopAfter, finish, small_run, weights
+from helpers import StopAfter, finish, small_run, weights
 
 from repro import records
 from repro.show import tables

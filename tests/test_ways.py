@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import Result
-from test_train import small_run
+from helpers import small_run
 
 from repro import spec
 from repro.errors import UserError
@@ -72,8 +71,7 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
     forked = multiprocessing.get_context("fork")
     monkeypatch.setattr(multiprocessing, "get_context", lambda kind: forked)
     monkeypatch.setattr(tune, "rate", rate)
-    monkeypatch.setattr(ways, "NEXT_WAY_TIMEOUT_SECONDS", 4.0)
-    begin = time.monotonic()
+    monkeypatch.setattr(ways, "NEXT_WAY_TIMEOUT_SECONDS", 2.0)
     found = ways.measure(small_run(), Settings(), ways.ways(Settings("cuda"), 16), 0.1, made_up_data=True)
     assert [(way.step, way.jobs, way.rate or way.error) for way in found] == [
         ("graph", 4, 7.0),
@@ -83,10 +81,9 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
         *(("compiled", jobs, "--step compiled: no compiler here") for jobs in (4, 8, 2, 1)),
         ("plain", 4, "RuntimeError: an illegal access"),
         ("plain", 8, "most likely out of memory"),
-        ("plain", 2, "stopped: no result after 4 s"),
+        ("plain", 2, "stopped: no result after 2 s"),
         ("plain", 1, 7.0),
     ]
-    assert time.monotonic() - begin < 60
     assert not _runs(int((tmp_path / "child").read_text())), "what a way started is ended with it"
 
 
@@ -98,19 +95,28 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_when_time_is_over_nothing_is_begun() -> None:
-    begin = time.monotonic()
+def test_when_time_is_over_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: pytest.fail("a process is begun"))
     found = ways.measure(small_run(), Settings(), ways.ways(Settings("cuda"), 16), 0.1, made_up_data=True, limit=0.0)
     assert [way.error for way in found] == ["no time left"] * 12
-    assert time.monotonic() - begin < 1
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_measuring_process_ends_with_its_parent() -> None:
-    code = (
-        "import os; os.setsid(); from multiprocessing import Pipe; from repro.run import ways\n"
-        "ours, theirs = Pipe(); ours.close(); ways._end_with_parent(theirs)"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    """The parent's end of the pipe is closed with it."""
+    forked = multiprocessing.get_context("fork")
+    ours, theirs = forked.Pipe()
+
+    def measuring() -> None:
+        os.setsid()
+        ours.close()
+        ways._end_with_parent(theirs)
+
+    process = forked.Process(target=measuring)
+    process.start()
+    ours.close()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_made_up_data_has_the_data_sets_shape() -> None:

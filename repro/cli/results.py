@@ -26,8 +26,7 @@ from repro.errors import UserError
     "form",
     default="text",
     show_default=True,
-    type=click.Choice(["text", "md", "csv", "json", "latex", "html"]),
-    help="The output format.",
+    help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
 )
 @click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")

@@ -8,6 +8,7 @@
 | `compare.py` | any two arms against each other |
 """
 
+from repro.errors import UserError
 from repro.records.results import Results
 from repro.show.tables.compare import compare, sides
 from repro.show.tables.formats import FORMATS
@@ -36,7 +37,10 @@ def render(experiments: list[Results], form: str, width: int = 100, view: str = 
     """The experiments' tables in one of FORMATS.
 
     `view`: arms (at full scale with the claims), per-class or curves. `width`: of the text format, in columns.
+    UserError for an unknown format.
     """
+    if form not in FORMATS:
+        raise UserError(f"no table format {form!r}; allowed: {', '.join(FORMATS)}")
     return FORMATS[form]([VIEWS[view](results) for results in experiments], width)
 
 
