@@ -636,6 +636,11 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         '\n[[deviation]]\nwhat = "w"\nwhy = "y"\neffect = "e"\nother_arm = "nope"\n',
         ["'w'", "'nope'", "the arms are"],
     ),
+    "a training error against a published number": (
+        {},
+        VALUE_CLAIM.format(arm="original") + 'metric = "train_error"\n',
+        ["'c'", "needs a test error"],
+    ),
     "an absurd batch": ({"batch_size = 16": "batch_size = 10000000000"}, "", ["batch_size", "1000000000"]),
     "absurd epochs": (
         {"iterations = 12, drops = [6, 9]": "epochs = 10000000, drops = [6]"},

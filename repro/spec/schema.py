@@ -106,6 +106,12 @@ class Claim(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _published_numbers_are_test_errors(self) -> "Claim":
+        if self.kind == "value" and self.metric == "train_error":
+            raise ValueError(f"claim {self.id!r}: kind 'value' needs a test error: metric 'final' or 'best'")
+        return self
+
+    @model_validator(mode="after")
     def _margin_below_size(self) -> "Claim":
         """A difference as large as the published one must not count as negligible."""
         if self.size is not None and self.kind != "difference":
