@@ -544,7 +544,7 @@ def test_check_sees_a_figure_that_is_absent_or_of_other_records_but_no_other_ren
 LOADED = """
 import sys
 from pathlib import Path
-from repro import freeze, report
+from repro.show import report
 report.write(Path(sys.argv[1]))
 print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)))
 """

@@ -17,7 +17,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import plots
-from repro.show.plots import hardest, material, pixels
+from repro.show.plots import hardest, pixels, plot_data
 from repro.show.tables import Summary, summarise
 from repro.tracking import client, content, sections
 
@@ -75,28 +75,28 @@ def exhibits_of(results: Results, summary: Summary) -> Iterator[tuple[str, Any]]
 
 def hardest_table(results: Results) -> wandb.Table | None:
     """The test images that most runs get wrong, with what each arm's runs said; None without predictions or data."""
-    gathered = material.gather(results)
+    data = plot_data.make_plot_data(results)
     try:
-        found = hardest.hardest_images(gathered.labels, gathered.answers, MOST_IMAGES)
-        dataset = catalog.describe(gathered.dataset, gathered.data_dir)
-        size = gathered.recipes[gathered.arms[0].name].image_size
-        shown, _ = pixels.read_images(dataset, gathered.data_dir, [hard.image for hard in found], size)
+        found = hardest.hardest_images(data.labels, data.predictions, MOST_IMAGES)
+        dataset = catalog.describe(data.dataset, data.data_dir)
+        size = data.recipes[data.arms[0].name].image_size
+        shown, _ = pixels.read_images(dataset, data.data_dir, [hard.index for hard in found], size)
     except (plots.NothingToDraw, UserError):  # no predictions, or no data set here
         return None
-    classes, runs = gathered.classes, len(gathered.answers)
+    classes, runs = data.classes, len(data.predictions)
     rows = []
     for hard, image in zip(found, shown, strict=True):
         row = {
             "image": wandb.Image(image),
-            "place in the test set": hard.image,
-            "true class": classes[gathered.labels[hard.image]],
-            "commonest wrong answer": classes[hard.answer],
+            "index in the test set": hard.index,
+            "true class": classes[data.labels[hard.index]],
+            "commonest wrong prediction": classes[hard.predicted],
             "runs wrong": hard.wrong,
             "of runs": runs,
         }
-        for arm in gathered.arms:
-            said = [classes[answer.top1[hard.image]] for answer in gathered.answers_of(arm)]
-            row[f"{arm.name} says"] = ", ".join(f"{text} x{count}" for text, count in Counter(said).most_common())
+        for arm in data.arms:
+            predicted = Counter(classes[run.top1[hard.index]] for run in data.predictions_of(arm))
+            row[f"{arm.name} predicts"] = ", ".join(f"{name} x{count}" for name, count in predicted.most_common())
         rows.append(row)
     return _table(rows) if rows else None
 
