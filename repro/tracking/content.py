@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import records, spec
-from repro.claims.protocol import differences
+from repro.claims.protocol import mismatches
 from repro.data import catalog
 from repro.records.record import Record
 from repro.records.results import Results
@@ -98,7 +98,7 @@ def config(record: Record, experiment: Experiment) -> dict[str, Any]:
 def published(record: Record, experiment: Experiment) -> Published | None:
     """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
     arm = next((arm for arm in experiment.arms if arm.name == record.arm), None)
-    if arm is None or arm.published is None or differences(arm.published) or not record.scale.is_full:
+    if arm is None or arm.published is None or mismatches(arm.published) or not record.scale.is_full:
         return None
     return arm.published
 

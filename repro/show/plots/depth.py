@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.claims.protocol import differences
+from repro.claims.protocol import mismatches
 from repro.claims.stats import estimate
 from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.rows import published_mark
@@ -38,7 +38,7 @@ def depth(data: PlotData) -> Figure:
         "Large marks and bars: mean and 95% t-interval over seeds (none for one seed). Small marks: seeds. "
         "Kinds of network are drawn side by side at each depth."
     ]
-    if any(differences(number) for number in shown):
+    if any(mismatches(number) for number in shown):
         notes.append(
             "Hollow: a published number from another protocol, selection or data set; not directly comparable."
         )
@@ -107,7 +107,7 @@ def depth(data: PlotData) -> Figure:
         for at, number, arm in theirs:
             axes.plot([at + mark_offset], [number.test_error], **published_mark(number), gid=f"published:{arm.name}")
     for hollow in (False, True):
-        if number := next((n for n in shown if bool(differences(n)) == hollow), None):
+        if number := next((n for n in shown if bool(mismatches(n)) == hollow), None):
             label = "published" + ",\nother protocol or data" * hollow
             handles.append(Line2D([], [], label=label, **published_mark(number) | {"linestyle": ":"}))
     axes.set_xticks(depths)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repro.claims.protocol import differences
+from repro.claims.protocol import mismatches
 from repro.claims.stats import Estimate, estimate
 from repro.show import numbers
 from repro.show.plots.plot_data import PlotData
@@ -27,7 +27,7 @@ def final(data: PlotData) -> Figure:
     notes = [NOTE]
     shown = [number for arm in data.arms if (number := data.published(arm))]
     beyond = _beyond(data, shown)
-    if any(differences(number) for number in shown):
+    if any(mismatches(number) for number in shown):
         notes.append(
             "Hollow: a published number from another protocol, selection or data set; not directly comparable."
         )
@@ -113,7 +113,7 @@ def _beyond(data: PlotData, published: list[Published]) -> list[Published]:
         return []
     reach = max(ours.max() - ours.min(), 0.25 * ours.mean())
     low, high = ours.min() - reach, ours.max() + reach
-    return [number for number in published if differences(number) and not low <= number.test_error <= high]
+    return [number for number in published if mismatches(number) and not low <= number.test_error <= high]
 
 
 def _seeds(axes: Axes, values: pd.Series, row: int, **style: str) -> None:
@@ -199,7 +199,7 @@ def published_mark(number: Published) -> dict[str, Any]:
         "marker": "D",
         "linestyle": "none",
         "color": "black",
-        "markerfacecolor": "white" if differences(number) else "black",
+        "markerfacecolor": "white" if mismatches(number) else "black",
         "markersize": 6,
         "zorder": 5,
     }
@@ -212,7 +212,7 @@ def _legend(axes: Axes, published: list[Published]) -> None:
         _Mark("mean, 95% interval", {"marker": "|", "color": INK, "markersize": 10, "markeredgewidth": 2}),
     ]
     for hollow in (False, True):
-        if number := next((n for n in published if bool(differences(n)) == hollow), None):
+        if number := next((n for n in published if bool(mismatches(n)) == hollow), None):
             marks.append(_Mark("published" + ", other protocol or data" * hollow, published_mark(number)))
     handles = [Line2D([], [], label=mark.label, **mark.style) for mark in marks]
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, columnspacing=1.5)

@@ -13,8 +13,7 @@ from repro.show.report.document import Badge, Break, Cell, Code, Inline, Link, S
 from repro.show.report.gather import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
-from repro.show.verdicts import arm as arm_text
-from repro.show.verdicts import difference, marks
+from repro.show.verdicts import arm_text, difference, marks
 from repro.spec import Claim
 from repro.wording import plural
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from repro.claims.ledger import effect, ledger
+from repro.claims.deviations import all_deviations, expected_effect
 from repro.durations import duration
 from repro.show.report import claims, lessons, missing, recipe
 from repro.show.report.document import (
@@ -21,7 +21,7 @@ from repro.show.report.document import (
     cells,
 )
 from repro.show.report.gather import Part, Report
-from repro.show.tables import run_remarks, unlike_remarks
+from repro.show.tables import mixed_hardware_notes, run_notes
 from repro.show.tables.sheets import ARM_COLUMNS, arm_cells, arm_columns
 from repro.wording import plural
 
@@ -142,10 +142,10 @@ def _review(part: Part) -> list[Block]:
 
 
 def _deviations(part: Part) -> list[Block]:
-    found = ledger(part.experiment, part.results.usable().runs)
+    found = all_deviations(part.experiment, part.results.usable().runs)
     if not found:
         return [Paragraph(("None is stated.",))]
-    rows = [cells(d.what, d.why, effect(d), "; ".join(map(part.label, d.arms)) or "all") for d in found]
+    rows = [cells(d.what, d.why, expected_effect(d), "; ".join(map(part.label, d.arms)) or "all") for d in found]
     return [Table(f"Deviations of {part.name}", ("what", "why", "effect expected", "arms"), tuple(rows))]
 
 
@@ -184,7 +184,7 @@ def _arms(part: Part) -> Table:
 
 def _notes(part: Part) -> tuple[Text, ...]:
     """Arms not trained alike; runs of another precision; runs that are stale, diverged or unfinished."""
-    return tuple((line,) for line in unlike_remarks(part.summary.rows) + run_remarks(part.results, part.label))
+    return tuple((line,) for line in mixed_hardware_notes(part.summary.rows) + run_notes(part.results, part.label))
 
 
 def _verdicts(part: Part) -> list[Block]:

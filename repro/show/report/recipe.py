@@ -6,7 +6,7 @@ from repro import records
 from repro.durations import duration
 from repro.show.report.document import Table, Text, cells
 from repro.show.report.gather import Part
-from repro.show.tables import places
+from repro.show.tables import hardware_notes
 from repro.spec import StatedRecipe
 from repro.wording import plural
 
@@ -78,7 +78,7 @@ def cost(part: Part) -> list[Text]:
         beside = f", {taken} taken over from another experiment" if taken else ""
         own = plural(len(runs) - taken, "run")
         told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {own}{beside}.",))
-        told += [(f"{line}.",) for line in places(runs)]
+        told += [(f"{line}.",) for line in hardware_notes(runs)]
     if part.full:
         for entry in part.experiment.costs:
             each = ", ".join(f"{part.label(arm)} {duration(60 * m)}" for arm, m in entry.minutes.items())
