@@ -187,7 +187,7 @@ def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
     both = both.format(datetime.now(UTC).strftime("%Y-%m-%d")) + "1 of its 7 runs began before the claim was frozen"
     assert sorted(told().split("; ")) == sorted(both.split("; "))
     freeze.freeze(small_root, [])
-    assert "by which it is: reproduced" in told(), "freezing afterwards does not help"
+    assert "which gives: reproduced" in told(), "freezing afterwards does not help"
     printed = " ".join(cli("table", "tiny").stdout.split())
     assert "not reproduced (post hoc)" in printed and "Post hoc: " in printed
     edit({'["bn-after-add", "original"]': '["original", "bn-after-add"]'})

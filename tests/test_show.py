@@ -19,8 +19,7 @@ from repro.claims.rules import (
     judge_value,
 )
 from repro.show.numbers import mean_sd, p_value, points, published
-from repro.show.verdicts import arm_text
-from repro.show.verdicts import comparison, difference, label, marks, post_hoc, sentence
+from repro.show.verdicts import arm_text, comparison, difference, label, marks, post_hoc, sentence
 from repro.spec import Claim
 from repro.spec.freeze import Entry
 from repro.wording import plural
@@ -91,8 +90,8 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     "value off but predicted": (
         judge_value(LOW, 6.4, margin=0.1),
         "Inconclusive, leaning against: low 6.62 ± 0.10 % (n = 5) against 6.40 % published: +0.22 points, 90% interval "
-        "[+0.12, +0.32] outside ±0.10, but 6.40 is inside the 95% prediction interval of a further run, 6.30 to 6.94 %. "
-        "At this spread 11 seeds would give 80% power to show a true match within ±0.10.",
+        "[+0.12, +0.32] outside ±0.10, but 6.40 is inside the 95% prediction interval of a further run, "
+        "6.30 to 6.94 %. At this spread 11 seeds would give 80% power to show a true match within ±0.10.",
     ),
     "value against a summary": (
         judge_value(WIDE, 6.6, margin=0.3, published_sd=0.16, published_runs=5, different_protocol=True),
@@ -145,8 +144,8 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     ),
     "difference with its size": (
         judge_difference(LOW, HIGH, margin=0.3, size=1.56),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, the published +1.56 inside the 95% "
-        "prediction interval [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
+        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, the published +1.56 inside the "
+        "95% prediction interval [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference negligible and seen": (
         judge_difference(LOW, HIGH, margin=5.0),
@@ -202,7 +201,7 @@ def test_an_interval_that_is_refuted_at_its_own_level_only() -> None:
     refuting = v.steps[0].refuting
     assert refuting is not None
     assert f"but not below zero at the 98.3% needed to refute, [{refuting.low:+.2f}, +" in sentence(v)
-    assert "which as one of several would have to hold at 98.3%; p = " in sentence(v.steps[0])
+    assert "as one of several comparisons is tested at 98.3%; p = " in sentence(v.steps[0])
 
 
 def test_an_order_is_told_by_its_steps_and_ends() -> None:
@@ -267,8 +266,8 @@ def test_post_hoc() -> None:
     entry = Entry("tiny", "0" * 16, 1, datetime(2026, 12, 1, tzinfo=UTC), "", {})
     found = (PostHoc(3, None), PostHoc(1, entry, judge_value(LOW, 6.2, margin=0.2)), PostHoc(1, entry))
     assert post_hoc(found, 5) == (
-        "3 of its 5 runs began before the claim was frozen; 1 of its 5 runs began under an earlier form of the claim (2026-12-01), "
-        "by which it is: not reproduced; 1 of its 5 runs began under version 1 of the rules"
+        "3 of its 5 runs began before the claim was frozen; 1 of its 5 runs began under an earlier form of the claim "
+        "(2026-12-01), which gives: not reproduced; 1 of its 5 runs began under version 1 of the rules"
     )
     assert post_hoc((), 5) == ""
 

@@ -62,7 +62,7 @@ def _frozen(experiment: Experiment, registry: Registry) -> str:
     if not entries:
         return "no claims"
     last = entries[-1]
-    return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, rules version {last.rules}"
+    return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
 
 
 def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:

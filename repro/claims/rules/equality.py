@@ -73,7 +73,7 @@ def _judge(pair: Pair, margin: float, alpha: float, either_way: bool) -> Verdict
 
 
 def _with_diverged(pair: Pair, alpha: float, either_way: bool) -> Verdict:
-    """Never reproduced; refuted by different divergence rates, for non-inferiority only if the first arm's is higher."""
+    """Never reproduced; refuted by different divergence rates (non-inferiority: by a higher rate of the first)."""
     diverged, runs = (pair.first.diverged, pair.second.diverged), (pair.first.runs, pair.second.runs)
     p = stats.divergence_rates_p(diverged, runs)
     first, second = diverged[0] * runs[1], diverged[1] * runs[0]

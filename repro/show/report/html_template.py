@@ -1,4 +1,4 @@
-"""The page's frame, style and script. Nothing is loaded from anywhere, and the policy in its head forbids it."""
+"""The HTML page's frame, style and script. Its content security policy forbids loading anything from elsewhere."""
 
 from string import Template
 

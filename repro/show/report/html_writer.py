@@ -1,15 +1,15 @@
-"""A document as one self-contained page: figures inside, tables that sort, light and dark. Stays out: what it says."""
+"""A document as one self-contained HTML page, with embedded figures, sortable tables, light and dark mode."""
 
 import base64
 from html import escape
 
 from repro.show.report.document import (
     Badge,
-    Block,
     Break,
     Bullets,
     Cell,
     Code,
+    Element,
     Folded,
     Heading,
     Inline,
@@ -20,44 +20,44 @@ from repro.show.report.document import (
     Table,
     Text,
 )
-from repro.show.report.template import PAGE, SCRIPT, STYLE
+from repro.show.report.html_template import PAGE, SCRIPT, STYLE
 
 
-def as_page(blocks: list[Block]) -> str:
-    headings = [block for block in blocks if isinstance(block, Heading)]
+def as_page(elements: list[Element]) -> str:
+    headings = [element for element in elements if isinstance(element, Heading)]
     sections = [f'<li><a href="#{h.anchor}">{escape(_short(h))}</a></li>' for h in headings if h.level == 2]
     return PAGE.substitute(
         title=escape(headings[0].text),
         style=STYLE,
         sections="\n".join(sections),
-        body="\n".join(map(_block, blocks)),
+        body="\n".join(map(_element, elements)),
         script=SCRIPT,
     )
 
 
 def _short(heading: Heading) -> str:
-    """A section's name in the navigation: up to the first colon, "Early training"."""
+    """A section's name in the navigation: its heading up to the first colon, such as "Early training"."""
     return heading.text.partition(":")[0]
 
 
-def _block(block: Block) -> str:
-    if isinstance(block, Heading):
-        anchor = f' id="{escape(block.anchor)}"' if block.anchor else ""
-        return f"<h{block.level}{anchor}>{escape(block.text)}</h{block.level}>"
-    if isinstance(block, Paragraph):
-        return f"<p>{_text(block.text)}</p>"
-    if isinstance(block, Bullets):
-        return "<ul>\n" + "\n".join(f"<li>{_text(item)}</li>" for item in block.items) + "\n</ul>"
-    if isinstance(block, Table):
-        return _table(block)
-    if isinstance(block, Folded):
+def _element(element: Element) -> str:
+    if isinstance(element, Heading):
+        anchor = f' id="{escape(element.anchor)}"' if element.anchor else ""
+        return f"<h{element.level}{anchor}>{escape(element.text)}</h{element.level}>"
+    if isinstance(element, Paragraph):
+        return f"<p>{_text(element.text)}</p>"
+    if isinstance(element, Bullets):
+        return "<ul>\n" + "\n".join(f"<li>{_text(item)}</li>" for item in element.items) + "\n</ul>"
+    if isinstance(element, Table):
+        return _table(element)
+    if isinstance(element, Folded):
         return (
-            f"<details>\n<summary>{escape(block.summary)}</summary>\n"
-            + "\n".join(map(_block, block.blocks))
+            f"<details>\n<summary>{escape(element.summary)}</summary>\n"
+            + "\n".join(map(_element, element.elements))
             + "\n</details>"
         )
-    assert isinstance(block, Picture)
-    return f'<figure><img alt="{escape(block.alt)}" src="data:image/svg+xml;base64,{_encoded(block)}"></figure>'
+    assert isinstance(element, Picture)
+    return f'<figure><img alt="{escape(element.alt)}" src="data:image/svg+xml;base64,{_encoded(element)}"></figure>'
 
 
 def _encoded(picture: Picture) -> str:
@@ -65,7 +65,7 @@ def _encoded(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    """In a region of its own that scrolls sideways, for a keyboard too."""
+    """A table in a region that scrolls sideways, also by keyboard."""
     kind = table.kind if table.kind == "prose" else f"sortable {table.kind}"
     anchor = f' id="{escape(table.anchor)}"' if table.anchor else ""
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
