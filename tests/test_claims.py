@@ -322,7 +322,7 @@ def test_compare_any_two_arms(two_arms: None, small_root: Path, cli: Cli) -> Non
     assert result["probability_second_worse"] == 1
     assert result["mcnemar"]["0"] == {"only_first": 8, "only_second": 0, "p": pytest.approx(2 / 2**8)}
     text = cli("compare", "tiny/original", "tiny/bn-after-add").stdout
-    assert "+2.00 points" in text and "only tiny/original right on 8 images" in text
+    assert "+2.00 points" in text and "only tiny/original correct on 8 images" in text
     assert "eproduced" not in text  # a comparison claims nothing
 
 

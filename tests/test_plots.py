@@ -18,7 +18,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import plots
-from repro.show.plots import classes, curves, hardest, look, material, pixels
+from repro.show.plots import classes, curves, hardest, pixels, plot_data, style
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -97,7 +97,7 @@ def test_a_diverged_run_is_a_line_of_its_own(small_root: Path, record: Record) -
     figure = drawn(small_root, "curves")
     assert xy(marks(figure)["test:original"]) == [(6, 50.0), (12, 40.0)]
     assert xy(marks(figure)["diverged:original:1"]) == [(6, 60.0), (12, 90.0)]
-    assert "runs that diverged" in words(figure)
+    assert "diverged runs" in words(figure)
 
 
 def test_the_range_shows_the_end_and_not_the_start() -> None:
@@ -143,7 +143,7 @@ def test_final_is_seeds_mean_interval_and_the_published_number(small_root: Path,
     assert axes.get_xlim()[0] >= 0
     assert "8.50 ± 1.50 (n = 3)" in words(figure)
     assert "12.00 (n = 1)" in words(figure)
-    assert "n = 1 to 3 seeds an arm; 4 runs of 12 iterations on a processor, fp32." in words(figure)
+    assert "n = 1 to 3 seeds per arm; 4 runs of 12 iterations on a processor, fp32." in words(figure)
 
 
 @pytest.mark.parametrize(
@@ -279,13 +279,14 @@ def test_vgg_depths_and_kinds() -> None:
 
 def test_confusion_matrix_by_hand() -> None:
     labels = np.array([0, 0, 1, 1], np.uint8)
-    answers = [
-        material.Answers("a", seed, np.array(top1, np.uint8)) for seed, top1 in enumerate(([0, 1, 1, 1], [0, 0, 0, 2]))
+    predictions = [
+        plot_data.RunPredictions("a", seed, np.array(top1, np.uint8))
+        for seed, top1 in enumerate(([0, 1, 1, 1], [0, 0, 0, 2]))
     ]
-    matrix = classes.confusion_matrix(labels, answers, 3)
+    matrix = classes.confusion_matrix(labels, predictions, 3)
     assert matrix[:2].tolist() == [[75, 25, 0], [25, 50, 25]]
     assert np.isnan(matrix[2]).all()  # no such images
-    assert classes.class_errors(labels, answers, 3)[:, :2].tolist() == [[50, 0], [0, 100]]
+    assert classes.class_errors(labels, predictions, 3)[:, :2].tolist() == [[50, 0], [0, 100]]
 
 
 def test_confusion_and_per_class_figures(small_root: Path, predict: Callable[..., Path]) -> None:
@@ -316,17 +317,17 @@ def test_runs_without_predictions_are_left_out_and_said(
     predict("bn-after-add", 0, {}, status="diverged")
     text = words(drawn(small_root, "per-class"))
     assert "Original (n = 1)" in text and "BN after addition" not in text
-    assert "2 runs diverged or without predictions left out" in text
+    assert "2 runs left out" in text
 
 
 def test_damaged_and_mismatched_files_are_messages(small_root: Path, predict: Callable[..., Path]) -> None:
     folder = predict("original", 0, {})
     other = predict("original", 1, {})
     records.write_predictions(other, np.zeros(5), np.zeros(5))
-    with pytest.raises(UserError, match="other test images"):
+    with pytest.raises(UserError, match="test images differ"):
         plots.figure(Results.load(small_root, "tiny"), "confusion")
     records.write_predictions(other, np.full(360, 10), digits_labels())
-    with pytest.raises(UserError, match="a class beyond the 10 of digits"):
+    with pytest.raises(UserError, match="digits has 10 classes"):
         plots.figure(Results.load(small_root, "tiny"), "confusion")
     (folder / "predictions.npz").write_bytes(b"PK no zip")
     with pytest.raises(UserError, match=r"predictions\.npz cannot be read"):
@@ -342,10 +343,10 @@ def test_damaged_and_mismatched_files_are_messages(small_root: Path, predict: Ca
 def test_hardest_images_by_hand() -> None:
     labels = np.array([0, 1, 2, 3], np.uint8)
     rows = [[0, 2, 1, 3], [0, 2, 1, 0], [0, 3, 0, 3]]
-    answers = [material.Answers("a", seed, np.array(row, np.uint8)) for seed, row in enumerate(rows)]
-    found = hardest.hardest_images(labels, answers, 5)
-    assert [(hard.image, hard.wrong, hard.answer) for hard in found] == [(1, 3, 2), (2, 3, 1), (3, 1, 0)]
-    assert len(hardest.hardest_images(labels, answers, 2)) == 2
+    predictions = [plot_data.RunPredictions("a", seed, np.array(row, np.uint8)) for seed, row in enumerate(rows)]
+    found = hardest.hardest_images(labels, predictions, 5)
+    assert [(hard.index, hard.wrong, hard.predicted) for hard in found] == [(1, 3, 2), (2, 3, 1), (3, 1, 0)]
+    assert len(hardest.hardest_images(labels, predictions, 2)) == 2
 
 
 def test_hardest_shows_the_image_with_its_answers(small_root: Path, predict: Callable[..., Path]) -> None:
@@ -358,7 +359,7 @@ def test_hardest_shows_the_image_with_its_answers(small_root: Path, predict: Cal
     assert shown == ["image:7", "image:20"]
     text = words(figure)
     assert "2 of 2" in text and "1 of 2" in text
-    assert f"true: {label[7]}" in text and f"said: {names[7]}" in text
+    assert f"true: {label[7]}" in text and f"pred: {names[7]}" in text
     from sklearn.datasets import load_digits
 
     assert np.array_equal(marks(figure)["image:7"].get_array(), load_digits().images[-360 + 7] * 15)
@@ -371,10 +372,10 @@ def test_hardest_needs_the_images_that_the_runs_saw(
     folder = predict("original", 0, {})
     options: dict[str, Any] = {"data_dir": tmp_path / "no-data", "skipped": reasons.__setitem__}
     assert plots.plot(Results.load(small_root, "tiny"), ["hardest"], tmp_path / "out", **options) == []
-    assert reasons == {"hardest": "no run gets a test image wrong"}
+    assert reasons == {"hardest": "no run misclassifies a test image"}
     records.write_predictions(folder, np.ones(360), np.zeros(360))
     plots.plot(Results.load(small_root, "tiny"), ["hardest"], tmp_path / "out", **options)
-    assert "not those the runs saw" in reasons["hardest"]
+    assert "differ from those of the runs" in reasons["hardest"]
 
 
 def test_absent_data_sets_are_a_reason(tmp_path: Path) -> None:
@@ -456,13 +457,13 @@ def test_an_arm_has_one_colour(small_root: Path, edit: Edit, record: Record, pre
             seen |= {to_hex(found[gid].get_color()) for gid in gids}
     seen.add(to_hex(marks(drawn(small_root, "per-class"))["classes:deeper"].get_color()))
     seen.add(to_hex(marks(drawn(small_root, "final", spec.Scale.of("1/2")))["seeds:deeper"].get_color()))
-    assert {colour.upper() for colour in seen} == {look.PALETTE[2]}  # the third arm, though the second has no runs
+    assert {colour.upper() for colour in seen} == {style.PALETTE[2]}  # the third arm, though the second has no runs
 
 
 def test_no_two_of_many_arms_look_alike() -> None:
-    shared = len(look.PALETTE), len(look.MARKERS)
+    shared = len(style.PALETTE), len(style.MARKERS)
     assert len({(place % shared[0], place % shared[1]) for place in range(40)}) == 40
-    assert len(set(look.PALETTE)) == shared[0] and len(set(look.MARKERS)) == shared[1]
+    assert len(set(style.PALETTE)) == shared[0] and len(set(style.MARKERS)) == shared[1]
 
 
 def test_the_same_records_give_the_same_bytes(
@@ -526,7 +527,7 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     assert "predictions.npz" in reasons["confusion"]
     reasons.clear()
     assert plots.plot(Results.load(small_root, "tiny", spec.DEMO), None, tmp_path / "out", **options) == []
-    assert set(reasons.values()) == {"no runs that count"} and len(reasons) == len(plots.FIGURES)
+    assert set(reasons.values()) == {"no counted runs"} and len(reasons) == len(plots.FIGURES)
     assert not (tmp_path / "out" / "tiny-demo").exists()
 
 

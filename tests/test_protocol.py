@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from repro.claims.protocol import differences
+from repro.claims.protocol import mismatches
 from repro.spec import Published
 
 
@@ -22,4 +22,4 @@ from repro.spec import Published
     ],
 )
 def test_what_keeps_a_number_from_being_compared(number: dict[str, Any], metric: str, found: list[str]) -> None:
-    assert differences(Published(test_error=6.6, reference="he-2015", where="Table 1", **number), metric) == found
+    assert mismatches(Published(test_error=6.6, reference="he-2015", where="Table 1", **number), metric) == found

@@ -19,7 +19,7 @@ from repro import spec
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import report
-from repro.show.report import text
+from repro.show.report import markdown_writer
 from repro.show.report.document import Table, cells
 from repro.spec import freeze
 
@@ -318,8 +318,8 @@ def test_a_lesson_is_a_verdict(rendered: Rendered) -> None:
         in holds
     )
     assert [line.split(".**")[0] for line in fails.strip().splitlines()] == ["- **B reaches 12.34 %", "- **B beats A"]
-    assert "At this spread" in section(lessons, "What more seeds")
-    assert "1 of 10 claims has no verdict yet" in section(lessons, "What awaits runs")
+    assert "At this spread" in section(lessons, "What needs more seeds")
+    assert "1 of 10 claims has no verdict yet" in section(lessons, "What needs runs")
     assert "A beats F" not in holds + fails
 
 
@@ -336,15 +336,15 @@ def test_an_experiment_says_recipe_deviations_and_cost(rendered: Rendered) -> No
     assert deviation == ["they are bundled", "lower errors; not measured here", "Arm A; Arm B"]
     cost = section(body, "Cost")
     assert "Recorded: 27 min over 18 runs." in cost  # 90 s each: 17 done and one diverged, no stale or interrupted one
-    assert "17 runs on a processor, fp32, processor threads a run: 1." in cost
+    assert "17 runs on a processor, fp32, CPU threads per run: 1." in cost
     assert "1 run on another, fp32" in cost
-    assert "Expected a run on a laptop: Arm A 1 h 30 min, Arm B 5 min (guessed)." in cost
+    assert "Expected per run on a laptop: Arm A 1 h 30 min, Arm B 5 min (guessed)." in cost
     results = section(body, "Results")
     assert rows(results)["Arm A"][:3] == ["10.31", "10.00 ± 0.10 (n = 3)", "10.00"]
     for note in (
-        "Arm C seed 3 is stale, not counted: ",
-        "Arm G seed 2 diverged at iteration 7: it counts as diverged, and is in no mean",
-        "Arm E seed 3 is unfinished, not counted: interrupted at iteration 6",
+        "Arm C seed 3 is stale and not counted: ",
+        "Arm G seed 2 diverged at iteration 7; it is counted, but excluded from means",
+        "Arm E seed 3 is unfinished and not counted: interrupted at iteration 6",
     ):
         assert note in results
 
@@ -366,9 +366,9 @@ def test_an_inconclusive_claim_says_the_seeds_that_would_decide_it(small_root: P
         record("original", seed, errors=[original])
         record("bn-after-add", seed, errors=[other])
     missing = section(section(markdown(small_root), "tiny"), "What is missing")
-    (needed,) = re.findall(r"80% power at the spread seen:  \n  `repro run tiny --seeds (\d+)`", missing)
+    (needed,) = re.findall(r"80% power at the observed spread:  \n  `repro run tiny --seeds (\d+)`", missing)
     printed = " ".join(cli("table", "tiny").stdout.split())
-    assert f"At this spread {needed} seeds an arm would give 80% power" in printed
+    assert f"At this spread {needed} seeds per arm would give 80% power" in printed
 
 
 def test_nothing_is_missing_where_every_arm_has_every_seed(root: Path, record: Record) -> None:
@@ -444,7 +444,7 @@ def test_reduced_scales_are_in_an_appendix_that_judges_nothing(rendered: Rendere
         assert outcomes(appendix.partition("<script>")[0]) == []
         assert "badge" not in appendix
     appendix = section(rendered.markdown, "Early training: checks of the pipeline")
-    assert "No claim is judged on them, and no published number stands beside them." in appendix
+    assert "No claim is judged on them" in appendix
     early = section(appendix, "tiny at 1/2 of the schedule")
     assert rows(early)["arm"] == ["ours: mean ± sd (n)", "params", "iters", "time"]
     assert rows(early)["Arm B"] == ["61.30 ± 0.07 (n = 2)", "4.9k", "6", "2 min"]
@@ -460,9 +460,9 @@ def test_a_reduced_scale_says_what_was_not_trained_to_the_end(root: Path, record
     early = section(markdown(root), "tiny at 1/2 of the schedule")
     assert rows(early)["Arm C"][0] == "1 of 1 diverged"
     for note in (
-        "Arm C seed 0 is stale, not counted: ",
-        "Arm C seed 1 diverged at iteration 4: it counts as diverged, and is in no mean",
-        "Arm C seed 2 is unfinished, not counted: interrupted at iteration 3",
+        "Arm C seed 0 is stale and not counted: ",
+        "Arm C seed 1 diverged at iteration 4; it is counted, but excluded from means",
+        "Arm C seed 2 is unfinished and not counted: interrupted at iteration 3",
         "† Arm A: its runs mix hardware: 2 runs on a processor, fp32; 1 run on another, fp32",
     ):
         assert f"- {note}" in early
@@ -568,7 +568,7 @@ HOSTILE = "<script>alert('x')</script> | *a* [b](c) `d` \"e\" & f"
 
 def test_markdown_takes_no_words_for_syntax() -> None:
     table = Table("", ("one", "two"), (cells(HOSTILE, "x"),))
-    row = text.as_markdown([table]).splitlines()[2]
+    row = markdown_writer.as_markdown([table]).splitlines()[2]
     assert row == r"""| &lt;script>alert('x')&lt;/script> \| \*a\* \[b](c) \`d\` "e" & f | x |"""
 
 

@@ -19,8 +19,7 @@ from repro.claims.rules import (
     judge_value,
 )
 from repro.show.numbers import mean_sd, p_value, points, published
-from repro.show.verdicts import arm as arm_text
-from repro.show.verdicts import comparison, difference, label, marks, post_hoc, sentence
+from repro.show.verdicts import arm_text, comparison, difference, label, marks, post_hoc, sentence
 from repro.spec import Claim
 from repro.spec.freeze import Entry
 from repro.wording import plural
@@ -85,37 +84,38 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     "value not reproduced": (
         judge_value(LOW, 6.2, margin=0.2, published_sd=0.16),
         "Not reproduced: low 6.62 ± 0.10 % (n = 5) against 6.20 % published: +0.42 points, 90% "
-        "interval [+0.32, +0.52] outside ±0.20, and 6.20 is not where a further run would fall (95% prediction, "
-        "6.30 to 6.94 %). The published ± 0.16 is not used, as its number of runs is unstated.",
+        "interval [+0.32, +0.52] outside ±0.20, and 6.20 is outside the 95% prediction interval of a further run, "
+        "6.30 to 6.94 %. The published ± 0.16 is not used, as its number of runs is not stated.",
     ),
     "value off but predicted": (
         judge_value(LOW, 6.4, margin=0.1),
         "Inconclusive, leaning against: low 6.62 ± 0.10 % (n = 5) against 6.40 % published: +0.22 points, 90% interval "
-        "[+0.12, +0.32] outside ±0.10, but 6.40 is where a further run would fall (95% prediction, 6.30 to 6.94 %). "
-        "At this spread 11 seeds would give 80% power to show a true match within ±0.10.",
+        "[+0.12, +0.32] outside ±0.10, but 6.40 is inside the 95% prediction interval of a further run, "
+        "6.30 to 6.94 %. At this spread 11 seeds would give 80% power to show a true match within ±0.10.",
     ),
     "value against a summary": (
         judge_value(WIDE, 6.6, margin=0.3, published_sd=0.16, published_runs=5, different_protocol=True),
         "Inconclusive, consistent: wide 6.63 ± 0.25 % (n = 3) against 6.60 ± 0.16 % (n = 5) published: +0.03 points, "
         "90% interval [-0.35, +0.41] neither inside nor outside ±0.30. At this spread 16 seeds would give 80% power to "
-        "show a true match within ±0.30. Different protocol: the published number was selected or obtained otherwise "
-        "than ours.",
+        "show a true match within ±0.30. Different protocol: the published number was selected or obtained "
+        "differently from ours.",
     ),
     "value diverged": (
         judge_value(arm("most", 6.6, diverged=2), 6.61, margin=0.3, chance_error=50.0),
-        "Inconclusive, leaning against: most 6.60 % (n = 1, 2 of 3 runs diverged) against 6.61 % published: were the "
-        "mean error 6.91 % or less, a diverged run counted as 50 %, so many would diverge with p = 0.052 at most.",
+        "Inconclusive, leaning against: most 6.60 % (n = 1, 2 of 3 runs diverged) against 6.61 % published: with a "
+        "mean error of at most 6.91 %, this many runs would diverge with p = 0.052 at most "
+        "(a diverged run counts as 50 %).",
     ),
-    "no run": (judge_value(arm("none"), 6.6, margin=0.3), "No verdict: none has no run."),
+    "no run": (judge_value(arm("none"), 6.6, margin=0.3), "No verdict: none has no runs."),
     "one run": (
         judge_value(arm("one", 6.6, missing=2), 6.6, margin=0.3),
-        "No verdict: one has one run, and one seed gives no verdict. "
+        "No verdict: one has one run; a verdict needs at least two seeds. "
         "Interim: one lacks 2 seeds that another arm of the claim has.",
     ),
     "no spread": (
         judge_value(arm("stuck", 0.1, 0.1), 6.6, margin=0.3),
-        "No verdict: stuck 0.10 ± 0.00 % (n = 2) against 6.60 % published: all seeds gave the same, and without spread "
-        "there is no interval (does the seed reach the run?).",
+        "No verdict: stuck 0.10 ± 0.00 % (n = 2) against 6.60 % published: all seeds gave the same result, "
+        "so there is no interval (does the seed have any effect?).",
     ),
     "bound": (
         judge_bound(LOW, 6.0),
@@ -130,12 +130,12 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     "bound open": (
         judge_bound(LOW, 6.6),
         "Inconclusive, consistent: low 6.62 ± 0.10 % (n = 5) against a bound of 6.60 %: +0.02 points, "
-        "90% interval [-0.08, +0.12] not clear of zero.",
+        "90% interval [-0.08, +0.12] including zero.",
     ),
     "bound diverged": (
         judge_bound(LOST, 60.0),
-        "Inconclusive, consistent: lost (4 of 4 runs diverged) against a bound of 60.00 %: runs diverged, and no "
-        "interval holds them.",
+        "Inconclusive, consistent: lost (4 of 4 runs diverged) against a bound of 60.00 %: runs diverged, so "
+        "there is no interval.",
     ),
     "difference": (
         judge_difference(LOW, HIGH, margin=0.3),
@@ -144,23 +144,23 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     ),
     "difference with its size": (
         judge_difference(LOW, HIGH, margin=0.3, size=1.56),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, the published +1.56 in the 95% "
-        "prediction [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
+        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, the published +1.56 inside the "
+        "95% prediction interval [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference negligible and seen": (
         judge_difference(LOW, HIGH, margin=5.0),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, though shown to be within "
+        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, although within "
         "±5.00; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference by ranks": (
         judge_difference(arm("a", 7.0, 7.1, 7.2), arm("b", diverged=3), margin=0.3, size=2.0, paired=True),
-        "Inconclusive, consistent: b (3 of 3 runs diverged) against a 7.10 ± 0.10 % (n = 3): a diverged run being the "
-        "worst, b is worse than a with probability 1.00, exact rank test p = 0.100 (so few runs cannot give less than "
-        "0.100); the published size +2.00 cannot be held against diverged runs. Not paired, as runs diverged.",
+        "Inconclusive, consistent: b (3 of 3 runs diverged) against a 7.10 ± 0.10 % (n = 3): with diverged runs ranked "
+        "last, b is worse than a with probability 1.00, exact rank test p = 0.100 (with this few runs it cannot be "
+        "below 0.100); the published size +2.00 cannot be tested, as runs diverged. Not paired, as runs diverged.",
     ),
     "too few pairs": (
         judge_difference(ArmErrors("a", {0: 6.0, 1: 7.0}), ArmErrors("b", {1: 7.3, 2: 8.0}), margin=0.1, paired=True),
-        "No verdict: a and b share 1 seed, and pairing needs two.",
+        "No verdict: a and b share 1 seed; pairing needs at least two.",
     ),
     "equivalence": (
         judge_equivalence(LOW, NEAR, margin=0.3),
@@ -174,7 +174,7 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     "equivalence diverged": (
         judge_equivalence(arm("fine", 7.0, 7.1, 7.2, 7.3), LOST, margin=0.3),
         "Not reproduced: lost (4 of 4 runs diverged) against fine 7.15 ± 0.13 % (n = 4): Fisher's exact test of equal "
-        "rates of diverging p = 0.029.",
+        "divergence rates, p = 0.029.",
     ),
     "non-inferiority": (
         judge_non_inferiority(LOW, HIGH, margin=0.3),
@@ -200,8 +200,8 @@ def test_an_interval_that_is_refuted_at_its_own_level_only() -> None:
     v = judge_order([high, low, HIGH], margin=0.01)
     refuting = v.steps[0].refuting
     assert refuting is not None
-    assert f"but not below zero at the 98.3% that refutes, [{refuting.low:+.2f}, +" in sentence(v)
-    assert "which as one of several would have to hold at 98.3%; p = " in sentence(v.steps[0])
+    assert f"but not below zero at the 98.3% needed to refute, [{refuting.low:+.2f}, +" in sentence(v)
+    assert "as one of several comparisons is tested at 98.3%; p = " in sentence(v.steps[0])
 
 
 def test_an_order_is_told_by_its_steps_and_ends() -> None:
@@ -216,11 +216,12 @@ def test_an_order_is_told_by_its_steps_and_ends() -> None:
 
 def test_the_seeds_of_an_order() -> None:
     v = judge_order([LOW, NEAR, WIDE], margin=0.2)
-    assert f"At this spread {v.seeds_needed} seeds an arm would give 80% power to see a true step of 0.20." in sentence(
-        v
+    assert (
+        f"At this spread {v.seeds_needed} seeds per arm would give 80% power to detect a true step of 0.20."
+        in sentence(v)
     )
     none = judge_order([LOW, NEAR, arm("wild", 1.0, 30.0)], margin=0.01)
-    assert "not even 1000 seeds an arm would give 80% power to see a true step of 0.01." in sentence(none)
+    assert "not even 1000 seeds per arm would give 80% power to detect a true step of 0.01." in sentence(none)
     ranks = judge_order([arm("a", 5, 5.1, 5.2), arm("b", 6, 6.1, 6.2), arm("c", 6.5, 6.6, diverged=1)], margin=0.3)
     assert "80% power" not in sentence(ranks) and "c - b by ranks, p = " in sentence(ranks)
 
@@ -240,7 +241,7 @@ def test_what_is_left_open_says_how_many_seeds_would_do() -> None:
     told = sentence(judge_non_inferiority(NEAR, LOW, margin=0.1))
     assert " neither above nor below -0.10. At this spread " in told and "to show true equality above -0.10." in told
     had = replace(judge_difference(LOW, NEAR, margin=0.2), seeds_needed=4)
-    assert "At this spread 5 seeds an arm already had 80% power to see a true difference of 0.20." in sentence(had)
+    assert "At this spread 5 seeds per arm already had 80% power to detect a true difference of 0.20." in sentence(had)
     hopeless = sentence(judge_value(arm("wild", 1.0, 30.0), 6.6, margin=0.3))
     assert "At this spread not even 1000 seeds would give 80% power to show a true match within ±0.30." in hopeless
 
@@ -265,8 +266,8 @@ def test_post_hoc() -> None:
     entry = Entry("tiny", "0" * 16, 1, datetime(2026, 12, 1, tzinfo=UTC), "", {})
     found = (PostHoc(3, None), PostHoc(1, entry, judge_value(LOW, 6.2, margin=0.2)), PostHoc(1, entry))
     assert post_hoc(found, 5) == (
-        "3 of its 5 runs began before it was frozen; 1 of its 5 runs began when it was frozen otherwise (2026-12-01), "
-        "by which it is: not reproduced; 1 of its 5 runs began under version 1 of the rules"
+        "3 of its 5 runs began before the claim was frozen; 1 of its 5 runs began under an earlier form of the claim "
+        "(2026-12-01), which gives: not reproduced; 1 of its 5 runs began under version 1 of the rules"
     )
     assert post_hoc((), 5) == ""
 

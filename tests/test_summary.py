@@ -16,7 +16,7 @@ from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import report
 from repro.show.report import inserts
-from repro.show.report.claims import Spoken, deciding
+from repro.show.report.claims import ClaimView, deciding_difference
 from repro.spec import freeze
 
 REPO = Path(__file__).resolve().parent.parent
@@ -206,7 +206,7 @@ def test_markers_out_of_order_are_told_and_nothing_is_written(asked: Path, wrong
     lines = {"start only": [start], "end only": [end], "swapped": [end, start], "twice": [start, end, start, end]}
     text = "\n".join(lines[wrong])
     (asked / "README.md").write_text(text)
-    with pytest.raises(UserError, match=r"README\.md: the markers must stand once each, in this order"):
+    with pytest.raises(UserError, match=r"README\.md: each marker must occur exactly once"):
         report.write(asked, stand_in)
     assert (asked / "README.md").read_text() == text and not (asked / "REPORT.md").exists()
 
@@ -220,7 +220,7 @@ def test_the_shipped_files_have_their_markers() -> None:
 
 
 def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> None:
-    """90 s a run; what is stale or unfinished took time too, what was taken over none. Days are the records'."""
+    """90 s a run; what is stale or unfinished took time too, what was reused took none. Days are the records'."""
     record("original", 0, errors=[50.0], wall_seconds=7200.0)
     record("original", 1, errors=[50.0], status="diverged", finished="2026-01-03T01:00:00+00:00")
     record("original", 2, errors=[50.0], fingerprint="0" * 16)
@@ -232,11 +232,13 @@ def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> 
     path = page(asked, "docs/results-log.md")
     report.write(asked, stand_in)
     lines = path.read_text().splitlines()
-    assert "7 recorded runs, 2 h 06 min of runs in all; besides, 1 trained on uncommitted changes." in lines
+    assert (
+        "7 recorded runs, 2 h 06 min of wall time in total, not counting 1 run trained on uncommitted changes." in lines
+    )
     assert [line for line in lines if line.startswith("| tiny")] == [
         "| tiny | full | a GPU, bf16 | 1 done | 2 min | 2025-12-31 | 2026-01-01 |",
         "| tiny | full | a processor, fp32 | 1 diverged, 1 done, 1 stale | 2 h 03 min | 2025-12-31 | 2026-01-03 |",
-        "| tiny | 1/2 | a processor, fp32 | 1 interrupted, 1 stale, 1 taken over | 2 min | 2025-12-31 | 2026-01-01 |",
+        "| tiny | 1/2 | a processor, fp32 | 1 interrupted, 1 reused, 1 stale | 2 min | 2025-12-31 | 2026-01-01 |",
     ]
 
 
@@ -252,4 +254,4 @@ def test_hours_by_experiment_scale_and_hardware(asked: Path, record: Record) -> 
 def test_an_order_is_told_by_what_decided_it(means: tuple[float, ...], shown: str) -> None:
     arms = [ArmErrors(f"arm {i}", {0: mean - 0.1, 1: mean, 2: mean + 0.1}) for i, mean in enumerate(means)]
     said = SimpleNamespace(judged=SimpleNamespace(verdict=judge_order(arms, margin=0.3)))
-    assert re.fullmatch(shown, deciding(cast(Spoken, said)))
+    assert re.fullmatch(shown, deciding_difference(cast(ClaimView, said)))

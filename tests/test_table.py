@@ -110,9 +110,9 @@ def test_stale_unfinished_diverged_and_dirty_runs_are_said(
     record("original", 1, errors=[50.0], status="interrupted", iteration=5)
     record("original", 2, errors=[50.0], session={"dirty": "0123456789abcdef"})
     output = said(cli("table", "tiny"))
-    assert 'bn-after-add seed 0 is stale, not counted: model.block "bn-after-add", today "full-preact"' in output
-    assert "original seed 0 diverged at iteration 7: it counts as diverged" in output
-    assert "original seed 1 is unfinished, not counted: interrupted at iteration 5" in output
+    assert 'bn-after-add seed 0 is stale and not counted: model.block "bn-after-add", today "full-preact"' in output
+    assert "original seed 0 diverged at iteration 7; it is counted" in output
+    assert "original seed 1 is unfinished and not counted: interrupted at iteration 5" in output
     assert "1 of 2 runs were trained on uncommitted changes" in output
     assert "(n = 1), 1 of 2 diverged" in output
 
@@ -127,8 +127,8 @@ def test_hardware_is_said_with_the_number_of_runs_on_it(small_root: Path, record
     record("original", 1, errors=[50.0])
     record("original", 2, errors=[50.0], session={"hardware": "another", "threads": 4})
     output = said(cli("table", "tiny"))
-    assert "2 runs on a processor, fp32, processor threads a run: 1" in output
-    assert "1 run on another, fp32, processor threads a run: 4" in output
+    assert "2 runs on a processor, fp32, CPU threads per run: 1" in output
+    assert "1 run on another, fp32, CPU threads per run: 4" in output
 
 
 def test_an_arm_that_mixes_hardware_is_marked_and_says_so(small_root: Path, record: Record, cli: Cli) -> None:
@@ -181,7 +181,7 @@ def test_a_demo_or_a_reduced_scale_is_neither_judged_nor_beside_published_number
         assert published not in output
     assert outcomes(output) == []
     if form != "csv":  # which has no notes
-        assert "no claim is judged on a demo or at a reduced scale, only at full scale" in said_in(output)
+        assert "claims are judged at full scale only" in said_in(output)
     for seed in range(3):
         record("original", seed, errors=[61.25 + seed / 10])
         record("bn-after-add", seed, errors=[51.25 + seed / 10])

@@ -165,7 +165,7 @@ def test_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_never_imports_wandb() -> None:
     """It would cost a second at the start, and bring its hooks into the process that trains."""
-    rooms = "repro.cli, repro.tracking.mirror, repro.tracking.sync, repro.tracking.reviewing"
+    rooms = "repro.cli, repro.tracking.mirror, repro.tracking.sync, repro.tracking.review_command"
     code = f"import sys, {rooms}; sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPO, check=False).returncode == 0
 
@@ -192,7 +192,7 @@ def test_sync_of_records_that_were_never_logged(
     record("bn-after-add", 1, errors=[50, 90], status="diverged", session={"dirty": "abc"})
     assert "tiny/original/seed-0" in offline_sync("--dry-run") and not (small_root / "wandb").exists()
     told = offline_sync()
-    assert "3 rows sent" in told and "tiny/original/seed-1      passed over, stale" in told
+    assert "3 rows sent" in told and "tiny/original/seed-1      skipped, stale" in told
     found = segments(small_root)
     assert sorted(found) == ["tiny/bn-after-add-s0", "tiny/bn-after-add-s1", "tiny/original-s0"]
     for path in folders:
@@ -222,8 +222,8 @@ def test_sync_online_sends_what_is_lacking(
     kept = records.read_run(path)
     assert kept
     records.write_run(path, kept.replace(status="done", iteration=12))
-    assert "1 row sent, 2 were there" in cli("wandb", "sync").output
-    assert "nothing new: 3 rows there" in cli("wandb", "sync").output
+    assert "1 row sent, 2 already there" in cli("wandb", "sync").output
+    assert "up to date with 3 rows" in cli("wandb", "sync").output
     (run_id,) = server.runs
     told = [{k: v for k, v in row.items() if k != "published_test_error"} for row in server.history(run_id)]
     assert told == rows_of(path)
@@ -239,13 +239,13 @@ def test_sync_says_what_the_server_did_not_take(
     record("original", 0, errors=[50, 40])
     server.refuses = 403
     result = cli("wandb", "sync")
-    assert result.exit_code == 1 and "W&B did not take all of it" in result.output and "rows sent" not in result.output
+    assert result.exit_code == 1 and "W&B did not accept all data" in result.output and "rows sent" not in result.output
 
 
 def test_sync_where_wandb_is_forbidden(cli: Callable[..., Result], record: Callable[..., Path]) -> None:
     record("original", 0, errors=[50])
     result = cli("wandb", "sync")
-    assert result.exit_code == 2 and "WANDB_MODE forbids W&B" in result.output
+    assert result.exit_code == 2 and "WANDB_MODE disables W&B" in result.output
 
 
 # --- the file and the process ----------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_sync_leaves_a_run_alone_that_is_being_sent(
     (small_root / "wandb").mkdir()
     with filelock.FileLock(small_root / "wandb" / f".{content.run_id(kept)}.lock"):
         result = cli("wandb", "sync")
-    assert result.exit_code == 0 and "passed over, another process is sending it" in result.output
+    assert result.exit_code == 0 and "skipped, another process is sending it" in result.output
     assert not segments(small_root)
     assert cli("wandb", "sync").exit_code == 0
     assert_mirrors(segments(small_root)["tiny/original-s0"], path)

@@ -88,7 +88,7 @@ def assert_tables_figures_images_and_papers(small_root: Path) -> None:
     assert arms[0]["published"] == 40.0
     hardest = table(path.parent, "hardest")
     assert [row["runs wrong"] for row in hardest] == [4, 4, 4, 4, 4, 2]
-    assert hardest[0]["original says"] == f"{(int(hardest[0]['true class']) + 1) % 10} x2"
+    assert hardest[0]["original predicts"] == f"{(int(hardest[0]['true class']) + 1) % 10} x2"
 
 
 def test_a_review_of_a_reduced_scale_judges_no_claim(

@@ -31,7 +31,7 @@ from repro.claims.rules.reasons import (
     NoSpread,
     NotPaired,
     Paired,
-    RefutedAlone,
+    RefutesAlone,
     SeedsNeeded,
     SpreadNotUsed,
     TooFewPairs,
@@ -200,7 +200,7 @@ def test_pairing_uses_shared_seeds() -> None:
     v = judge_difference(first, second, margin=0.1, paired=True)
     assert v.outcome == "reproduced" and v.estimate == pytest.approx(0.3)
     assert v.correlation == pytest.approx(1.0, abs=1e-3)
-    assert v.notes == (Paired(seeds=3, alone=1),)
+    assert v.notes == (Paired(seeds=3, unpaired=1),)
     assert judge_difference(first, second, margin=0.1).outcome == "inconclusive"  # Welch sees the seeds' spread
 
 
@@ -263,7 +263,7 @@ def test_the_steps_of_an_order_share_alpha_for_not_reproduced() -> None:
     v = judge_order([high, low, HIGH], margin=0.01)
     assert outcome(v) == ("inconclusive", "leaning against")
     assert v.steps[0].refuting is not None and v.steps[0].refuting.level == pytest.approx(1 - 0.05 / 3)
-    assert v.steps[0].reason == RefutedAlone(v.steps[0].refuting.level)
+    assert v.steps[0].reason == RefutesAlone(v.steps[0].refuting.level)
     assert v.steps[0].interval is not None and v.steps[0].interval.high < 0 < v.steps[0].refuting.high
 
 

@@ -1,10 +1,10 @@
-"""Claims held against records: numbers in, verdicts out.
+"""Records -> verdicts on an experiment's claims.
 
-| file | what it is |
+| file | what it holds |
 |---|---|
-| `judge.py` | an experiment's claims held against its records |
-| `rules/` | a rule per kind of claim |
+| `judge.py` | one verdict per claim of an experiment, from its records |
+| `rules/` | one rule per kind of claim |
 | `stats/` | estimates, intervals, tests: numbers in, numbers out |
-| `protocol.py` | what keeps a published number from being compared with ours as it stands |
-| `ledger.py` | deviations: those of the spec, and those that runs bring along |
+| `protocol.py` | why a published number is not directly comparable with ours |
+| `deviations.py` | deviations: those stated in the spec, and those that follow from the runs |
 """

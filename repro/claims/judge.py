@@ -1,4 +1,4 @@
-"""An experiment's claims held against its records: a verdict a claim. The rules are in `verdicts`."""
+"""One verdict per claim of an experiment, from its records. The rules are in `repro.claims.rules`."""
 
 import math
 from collections import Counter
@@ -15,15 +15,16 @@ from repro.records.results import Results
 from repro.spec import Claim, Experiment, Published, freeze
 from repro.spec.freeze import Entry, Registry
 
-COLUMN = {"final": "test_error", "best": "best_test_error", "train_error": "train_error"}  # of records.load, by metric
+COLUMN = {"final": "test_error", "best": "best_test_error", "train_error": "train_error"}  # metric -> column of runs
 NO_DIFFERENCE = {"equivalence": rules.judge_equivalence, "non-inferiority": rules.judge_non_inferiority}
 
 
 @dataclass(frozen=True)
 class PostHoc:
-    """How many of a claim's runs began under another `entry`: before any of the claim (None), or under older rules.
+    """Runs of a claim that began before it was frozen in its present form.
 
-    `then`: what the same runs come to by the claim as it was frozen in that entry, where it was another.
+    `entry`: the registry entry then in force; None if it did not contain the claim.
+    `then`: the verdict of the same runs on the claim as frozen in that entry; None if only the rules were older.
     """
 
     runs: int
@@ -33,7 +34,7 @@ class PostHoc:
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its verdict, the runs that it rests on, and why it is post hoc (empty where it is not)."""
+    """A claim with its verdict, the runs it rests on, and which of them make it post hoc."""
 
     claim: Claim
     verdict: Verdict
@@ -42,7 +43,7 @@ class Judged:
 
 
 def judge(results: Results) -> list[Judged]:
-    """The verdicts on the experiment's claims, in the spec's order, Holm's p over all of them; full scale alone."""
+    """The verdicts on the experiment's claims in the spec's order, with Holm's p over all claims. Full scale only."""
     assert results.scale.is_full, "no claim is judged on a demo or at a reduced scale"
     experiment, registry, usable = results.experiment, results.registry, results.usable()
     bases = [runs_of(claim, usable) for claim in experiment.claims]
@@ -54,7 +55,7 @@ def judge(results: Results) -> list[Judged]:
 
 
 def runs_of(claim: Claim, usable: Results) -> pd.DataFrame:
-    """The runs that a claim rests on: all of one precision, but for arms whose recipe sets theirs."""
+    """The runs that a claim rests on: all in one precision, except for arms whose recipe sets their own."""
     fixed = {name: usable.experiment.arm(name).recipe.precision for name in claim.arms}
     free = [name for name, precision in fixed.items() if precision is None]
     precision = usable.leading_precision(*free) if free else None
@@ -62,10 +63,10 @@ def runs_of(claim: Claim, usable: Results) -> pd.DataFrame:
 
 
 def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry: Registry) -> tuple[PostHoc, ...]:
-    """Which of the runs began under another claim, and what that one comes to."""
+    """The runs that began before the claim was frozen in its present form, grouped by the entry then in force."""
     now, found = freeze.frozen_fields(experiment, claim), []
-    for begun, count in Counter(runs.frozen).items():
-        entry = registry.entry(begun)
+    for entry_hash, count in Counter(runs.frozen).items():
+        entry = registry.entry(entry_hash)
         then = entry.claims.get(claim.id) if entry else None
         if entry is None or then is None:
             found.append(PostHoc(count, None))
@@ -76,9 +77,9 @@ def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry
     return tuple(found)
 
 
-def arm_errors(arm: spec.Arm, counts: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
-    """An arm's errors by seed; a seed that another arm has and this one lacks is missing."""
-    runs = counts[counts.arm == arm.name]
+def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
+    """An arm's errors by seed. `seeds`: those of all arms; any that this arm lacks are counted as missing."""
+    runs = counted[counted.arm == arm.name]
     label = f"{arm.label} in training" if metric == "train_error" else arm.label
     done = runs[runs.status == "done"]
     errors = {int(seed): float(error) for seed, error in zip(done.seed, done[COLUMN[metric]], strict=True)}
@@ -90,7 +91,7 @@ def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdic
     seeds = set(runs.seed)
     errors = [arm_errors(arm, runs, seeds, claim.metric) for arm in arms]
     published = [arm.published for arm in arms if arm.published and claim.metric != "train_error"]
-    differs = any(protocol.differences(number, claim.metric) for number in published)
+    differs = any(protocol.mismatches(number, claim.metric) for number in published)
     if claim.above is not None:
         return rules.judge_bound(errors[0], claim.above, alpha=claim.alpha, different_protocol=differs)
     assert claim.margin is not None  # every other kind has one
@@ -127,10 +128,10 @@ def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdic
 
 
 def chance_error(dataset: str) -> float:
-    """The error (%) of guessing among the data set's classes, equally often in the test set.
+    """The error (%) of guessing among the data set's classes, assuming a balanced test set.
 
-    Among two where they are not known, as for a folder of images that is not here: of all numbers that is the one by
-    which diverged runs speak least against a claim.
+    Assumes two classes if their number is unknown, as for an image folder that is not on this machine: with two,
+    diverged runs count least against a claim.
     """
     try:
         classes = len(catalog.describe(dataset).classes)
@@ -140,7 +141,7 @@ def chance_error(dataset: str) -> float:
 
 
 def _runs(number: Published | None) -> int:
-    """Runs whose mean is as sure as the published number; a median is as sure as the mean of 2/pi as many."""
+    """The number of runs whose mean is as precise as the published number. A median of n counts as a mean of 2n/pi."""
     if number is None:
         return 1
     share = 2 / math.pi if number.statistic == "median" else 1.0

@@ -1,10 +1,10 @@
-"""What keeps a published number from being compared with ours as it stands: data set, protocol, selection."""
+"""Why a published number is not directly comparable with ours: data set, protocol, selection."""
 
 from repro.spec import Published
 
 
-def differences(number: Published, metric: str = "final") -> list[str]:
-    """In words, each of them; none where it may stand beside our `metric` ("final" or "best")."""
+def mismatches(number: Published, metric: str = "final") -> list[str]:
+    """The reasons, in words; empty if the number is comparable with our `metric` ("final" or "best")."""
     found = []
     if number.dataset is not None:
         found.append(f"on {number.dataset}, not comparable")
@@ -16,5 +16,5 @@ def differences(number: Published, metric: str = "final") -> list[str]:
 
 
 def selected_otherwise(selection: str, metric: str = "final") -> bool:
-    """Whether a published number was selected otherwise than `metric`; an unstated selection is not known to differ."""
+    """Whether a published number was selected differently from `metric`; an unstated selection counts as the same."""
     return selection not in ("unstated", {"best": "best-test"}.get(metric, metric))

@@ -55,7 +55,7 @@ def review(ctx: click.Context, experiments: tuple[str, ...], scale: str, file: P
     repro wandb review resnet-depth
     repro wandb review resnet-depth --save-json review.json
     """
-    from repro.tracking import reviewing
+    from repro.tracking import review_command
 
-    done = reviewing.run(root_of(ctx), list(experiments), scale_of(scale, demo=False), file, click.echo)
+    done = review_command.run(root_of(ctx), list(experiments), scale_of(scale, demo=False), file, click.echo)
     ctx.exit(DONE if done else FAILED)

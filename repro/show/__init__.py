@@ -1,7 +1,11 @@
-"""Values as text for people. Does not judge, compute or read files, and imports no torch.
+"""Specs, records and verdicts as text, tables, figures and reports. Imports no torch.
 
 | file | what it holds |
 |---|---|
-| `numbers.py` | how a number is written: points, intervals, p, mean ± sd, a published number with its runs |
-| `verdicts.py` | a verdict as sentences, as a label and as cells |
+| `describe.py` | what `repro show` and `repro status` print |
+| `tables/` | what `repro table` and `repro compare` print |
+| `plots/` | figures |
+| `report/` | REPORT.md and the HTML page |
+| `verdicts.py` | a verdict in words: sentences, label, difference |
+| `numbers.py` | number formats: points, intervals, p, mean ± sd, published numbers |
 """

@@ -1,4 +1,4 @@
-"""Specs and the state of their runs, in words: what `repro show` and `repro status` print. Results are in `tables`."""
+"""Experiments and the state of their runs, in words: what `repro show` and `repro status` print."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import records, spec
-from repro.claims.ledger import effect, ledger
+from repro.claims.deviations import all_deviations, expected_effect
 from repro.data import catalog
 from repro.records.results import Results
 from repro.show import numbers
@@ -15,7 +15,7 @@ from repro.spec.freeze import Registry
 
 
 def experiment(results: Results) -> str:
-    """The experiment as its spec has it: arms with published numbers, claims, deviations; and what was frozen when."""
+    """The experiment's arms with published numbers, its claims, when they were frozen, and its deviations."""
     e = results.experiment
     lines = [f"{e.name}: {e.title}", e.source, "", "arms"]
     for arm in e.arms:
@@ -24,21 +24,22 @@ def experiment(results: Results) -> str:
             lines.append(f"  {'':22}   published {_published(p, e.cited(p))}")
     lines += ["", "claims"]
     for c in e.claims:
-        whose = ": ".join(filter(None, [c.origin, e.cited(c)]))
-        lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{whose}]")
-        looks = f"; looks at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
-        lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; the same as {c.same_as}' if c.same_as else ''}")
+        source = ": ".join(filter(None, [c.origin, e.cited(c)]))
+        lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{source}]")
+        looks = f"; judged at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
+        lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; same claim as {c.same_as}' if c.same_as else ''}")
     lines.append(f"  {_frozen(e, results.registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
-    lines += [f"  {d.what}\n    why: {d.why}\n    effect: {effect(d)}" for d in ledger(e, results.usable().runs)]
+    for d in all_deviations(e, results.usable().runs):
+        lines.append(f"  {d.what}\n    why: {d.why}\n    effect: {expected_effect(d)}")
     if e.references:
         lines += ["", "references"]
     for r in e.references:
         year = f" ({r.year})" if r.year else ""
-        lines.append(f"  {r.id}: {r.author}{year}: {r.title}. {r.link or 'No address is known.'}")
+        lines.append(f"  {r.id}: {r.author}{year}: {r.title}. {r.link or 'No URL is known.'}")
     return "\n".join(lines)
 
 
@@ -54,9 +55,9 @@ def _margin(claim: Claim) -> str:
 
 
 def _frozen(experiment: Experiment, registry: Registry) -> str:
-    """When the claims as they stand were frozen, or how they differ from what was."""
+    """When the claims were frozen, or how they differ from the frozen ones."""
     if difference := registry.difference(experiment):
-        return f"not as frozen (repro freeze): {difference}"
+        return f"differs from what was frozen (repro freeze): {difference}"
     entries = registry.of(experiment.name)
     if not entries:
         return "no claims"
@@ -65,7 +66,7 @@ def _frozen(experiment: Experiment, registry: Registry) -> str:
 
 
 def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:
-    """One resolved run, every default filled in, and the fingerprint that identifies its numbers."""
+    """One resolved run with all defaults filled in, and its fingerprint for each precision."""
     e = spec.load(name, root)
     resolved = spec.resolve(e, [seed], arms=[arm], scale=scale)[0]
     checksum = catalog.describe(resolved.recipe.dataset).checksum
@@ -77,7 +78,10 @@ def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool)
 
 
 def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:
-    """How many runs of each experiment ended how at `scale`; arms without any are named. `recorded`: every scale."""
+    """The number of runs per status of each experiment at `scale`, and its arms without runs.
+
+    `recorded`: all scales that have records; those other than `scale` are listed below.
+    """
     rows: list[dict[str, Any]] = []
     for each in experiments:
         kinds = each.runs.status.where(each.runs.stale == "", "stale")
@@ -92,7 +96,7 @@ def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_j
     for row in rows:
         counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
         none = row["arms_without_runs"]
-        missing = f"; no run of {', '.join(none)}" if none and len(none) < row["arms"] else ""
+        missing = f"; no runs of {', '.join(none)}" if none and len(none) < row["arms"] else ""
         lines.append(f"  {row['experiment']:18} {counts}{missing}")
     if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
         lines.append(f"Also recorded: {', '.join(flags)}")
@@ -100,5 +104,5 @@ def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_j
 
 
 def title(experiment: spec.Experiment, scale: Scale) -> str:
-    """How an experiment is titled wherever its numbers are shown: its own title may state a claim."""
+    """The title above an experiment's numbers. At a reduced scale not its own, which may state a claim."""
     return experiment.title if scale.is_full else "a check of the pipeline"

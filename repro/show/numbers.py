@@ -1,10 +1,10 @@
-"""How numbers are written: errors in % and differences in points, with two decimals."""
+"""Number formats: errors in % and differences in points, with two decimals."""
 
 from repro.claims.stats import Interval
 
 
 def points(value: float) -> str:
-    """Signed; zero as +0.00."""
+    """With a sign: -0.10; zero is +0.00."""
     return f"{round(value, 2) + 0.0:+.2f}"
 
 
@@ -21,19 +21,19 @@ def p_value(p: float) -> str:
 
 
 def spread(sd: float | None) -> str:
-    """What stands after a mean: " ± 0.16"; nothing where there is no sd."""
+    """The suffix of a mean: " ± 0.16", or "" without an sd."""
     return "" if sd is None else f" ± {sd:.2f}"
 
 
 def mean_sd(mean: float, sd: float | None, n: int) -> str:
-    """6.61 ± 0.16 (n = 5); one run has no sd."""
+    """6.61 ± 0.16 (n = 5); a single run has no sd."""
     return f"{mean:.2f}{spread(sd)} (n = {n})"
 
 
 def published(value: float, sd: float | None, runs: int | None, statistic: str | None = None, unit: str = "") -> str:
-    """A source's number with its runs, where they are stated: 6.61 ± 0.16 (n = 5), 8.17 (median of 5), 7.51.
+    """A published number, with its number of runs if stated: 6.61 ± 0.16 (n = 5), 8.17 (median of 5), 7.51.
 
-    `statistic`: of those runs, "mean" (the default) or "median". `unit`: such as " %", after the sd.
+    `statistic`: over those runs, "mean" (the default) or "median". `unit`: goes after the sd, such as " %".
     """
     of = "" if runs is None else f" (median of {runs})" if statistic == "median" else f" (n = {runs})"
     return f"{value:.2f}{spread(sd)}{unit}{of}"

@@ -1,4 +1,4 @@
-"""A verdict in words: its sentences, its label, its difference. Decides nothing: all of it is in the `Verdict`."""
+"""A verdict in words: its sentences, label and difference. Does not judge: everything is in the `Verdict`."""
 
 from repro.claims import stats
 from repro.claims.judge import Judged, PostHoc
@@ -15,7 +15,7 @@ from repro.claims.rules.reasons import (
     Note,
     NotPaired,
     Paired,
-    RefutedAlone,
+    RefutesAlone,
     SeedsNeeded,
     SpreadNotUsed,
     TooFewPairs,
@@ -26,27 +26,27 @@ from repro.wording import plural
 
 
 def sentence(verdict: Verdict) -> str:
-    """The outcome, the numbers behind it, and a sentence per note."""
+    """The outcome, the numbers behind it, and one sentence per note."""
     outcome = verdict.outcome.capitalize()
     return f"{f'{outcome}, {verdict.lean}' if verdict.lean else outcome}: {comparison(verdict)}"
 
 
 def comparison(verdict: Verdict) -> str:
-    """The same without the outcome, where nothing was claimed."""
+    """The same without the outcome, for a comparison that no claim is about."""
     return " ".join([f"{_why(verdict)}.", *(_note(note, verdict) for note in verdict.notes)])
 
 
 def post_hoc(found: tuple[PostHoc, ...], runs: int) -> str:
-    """Which of a claim's `runs` runs began under other claims; "" where none did."""
+    """How many of a claim's `runs` runs began before it was frozen in its present form; "" if none did."""
     return "; ".join(f"{each.runs} of its {runs} runs began {_when(each)}" for each in found)
 
 
 def _when(found: PostHoc) -> str:
     if found.entry is None:
-        return "before it was frozen"
+        return "before the claim was frozen"
     if found.then is None:
         return f"under version {found.entry.rules} of the rules"
-    return f"when it was frozen otherwise ({found.entry.date:%Y-%m-%d}), by which it is: {found.then.outcome}"
+    return f"under an earlier form of the claim ({found.entry.date:%Y-%m-%d}), which gives: {found.then.outcome}"
 
 
 def label(judged: Judged) -> str:
@@ -57,21 +57,21 @@ def label(judged: Judged) -> str:
 
 
 def marks(judged: Judged) -> list[str]:
-    """What a reader of a verdict must know before believing it."""
+    """The caveats of a verdict: "different protocol", "post hoc"."""
     if judged.verdict.outcome == "no verdict":
         return []
     return ["different protocol"] * judged.verdict.different_protocol + ["post hoc"] * bool(judged.post_hoc)
 
 
 def difference(verdict: Verdict) -> str:
-    """The estimate with the interval that decides: +1.55 [+1.39, +1.71] 95%; "" where there is none."""
+    """The estimate with the deciding interval: +1.55 [+1.39, +1.71] 95%; "" if there is none."""
     if verdict.estimate is None or verdict.deciding is None:
         return ""
     return f"{points(verdict.estimate)} {span(verdict.deciding)} {percent(verdict.deciding.level)}"
 
 
-def arm(errors: ArmErrors) -> str:
-    """Such as "plain-56 13.20 ± 0.40 % (n = 4, 1 of 5 runs diverged)": never a number without its n."""
+def arm_text(errors: ArmErrors) -> str:
+    """Such as "plain-56 13.20 ± 0.40 % (n = 4, 1 of 5 runs diverged)"."""
     n = len(errors.errors)
     diverged = f"{errors.diverged} of {errors.runs} runs diverged" if errors.diverged else ""
     if n == 0:
@@ -88,24 +88,24 @@ def _why(verdict: Verdict) -> str:
         case None:
             return _order(verdict)
         case TooFewRuns(name, runs):
-            return f"{name} has {'no run' if runs == 0 else 'one run, and one seed gives no verdict'}"
+            return f"{name} has {'no runs' if runs == 0 else 'one run; a verdict needs at least two seeds'}"
         case TooFewPairs(shared):
             first, second = verdict.arms
-            return f"{first.name} and {second.name} share {plural(shared, 'seed')}, and pairing needs two"
+            return f"{first.name} and {second.name} share {plural(shared, 'seed')}; pairing needs at least two"
         case NoSpread():
-            why = "all seeds gave the same, and without spread there is no interval (does the seed reach the run?)"
+            why = "all seeds gave the same result, so there is no interval (does the seed have any effect?)"
         case NoInterval():
-            why = "runs diverged, and no interval holds them"
+            why = "runs diverged, so there is no interval"
         case ByRanks(floor):
             why = _ranks(verdict, floor)
         case ByDivergenceRates(p):
-            why = f"Fisher's exact test of equal rates of diverging {p_value(p)}"
+            why = f"Fisher's exact test of equal divergence rates, {p_value(p)}"
         case ByDivergedRuns(limit, counted_as, p):
             why = (
-                f"were the mean error {limit:.2f} % or less, a diverged run counted as {counted_as:g} %, "
-                f"so many would diverge with {p_value(p)} at most"
+                f"with a mean error of at most {limit:.2f} %, this many runs would diverge with {p_value(p)} at most "
+                f"(a diverged run counts as {counted_as:g} %)"
             )
-        case IntervalLies() | RefutedAlone():
+        case IntervalLies() | RefutesAlone():
             assert verdict.estimate is not None and verdict.interval is not None
             interval = f"{percent(verdict.interval.level)} interval {span(verdict.interval)}"
             why = f"{points(verdict.estimate)} points, {interval} {_position(verdict)}"
@@ -113,23 +113,23 @@ def _why(verdict: Verdict) -> str:
 
 
 def _compared(verdict: Verdict) -> str:
-    """What is compared with what."""
+    """What is compared with what, such as "plain-56 13.20 % (n = 1) against plain-20 9.10 % (n = 1)"."""
     if len(verdict.arms) == 2:
         first, second = verdict.arms
-        return f"{arm(second)} against {arm(first)}"
+        return f"{arm_text(second)} against {arm_text(first)}"
     (ours,), target = verdict.arms, verdict.target
     assert target is not None
     if verdict.kind == "bound":
-        return f"{arm(ours)} against a bound of {target:.2f} %"
+        return f"{arm_text(ours)} against a bound of {target:.2f} %"
     theirs = verdict.published
     number = published(target, theirs.sd if theirs else None, theirs.n if theirs else None, unit=" %")
-    return f"{arm(ours)} against {number} published"
+    return f"{arm_text(ours)} against {number} published"
 
 
 def _position(verdict: Verdict) -> str:
-    """Where the interval lies, and what else the rule of that kind looks at."""
-    if isinstance(verdict.reason, RefutedAlone):
-        where = f"which as one of several would have to hold at {percent(verdict.reason.level)}"
+    """Where the interval lies, and what else the rule for this kind of claim considers."""
+    if isinstance(verdict.reason, RefutesAlone):
+        where = f"does not decide, as one of several comparisons is tested at {percent(verdict.reason.level)}"
         return where + _beside_difference(verdict)
     reason, p = verdict.reason, verdict.p
     assert isinstance(reason, IntervalLies) and p is not None
@@ -155,37 +155,38 @@ def _position(verdict: Verdict) -> str:
         case "difference", "above":
             return f"above zero{_though_negligible(verdict)}{_beside_difference(verdict)}"
         case "difference", "below":
-            return f"below zero, the other way round{_beside_difference(verdict)}"
+            return f"below zero, the opposite direction{_beside_difference(verdict)}"
         case "difference", "inside":
             return f"inside ±{reason.bound:.2f}, negligible{_beside_difference(verdict)}"
         case "difference", _:
-            return f"not clear of zero{_beside_difference(verdict)}"
-    return "not clear of zero"
+            return f"including zero{_beside_difference(verdict)}"
+    return "including zero"
 
 
 def _though_negligible(verdict: Verdict) -> str:
-    """Of a difference above zero: that it is also shown to be within the margin."""
+    """Says of a difference above zero that it is also shown to be within the margin."""
     assert verdict.margin is not None and verdict.interval is not None
     shown = verdict.outcome == "reproduced" and verdict.interval.inside(verdict.margin)
-    return f", though shown to be within ±{verdict.margin:.2f}" if shown else ""
+    return f", although within ±{verdict.margin:.2f}" if shown else ""
 
 
 def _predicted(verdict: Verdict) -> str:
-    """Whether the published number is where further runs would fall."""
+    """Whether the published number lies where further runs are predicted to fall."""
     prediction, target = verdict.prediction, verdict.target
     assert prediction is not None and target is not None
-    is_ = f"but {target:.2f} is" if prediction.holds(target) else f"and {target:.2f} is not"
+    lies = f"but {target:.2f} is inside" if prediction.holds(target) else f"and {target:.2f} is outside"
     further = "a further run" if verdict.published is None else f"the mean of {verdict.published.n} further runs"
     between = f"{prediction.low:.2f} to {prediction.high:.2f} %"
-    return f"{is_} where {further} would fall ({percent(prediction.level)} prediction, {between})"
+    return f"{lies} the {percent(prediction.level)} prediction interval of {further}, {between}"
 
 
 def _beside_difference(verdict: Verdict) -> str:
-    """The published size beside the prediction interval, p, and how large the difference is beside the spread."""
+    """Whether the published size lies in the prediction interval, then p and effect sizes."""
     size, prediction, text = verdict.target, verdict.prediction, ""
     if size is not None and prediction is not None:
-        where = "in" if prediction.holds(size) else "not in"
-        text = f", the published {points(size)} {where} the {percent(prediction.level)} prediction {span(prediction)}"
+        where = "inside" if prediction.holds(size) else "outside"
+        interval = f"{percent(prediction.level)} prediction interval {span(prediction)}"
+        text = f", the published {points(size)} {where} the {interval}"
     assert verdict.p is not None
     text += f"; {p_value(verdict.p)}"
     if verdict.hedges_g is not None:
@@ -199,13 +200,13 @@ def _ranks(verdict: Verdict, floor: float | None) -> str:
     (first, second), p, size = verdict.arms, verdict.p, verdict.target
     assert p is not None and verdict.probability is not None
     text = (
-        f"a diverged run being the worst, {second.name} is worse than {first.name} "
+        f"with diverged runs ranked last, {second.name} is worse than {first.name} "
         f"with probability {verdict.probability:.2f}, exact rank test {p_value(p)}"
     )
     if floor is not None:
-        text += f" (so few runs cannot give less than {floor:.3f})"
+        text += f" (with this few runs it cannot be below {floor:.3f})"
     if size is not None:
-        text += f"; the published size {points(size)} cannot be held against diverged runs"
+        text += f"; the published size {points(size)} cannot be tested, as runs diverged"
     return text
 
 
@@ -216,7 +217,7 @@ def _order(verdict: Verdict) -> str:
     pairs = [f"{_names(each)} {_step(each)}" for each in verdict.steps]
     if verdict.ends:
         pairs.append(f"its ends, {_names(verdict.ends)} {_step(verdict.ends)}")
-    return f"{' < '.join(map(arm, verdict.arms))}: {'; '.join(pairs)}"
+    return f"{' < '.join(map(arm_text, verdict.arms))}: {'; '.join(pairs)}"
 
 
 def _names(step: Verdict) -> str:
@@ -225,7 +226,7 @@ def _names(step: Verdict) -> str:
 
 
 def _step(step: Verdict) -> str:
-    """One of an order's differences, short."""
+    """One of an order's differences, in short."""
     if step.estimate is None or step.deciding is None or step.margin is None:
         return (f"by ranks, {p_value(step.p)}, " if step.p is not None else "") + step.outcome
     paired = "" if step.correlation is None else f", paired with correlation {step.correlation:+.2f}"
@@ -234,7 +235,7 @@ def _step(step: Verdict) -> str:
     if step.outcome == "not reproduced":
         why = " below zero" if step.deciding.high < 0 else f" inside ±{step.margin:.2f}, negligible"
     elif step.outcome == "inconclusive" and step.deciding.high < 0 and step.refuting is not None:
-        why = f", but not below zero at the {percent(step.refuting.level)} that refutes, {span(step.refuting)}"
+        why = f", but not below zero at the {percent(step.refuting.level)} needed to refute, {span(step.refuting)}"
     return f"{points(step.estimate)} points, {interval}{why}{paired}, {step.outcome}"
 
 
@@ -246,29 +247,29 @@ def _note(note: Note, verdict: Verdict) -> str:
         case SeedsNeeded(have, effect):
             return _seeds_needed(verdict, have, effect)
         case SpreadNotUsed(sd):
-            return f"The published ± {sd:.2f} is not used, as its number of runs is unstated."
-        case Paired(seeds, alone):
+            return f"The published ± {sd:.2f} is not used, as its number of runs is not stated."
+        case Paired(seeds, unpaired):
             of = "undefined" if verdict.correlation is None else f"{verdict.correlation:+.2f}"
-            left_out = f"; {plural(alone, 'run')} without a partner left out" if alone else ""
+            left_out = f"; {plural(unpaired, 'run')} without a partner left out" if unpaired else ""
             return f"Paired over {seeds} seeds, correlation {of}{left_out}."
         case NotPaired():
             return "Not paired, as runs diverged."
         case Interim(name, missing):
             return f"Interim: {name} lacks {plural(missing, 'seed')} that another arm of the claim has."
         case DifferentProtocol():
-            return "Different protocol: the published number was selected or obtained otherwise than ours."
+            return "Different protocol: the published number was selected or obtained differently from ours."
 
 
 def _seeds_needed(verdict: Verdict, have: int, effect: float) -> str:
     aims = {
         "value": f"show a true match within ±{effect:.2f}",
-        "difference": f"see a true difference of {effect:.2f}",
-        "order": f"see a true step of {effect:.2f}",
+        "difference": f"detect a true difference of {effect:.2f}",
+        "order": f"detect a true step of {effect:.2f}",
         "equivalence": f"show true equality inside ±{effect:.2f}",
         "non-inferiority": f"show true equality above -{effect:.2f}",
     }
     power = f"{100 * stats.POWER:.0f}% power to {aims[verdict.kind]}"
-    unit = "seeds" if verdict.kind == "value" else "seeds an arm"
+    unit = "seeds" if verdict.kind == "value" else "seeds per arm"
     if verdict.seeds_needed is None:
         return f"At this spread not even {stats.MOST_SEEDS} {unit} would give {power}."
     if verdict.seeds_needed <= have:

@@ -1,17 +1,17 @@
-"""W&B as a mirror of the records, for review. It can never slow, stop or falsify a run; nothing is read back from it.
+"""A mirror of the records on W&B, for review. It cannot delay, stop or change a run, and nothing is read back from it.
 
 | file | what it does |
 |---|---|
-| `mirror.py` | one `repro run`: is W&B on, start the worker, end it within a bounded time |
-| `process.py` | the worker's process, from outside: a job in, messages out, never a wait without an end |
-| `worker.py` | the worker's process, from inside: follows the folders of runs, sends records, sends a review |
-| `content.py` | a record as W&B is told it: id, tags, config, history, summary |
-| `client.py` | the calls of wandb that make a run, with the settings that keep private things private |
-| `sync.py` | `repro wandb sync`: records to W&B, whenever they were made |
-| `reviewing.py` | `repro wandb review`, from outside the worker |
-| `review.py`, `sections.py` | the report run with its tables and pictures; the W&B Report |
+| `mirror.py` | mirrors one `repro run`: decides whether W&B is on, starts the worker, ends it within a time limit |
+| `process.py` | the parent's side of the worker process: sends a job, receives messages, waits with time limits |
+| `worker.py` | the worker process: follows run folders, sends records, makes reviews |
+| `content.py` | what W&B gets of a record: id, tags, config, history, summary |
+| `client.py` | the calls of wandb that make a run, with settings that protect privacy |
+| `sync.py` | `repro wandb sync`: sends records, old or new |
+| `review_command.py` | the parent's side of `repro wandb review` |
+| `review.py`, `sections.py` | the review run with its tables and pictures; the W&B Report |
 
-wandb is imported in the worker's process only. What that process sends it reads from `results/`, as any reader would:
-a run is mirrored up to the iteration that its run.json tells, so a crash or a kill loses nothing, and a
-run that was interrupted is sent again from its first row, under the same id.
+Only the worker process imports wandb. It reads everything it sends from `results/`: a run is mirrored up to the
+iteration in its run.json, so a crash loses nothing, and an interrupted run is sent again from its first row under the
+same id.
 """

@@ -1,6 +1,6 @@
-"""The calls of wandb that make a run, and the settings that keep it quiet, bounded and private.
+"""The calls of wandb that make a run, with settings for privacy, time limits and no terminal output.
 
-Imported in the worker's process only. Nothing of the machine is sent but what the record says and the system metrics:
+Imported in the worker process only. About the machine, only what the record contains and the system metrics are sent:
 no host name, user, path, environment variable, command line, package list, git state, console output or code.
 """
 
@@ -17,61 +17,62 @@ import filelock
 import wandb
 
 from repro.files import write_atomically
-from repro.tracking.content import Row, Telling
+from repro.tracking.content import Row, WandbRunInfo
 
-# of WANDB_*, what says who and where to; the rest (WANDB_RUN_ID, WANDB_RESUME, ...) would bend runs out of shape
+# the WANDB_* variables that are kept: credentials and locations. Others (WANDB_RUN_ID, WANDB_RESUME, ...) change runs
 KEPT = ("API_KEY", "BASE_URL", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR", "DIR", "ENTITY", "IDENTITY_TOKEN_FILE")
-START_SECONDS = 30.0  # to begin a run
-FINISH_SECONDS = 120.0  # to upload what is left at the end of one
-PROBE = 64 * 1024  # bytes that must fit into the folder
-GAVE_UP = "Fatal error while uploading"  # what wandb says on the terminal, and nowhere else
-terminal = io.StringIO()  # what wandb says there
+START_SECONDS = 30.0  # time limit for starting a run
+FINISH_SECONDS = 120.0  # time limit for uploading the rest at the end of a run
+PROBE = 64 * 1024  # bytes of free space that the folder must have
+GAVE_UP = "Fatal error while uploading"  # wandb reports this only on standard error
+wandb_output = io.StringIO()  # captures wandb's standard error
 SOURCE = Path(__file__).resolve().parents[1]
 
 
 class Refused(Exception):
-    """W&B did not take a run's data, and wandb gave up on it."""
+    """W&B did not accept a run's data, and wandb gave up uploading."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where runs go. `mode` is online or offline; `code`: whether the source is sent too, which only the user asks for.
+class Destination:
+    """Where runs are sent.
 
-    `pid`: the process of the training, whose use of the machine is measured; None where nothing is trained now.
+    mode: online or offline. code: whether the source code is sent too, only at the user's request.
+    pid: the training process, for the system metrics; None if nothing is being trained.
     """
 
-    folder: Path  # wandb makes its own folder wandb/ in it
+    folder: Path  # wandb creates its folder wandb/ in it
     mode: str
     pid: int | None
     code: bool = False
 
 
-def settle_in() -> None:
-    """Make this process wandb's: what it says is kept, and nothing in the environment bends a run's name or place."""
-    sys.stderr = terminal
+def isolate_process() -> None:
+    """Capture wandb's output, and remove environment variables that would change a run's name or destination."""
+    sys.stderr = wandb_output
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         if name.removeprefix("WANDB_") not in KEPT:
             del os.environ[name]
 
 
-def check_room(place: Place) -> None:
-    """OSError where the folder cannot hold a run: wandb would quietly go elsewhere, or write half of it."""
-    folder = place.folder / "wandb"
+def check_room(destination: Destination) -> None:
+    """OSError if the folder is not writable or full: wandb would silently use another folder or write incompletely."""
+    folder = destination.folder / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / ".room"
     write_atomically(probe, bytes(PROBE))
     probe.unlink()
 
 
-def segments(place: Place, run_id: str) -> Iterator[Path]:
+def segments(destination: Destination, run_id: str) -> Iterator[Path]:
     """The folders of the run's offline segments."""
-    yield from sorted((place.folder / "wandb").glob(f"offline-run-*-{run_id}"))
+    yield from sorted((destination.folder / "wandb").glob(f"offline-run-*-{run_id}"))
 
 
-def claim(run_id: str, place: Place) -> filelock.BaseFileLock | None:
-    """The right to mirror a run, until it is released or this process ends; None where another process has it."""
-    (place.folder / "wandb").mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(place.folder / "wandb" / f".{run_id}.lock", blocking=False)
+def lock_run(run_id: str, destination: Destination) -> filelock.BaseFileLock | None:
+    """A lock for mirroring a run, held until released or until this process ends; None if another process holds it."""
+    (destination.folder / "wandb").mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(destination.folder / "wandb" / f".{run_id}.lock", blocking=False)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -79,26 +80,25 @@ def claim(run_id: str, place: Place) -> filelock.BaseFileLock | None:
     return lock
 
 
-def begin(telling: Telling, place: Place) -> "wandb.Run":
-    """The run, beside others that are open; `run.starting_step` rows of it are in W&B already.
+def start_run(info: WandbRunInfo, destination: Destination) -> "wandb.Run":
+    """Start or resume a W&B run; several may be open. W&B already has `run.starting_step` of its rows.
 
-    Online it goes on after what W&B has: the client would append to that in any case. Offline it is a fresh segment
-    for the whole history, and an older segment of the run is removed: all of it is in the new one. OSError or
-    wandb.Error where the run cannot begin.
+    Online, the run continues after the rows that W&B has, since the client can only append. Offline, a new segment
+    gets the whole history, and older segments of the run are removed. OSError or wandb.Error if it cannot start.
     """
-    check_room(place)
-    for old in list(segments(place, telling.id)):
+    check_room(destination)
+    for old in list(segments(destination, info.id)):
         shutil.rmtree(old)
     settings = wandb.Settings(
-        mode=place.mode,
-        root_dir=str(place.folder),
-        project=telling.project,
-        run_id=telling.id,
-        run_group=telling.group,
-        run_job_type=telling.job_type,
-        run_name=telling.name,
-        run_tags=telling.tags,
-        resume="allow" if place.mode == "online" else None,
+        mode=destination.mode,
+        root_dir=str(destination.folder),
+        project=info.project,
+        run_id=info.id,
+        run_group=info.group,
+        run_job_type=info.job_type,
+        run_name=info.name,
+        run_tags=info.tags,
+        resume="allow" if destination.mode == "online" else None,
         reinit="create_new",
         stop_fn=_no_stop,
         init_timeout=START_SECONDS,
@@ -107,12 +107,12 @@ def begin(telling: Telling, place: Place) -> "wandb.Run":
         quiet=True,
         console="off",
         disable_git=True,
-        disable_code=not place.code,
-        save_code=place.code,
+        disable_code=not destination.code,
+        save_code=destination.code,
         x_disable_meta=True,
         x_save_requirements=False,
-        x_disable_stats=place.pid is None,
-        x_stats_pid=place.pid or os.getpid(),
+        x_disable_stats=destination.pid is None,
+        x_stats_pid=destination.pid or os.getpid(),
         program="repro",
         program_abspath="",
         program_relpath="",
@@ -121,19 +121,19 @@ def begin(telling: Telling, place: Place) -> "wandb.Run":
         email="",
     )
     run = wandb.init(settings=settings)
-    run.config.update(telling.config, allow_val_change=True)  # type: ignore[no-untyped-call]
-    if place.code:
+    run.config.update(info.config, allow_val_change=True)  # type: ignore[no-untyped-call]
+    if destination.code:
         run.log_code(str(SOURCE), name="source")
     return run
 
 
 def _no_stop() -> None:
-    """A button in the browser stops no training, and no mirror of one."""
+    """Ignore W&B's stop button."""
 
 
-def begin_run(telling: Telling, place: Place) -> "wandb.Run":
-    """`begin`, for a run that was trained: its metrics are drawn over the iteration."""
-    run = begin(telling, place)
+def start_training_run(info: WandbRunInfo, destination: Destination) -> "wandb.Run":
+    """`start_run` for a training run: its metrics are plotted against the iteration."""
+    run = start_run(info, destination)
     run.define_metric("iteration")
     run.define_metric("*", step_metric="iteration")
     return run
@@ -145,8 +145,8 @@ def log(run: "wandb.Run", rows: list[Row]) -> None:
 
 
 def finish(run: "wandb.Run", summary: Mapping[str, Any], failed: bool) -> None:
-    """End the run. TimeoutError where what is left could not be sent in time, Refused where W&B did not take it."""
+    """End the run. TimeoutError if the upload exceeds its time limit, Refused if W&B does not accept the data."""
     run.summary.update(dict(summary))
     run.finish(exit_code=int(failed))
-    if GAVE_UP in terminal.getvalue():
-        raise Refused("W&B did not take all of it")
+    if GAVE_UP in wandb_output.getvalue():
+        raise Refused("W&B did not accept all data")

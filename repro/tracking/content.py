@@ -1,4 +1,4 @@
-"""A run's record as W&B is told it: id, names, tags, config, history, summary, as plain values. No wandb here."""
+"""What W&B gets of a run's record, as plain values: id, names, tags, config, history, summary. Imports no wandb."""
 
 import csv
 import hashlib
@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from repro import records, spec
-from repro.claims.protocol import differences
+from repro.claims.protocol import mismatches
 from repro.data import catalog
 from repro.records.record import Record
 from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
 
-TAG_LENGTH = 64  # characters: W&B refuses longer tags
-MOMENT = ("started", "iteration")  # of a session: says when, not where from
+TAG_LENGTH = 64  # characters; W&B rejects longer tags
+TIME_FIELDS = ("started", "iteration")  # fields of a session that are not part of the config
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Telling:
-    """What W&B is told when a run begins."""
+class WandbRunInfo:
+    """What W&B gets when a run starts."""
 
     id: str
     project: str
@@ -33,10 +33,10 @@ class Telling:
     config: dict[str, Any]
 
 
-def telling(record: Record, experiment: Experiment) -> Telling:
-    """The run's place in the project of its paper: group = experiment, job type = arm, name = <arm>-s<seed>."""
+def run_info(record: Record, experiment: Experiment) -> WandbRunInfo:
+    """The run within its paper's project: group = experiment, job type = arm, name = <arm>-s<seed>."""
     arm, seed = record.arm, record.seed
-    return Telling(
+    return WandbRunInfo(
         id=run_id(record),
         project=experiment.paper,
         group=experiment.name,
@@ -48,10 +48,10 @@ def telling(record: Record, experiment: Experiment) -> Telling:
 
 
 def run_id(record: Record) -> str:
-    """The fingerprint and the seed, and between them what tells two trainings of one recipe apart: arm and beginning.
+    """The fingerprint, a hash of experiment, arm and start time, and the seed.
 
-    Two experiments of a paper may share a recipe, and a record may be trained anew: W&B only ever adds to a history,
-    so each training has a run of its own there, and all sessions of it have the same one.
+    The hash distinguishes trainings of the same recipe, by two experiments or after a restart. W&B can only append to
+    a history, so each training needs its own W&B run, which all its sessions share.
     """
     return _run_id(record.experiment, record.arm, record.sessions[0].started, record.fingerprint, record.seed)
 
@@ -82,40 +82,40 @@ def _tags(record: Record, experiment: Experiment) -> tuple[str, ...]:
 
 
 def config(record: Record, experiment: Experiment) -> dict[str, Any]:
-    """The resolved run and where its numbers come from, with flat keys: W&B's filters know no dots."""
+    """The resolved run and its provenance, with flat keys, as W&B's filters do not support dots."""
     run = record.run.model_dump(mode="json")
     recipe = run.pop("recipe")
-    session = record.sessions[-1].model_dump(mode="json", exclude=set(MOMENT))
-    told = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record.sessions)}
-    told |= record.model_dump(include={"fingerprint", "recipe_version", "data_checksum", "parameters"})
-    told |= {"trained_as": record.trained_as} if record.trained_as else {}
-    flat = records.flatten(told)
+    session = record.sessions[-1].model_dump(mode="json", exclude=set(TIME_FIELDS))
+    content = {"paper": experiment.paper, **run, **recipe, **session, "sessions": len(record.sessions)}
+    content |= record.model_dump(include={"fingerprint", "recipe_version", "data_checksum", "parameters"})
+    content |= {"trained_as": record.trained_as} if record.trained_as else {}
+    flat = records.flatten(content)
     result = {key.replace(".", "_").replace("-", "_"): value for key, value in flat.items()}
-    assert len(result) == len(flat), "two keys of the run became one"
+    assert len(result) == len(flat), "two keys of the run became the same flat key"
     return result
 
 
 def published(record: Record, experiment: Experiment) -> Published | None:
-    """The published number where it may stand beside this run: at full scale, of the same protocol and data set."""
+    """The published number if it is comparable with this run: at full scale, with the same protocol and data set."""
     arm = next((arm for arm in experiment.arms if arm.name == record.arm), None)
-    if arm is None or arm.published is None or differences(arm.published) or not record.scale.is_full:
+    if arm is None or arm.published is None or mismatches(arm.published) or not record.scale.is_full:
         return None
     return arm.published
 
 
 def history(folder: Path, record: Record, experiment: Experiment) -> list[Row]:
-    """The rows of metrics.csv up to the iteration that the record tells, without what is not known.
+    """The rows of metrics.csv up to the record's iteration.
 
-    Rows beyond it may be left from before an interruption, and are not yet the record's. The published number goes
-    with each row where there is one: W&B draws only what was logged.
+    Later rows may be left over from an interrupted session. A comparable published number is added to every row,
+    because W&B can only plot what was logged.
     """
     number = published(record, experiment)
-    beside = {"published_test_error": number.test_error} if number else {}
-    return [row | beside for row in metrics(folder) if row["iteration"] <= record.iteration]
+    constant = {"published_test_error": number.test_error} if number else {}
+    return [row | constant for row in metrics(folder) if row["iteration"] <= record.iteration]
 
 
 def metrics(folder: Path) -> list[Row]:
-    """metrics.csv as numbers, empty cells left out; no rows before the first evaluation."""
+    """The rows of metrics.csv as numbers, without empty cells; no rows before the first evaluation."""
     try:
         with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -125,7 +125,7 @@ def metrics(folder: Path) -> list[Row]:
 
 
 def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str, Any]:
-    """How the run ended, in numbers: errors in % of the test images, peek bias in points. None = not known."""
+    """The run's final numbers: errors in % of the test images, peek bias in points. None = not known."""
     final, best = record.final, record.best
     speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
     batch_size = record.run.recipe.batch_size
@@ -143,6 +143,6 @@ def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str
 
 
 def images_are_private(results: Results) -> bool:
-    """Whether the experiment is on images of the user's own, from a folder: those do not leave the machine."""
+    """Whether the experiment uses the user's own images, from a folder. Those are never sent."""
     experiment, scale = results.experiment, results.scale
     return any(spec.stated_recipe(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)

@@ -1,4 +1,4 @@
-"""The mirror of one `repro run`: whether W&B is on, the worker that follows its runs, a bounded end. No wandb here."""
+"""Mirrors one `repro run`: decides whether W&B is on, starts a worker, ends it in bounded time. Imports no wandb."""
 
 import importlib.util
 import os
@@ -14,16 +14,16 @@ from repro.spec import Scale
 from repro.tracking.process import Message, Worker
 
 MODES = ("offline", "online", "off")
-OF_WANDB = {  # WANDB_MODE -> one of MODES
+MODE_OF = {  # WANDB_MODE -> one of MODES
     **{"offline": "offline", "dryrun": "offline", "disabled": "off", "off": "off"},
     **{"online": "online", "run": "online", "shared": "online"},
 }
-LEAST_WAIT, MOST_WAIT = 10.0, 60.0  # seconds at the end of a session
-SHARE = 0.02  # of the session's time that the end may wait, within those bounds
+LEAST_WAIT, MOST_WAIT = 10.0, 60.0  # bounds in seconds of the wait for the worker at the end of a session
+SHARE = 0.02  # that wait as a share of the session's duration, within the bounds
 
 
 def choose(wanted: str | None, scale: Scale) -> str:
-    """One of MODES: what was wanted, else WANDB_MODE, else off in demos and offline where wandb is installed."""
+    """One of MODES: `wanted`, else WANDB_MODE, else off in demos or without wandb, else offline."""
     if wanted:
         return wanted
     if mode := from_environment():
@@ -32,54 +32,58 @@ def choose(wanted: str | None, scale: Scale) -> str:
 
 
 def from_environment() -> str | None:
-    """WANDB_MODE as one of MODES; None where it says nothing. UserError where W&B has no such mode."""
+    """WANDB_MODE as one of MODES; None if unset. UserError if W&B has no such mode."""
     if not (mode := os.environ.get("WANDB_MODE")):
         return None
-    if mode.lower() not in OF_WANDB:
+    if mode.lower() not in MODE_OF:
         raise UserError(f"WANDB_MODE is {mode!r}; allowed: online, offline, disabled")
-    return OF_WANDB[mode.lower()]
+    return MODE_OF[mode.lower()]
 
 
 def folder(root: Path) -> Path:
-    """wandb makes its folder wandb/ in it: beside results/, ignored by git."""
+    """The folder in which wandb creates its folder wandb/: by default next to results/, ignored by git."""
     return Path(os.environ.get("WANDB_DIR") or root).resolve()
 
 
 def installed(package: str) -> bool:
-    """Whether there is such a package; wandb's own folder wandb/, which looks like one without files, is none."""
+    """Whether a package is installed. Without the check of `origin`, wandb's data folder wandb/ would count as one."""
     found = importlib.util.find_spec(package)
     return found is not None and found.origin is not None
 
 
 def job(task: str, root: Path, mode: str, **more: Any) -> dict[str, Any]:
-    """What a worker is told. The code goes along only where WANDB_SAVE_CODE asks for it."""
+    """A worker's job. The source code is sent only if WANDB_SAVE_CODE is set."""
     code = os.environ.get("WANDB_SAVE_CODE", "").lower() in ("1", "true", "yes")
-    place = {"folder": str(folder(root)), "mode": mode, "pid": os.getpid() if task == "follow" else None, "code": code}
-    return {"task": task, "root": str(root.resolve()), "place": place, **more}
+    pid = os.getpid() if task == "follow" else None
+    destination = {"folder": str(folder(root)), "mode": mode, "pid": pid, "code": code}
+    return {"task": task, "root": str(root.resolve()), "destination": destination, **more}
 
 
-def later(experiment: str, scale: Scale) -> str:
-    """The command that sends from the records what did not get through."""
+def sync_command(experiment: str, scale: Scale) -> str:
+    """The command that sends the records later."""
     return f"repro wandb sync {experiment}{scale.flag}"
 
 
 @contextmanager
-def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Callable[[str], None]) -> Iterator[None]:
-    """Mirror the runs to W&B while the block trains them. Whatever goes wrong is one line to `say`, and no more."""
+def mirrored(
+    root: Path, planned: Sequence[Planned], wanted: str | None, print_line: Callable[[str], None]
+) -> Iterator[None]:
+    """Mirror the runs to W&B while the `with` block trains them. A failure only prints one warning."""
     first = planned[0].run
     mode = choose(wanted, first.scale)
     if mode == "off":
         yield
         return
-    told: list[str] = []
-    commands = dict.fromkeys(later(p.run.experiment, p.run.scale) for p in planned)
+    warned = False
+    commands = dict.fromkeys(sync_command(p.run.experiment, p.run.scale) for p in planned)
 
     def warn(problem: str) -> None:
-        if not told:
-            told.append(problem)
-            say(f"W&B: {problem}. The runs are not affected; to send them: {' && '.join(commands)}")
+        nonlocal warned
+        if not warned:
+            warned = True
+            print_line(f"W&B: {problem}. The runs are not affected. To send them later: {' && '.join(commands)}")
 
-    def hear(message: Message) -> None:
+    def on_message(message: Message) -> None:
         if problem := message.get("problem"):
             warn(problem)
 
@@ -93,37 +97,37 @@ def mirrored(root: Path, planned: Sequence[Planned], wanted: str | None, say: Ca
         for p in planned
     ]
     try:
-        worker = Worker(job("follow", root, mode, runs=runs), hear)
-    except OSError as error:  # no process to be had
-        warn(f"cannot start: {error}")
+        worker = Worker(job("follow", root, mode, runs=runs), on_message)
+    except OSError as error:
+        warn(f"cannot start its process: {error}")
         yield
         return
     began = time.monotonic()
     try:
         yield
     except BaseException:
-        worker.close()  # it ends what it has, by itself: nobody waits for it
+        worker.close()  # it finishes on its own
         raise
     seconds = min(MOST_WAIT, max(LEAST_WAIT, SHARE * (time.monotonic() - began)))
     try:
         code = worker.end(seconds)
-    except KeyboardInterrupt:  # the runs are over: what is broken off is the wait alone
+    except KeyboardInterrupt:  # the runs are complete; this only cuts the wait short
         worker.kill()
-        warn("not waited for")
+        warn("interrupted while uploading")
         return
     if code is None:
-        warn(f"no end after {seconds:.0f} s")
+        warn(f"its process did not end within {seconds:.0f} s")
     elif code:
         warn(f"its process ended with exit code {code}")
 
 
 def _sessions(planned: Planned) -> int:
-    """How many sessions of training the record has before this one."""
+    """The number of sessions that the record has before this one."""
     record = planned.state.record if planned.state.kind == "resume" else None
     return len(record.sessions) if record else 0
 
 
 def _stale(planned: Planned) -> str:
-    """The fingerprint of a record that this run sets aside when it begins."""
+    """The fingerprint of the stale record that this run sets aside when it starts; "" if there is none."""
     record = planned.state.record if planned.state.kind == "stale" else None
     return record.fingerprint if record else ""

@@ -1,6 +1,6 @@
-"""The report run of an experiment: its tables, figures, hardest images and papers on W&B. In the worker's process.
+"""The review run of an experiment on W&B: tables, figures, hardest images, spec and REPORT.md. In the worker process.
 
-Every number comes from `tables` and every picture from `plots`: nothing is worked out here.
+Numbers come from `tables` and pictures from `plots`; nothing is computed here.
 """
 
 import io
@@ -17,7 +17,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import plots
-from repro.show.plots import hardest, material, pixels
+from repro.show.plots import hardest, pixels, plot_data
 from repro.show.tables import Summary, summarise
 from repro.tracking import client, content, sections
 
@@ -25,13 +25,15 @@ MOST_IMAGES = 24
 JOB_TYPE = "review"
 
 
-def make(results: Results, place: client.Place, address: str, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Log the report run; online, save the W&B Report too, over the one at `address` if there is one.
+def make(
+    results: Results, destination: client.Destination, address: str, send_message: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Log the review run; online, also save the W&B Report, replacing the one at `address` if given.
 
-    What was logged, where, the W&B Report as JSON, and its address ("" offline). `say` hears that it goes on.
+    Returns what was logged and where, the W&B Report as JSON, and its URL ("" offline). `send_message` gets progress.
     """
     summary, experiment, name, scale = summarise(results), results.experiment, results.name, results.scale
-    telling = content.Telling(
+    info = content.WandbRunInfo(
         id=f"{JOB_TYPE}-{name}-{content.scale_tag(scale)}",
         project=experiment.paper,
         group=name,
@@ -43,23 +45,23 @@ def make(results: Results, place: client.Place, address: str, say: Callable[[dic
     exhibits = {}
     for key, exhibit in exhibits_of(results, summary):
         exhibits[key] = exhibit
-        say({"drawn": key})
-    run = client.begin(telling, place)
+        send_message({"drawn": key})
+    run = client.start_run(info, destination)
     run.log(exhibits)
-    run.log_artifact(_papers(results.root, name))
-    where, entity = run.url or str(next(client.segments(place, telling.id))), run.entity
+    run.log_artifact(_documents(results.root, name))
+    where, entity = run.url or str(next(client.segments(destination, info.id))), run.entity
     outcomes = Counter(claim.verdict for claim in summary.claims)
     client.finish(
         run, {f"claims_{outcome.replace(' ', '_')}": count for outcome, count in outcomes.items()}, failed=False
     )
-    report = sections.report(results, summary, telling.id, list(exhibits), entity or "")
-    saved = sections.save(report, address) if place.mode == "online" else ""
-    told = sections.as_json(report) | {"experiment": name, "scale": str(scale)}
-    return {"logged": [*exhibits, "papers"], "where": where, "report": told, "address": saved}
+    report = sections.report(results, summary, info.id, list(exhibits), entity or "")
+    saved = sections.save(report, address) if destination.mode == "online" else ""
+    as_json = sections.as_json(report) | {"experiment": name, "scale": str(scale)}
+    return {"logged": [*exhibits, "spec and REPORT.md"], "where": where, "report": as_json, "address": saved}
 
 
 def exhibits_of(results: Results, summary: Summary) -> Iterator[tuple[str, Any]]:
-    """What the report run shows: arms, claims (at full scale), figures, and the images that most runs get wrong."""
+    """What the review run shows: arms, claims (at full scale), figures, and the images that most runs misclassify."""
     yield "arms", _table([asdict(row) for row in summary.rows])
     if summary.claims:
         yield "claims", _table([asdict(row) for row in summary.claims])
@@ -74,35 +76,35 @@ def exhibits_of(results: Results, summary: Summary) -> Iterator[tuple[str, Any]]
 
 
 def hardest_table(results: Results) -> wandb.Table | None:
-    """The test images that most runs get wrong, with what each arm's runs said; None without predictions or data."""
-    gathered = material.gather(results)
+    """The test images that most runs misclassify, with each arm's predictions; None without predictions or data."""
+    data = plot_data.make_plot_data(results)
     try:
-        found = hardest.hardest_images(gathered.labels, gathered.answers, MOST_IMAGES)
-        dataset = catalog.describe(gathered.dataset, gathered.data_dir)
-        size = gathered.recipes[gathered.arms[0].name].image_size
-        shown, _ = pixels.read_images(dataset, gathered.data_dir, [hard.image for hard in found], size)
-    except (plots.NothingToDraw, UserError):  # no predictions, or no data set here
+        found = hardest.hardest_images(data.labels, data.predictions, MOST_IMAGES)
+        dataset = catalog.describe(data.dataset, data.data_dir)
+        size = data.recipes[data.arms[0].name].image_size
+        shown, _ = pixels.read_images(dataset, data.data_dir, [hard.index for hard in found], size)
+    except (plots.NothingToDraw, UserError):  # no predictions, or the data set is not on this machine
         return None
-    classes, runs = gathered.classes, len(gathered.answers)
+    classes, runs = data.classes, len(data.predictions)
     rows = []
     for hard, image in zip(found, shown, strict=True):
         row = {
             "image": wandb.Image(image),
-            "place in the test set": hard.image,
-            "true class": classes[gathered.labels[hard.image]],
-            "commonest wrong answer": classes[hard.answer],
+            "index in the test set": hard.index,
+            "true class": classes[data.labels[hard.index]],
+            "commonest wrong prediction": classes[hard.predicted],
             "runs wrong": hard.wrong,
             "of runs": runs,
         }
-        for arm in gathered.arms:
-            said = [classes[answer.top1[hard.image]] for answer in gathered.answers_of(arm)]
-            row[f"{arm.name} says"] = ", ".join(f"{text} x{count}" for text, count in Counter(said).most_common())
+        for arm in data.arms:
+            predicted = Counter(classes[run.top1[hard.index]] for run in data.predictions_of(arm))
+            row[f"{arm.name} predicts"] = ", ".join(f"{name} x{count}" for name, count in predicted.most_common())
         rows.append(row)
     return _table(rows) if rows else None
 
 
 def _table(rows: list[dict[str, Any]]) -> wandb.Table:
-    """Rows of plain values; numbers of a column are floats, as W&B wants one type a column."""
+    """A table of plain values; all numbers are floats, since W&B wants one type per column."""
     columns: list[str | int] = list(rows[0])
     return wandb.Table(
         columns=columns, data=[[_cell(value) for value in row.values()] for row in rows], allow_mixed_types=True
@@ -115,8 +117,8 @@ def _cell(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _papers(root: Path, name: str) -> wandb.Artifact:
-    """The spec and REPORT.md: the only files that are ever sent."""
+def _documents(root: Path, name: str) -> wandb.Artifact:
+    """The spec and REPORT.md, the only files that are sent."""
     artifact = wandb.Artifact(f"{JOB_TYPE}-{name}", type=JOB_TYPE)
     artifact.add_file(str(root / "experiments" / f"{name}.toml"))
     if (root / "REPORT.md").is_file():

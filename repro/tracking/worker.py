@@ -1,7 +1,7 @@
-"""The worker's process, from inside: reads its job, does it, and says on its standard output what must be known.
+"""The worker process: reads a job from standard input, does it, and writes messages to standard output.
 
-`follow` mirrors runs while they are trained, from their folders; `sync` sends records; `review` makes the report run
-and the W&B Report. Run as `python -m repro.tracking.worker`, by `process.Worker` alone.
+The job `follow` mirrors runs while they are trained, by watching their folders; `sync` sends records; `review` makes
+the review run and the W&B Report. Only `process.Worker` starts it, as `python -m repro.tracking.worker`.
 """
 
 import json
@@ -24,22 +24,22 @@ from repro.tracking import content, mirror
 if TYPE_CHECKING:
     import wandb
 
-    from repro.tracking.client import Place
+    from repro.tracking.client import Destination
 
-POLL = 1.0  # seconds between looks at the folders
-EXIT_GRACE_SECONDS = 60.0  # until the worker is killed, counted from the end of its input
-NICENESS = 10  # training comes first; more, and on a busy machine the end of a run would not be written in time
+POLL = 1.0  # seconds between checks of the folders
+EXIT_GRACE_SECONDS = 60.0  # that the worker may continue after the end of its input
+NICENESS = 10  # training has priority; with a higher value a busy machine would not finish runs in time
 
 
 class Problem(Exception):
-    """What the user must know; the job ends with it."""
+    """An error to report to the user; it ends the job."""
 
 
 def main() -> None:
-    """Do the job that the first line of the input tells. Exit at once, and everything with it, on a problem."""
-    say = _speaker()
+    """Do the job in the first line of the input. On an error, report it and kill the whole process group."""
+    send_message = _message_sender()
     line = sys.stdin.buffer.readline()
-    if not line:  # whoever began this process ended before saying what for
+    if not line:  # the parent ended before it sent a job
         return
     job = json.loads(line)
     if job["task"] == "follow" and hasattr(os, "nice"):
@@ -47,44 +47,44 @@ def main() -> None:
     over = threading.Event()
     threading.Thread(target=_await_end, args=(over,), daemon=True).start()
     try:
-        _do(job, over, say)
-    except Exception as error:  # whatever it is, it is told
-        say({"problem": _reason(error)})
-        _break_off()
+        _do(job, over, send_message)
+    except Exception as error:  # every error is reported to the parent
+        send_message({"problem": _reason(error)})
+        _kill_process()
 
 
-def _speaker() -> Any:
-    """A function that sends a message; whatever else is printed goes nowhere."""
+def _message_sender() -> Any:
+    """A function that sends a message to the parent. Everything else printed to standard output is discarded."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def say(message: dict[str, Any]) -> None:
+    def send_message(message: dict[str, Any]) -> None:
         try:
             out.write(json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
-            pass  # nobody listens any more
+            pass  # the parent has ended
 
-    return say
+    return send_message
 
 
 def _await_end(over: threading.Event) -> None:
-    while os.read(0, 1024):  # not sys.stdin: its lock would be held at the interpreter's end
+    while os.read(0, 1024):  # not sys.stdin, whose lock would be held at interpreter exit
         pass
     over.set()
-    watch = threading.Timer(EXIT_GRACE_SECONDS, _break_off)
+    watch = threading.Timer(EXIT_GRACE_SECONDS, _kill_process)
     watch.daemon = True
     watch.start()
 
 
-def _break_off() -> None:
-    """End this process and all it started: wandb's hooks at the exit could wait for a network."""
+def _kill_process() -> None:
+    """Kill this process and those it started, without running wandb's exit hooks, which could wait for a network."""
     if os.name == "posix" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
 def _reason(error: Exception) -> str:
-    """One line, without its full stop."""
+    """The error in one line, without a full stop."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed"
     if isinstance(error, OSError) and error.strerror:
@@ -93,52 +93,53 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, Problem | UserError) else f"{type(error).__name__}: {text}"
 
 
-def _do(job: dict[str, Any], over: threading.Event, say: Any) -> None:
+def _do(job: dict[str, Any], over: threading.Event, send_message: Any) -> None:
     if not mirror.installed("wandb"):
         raise Problem("wandb is not installed")
     from repro.tracking import client
 
-    client.settle_in()
-    root, place = Path(job["root"]), client.Place(**job["place"] | {"folder": Path(job["place"]["folder"])})
+    client.isolate_process()
+    root, options = Path(job["root"]), job["destination"]
+    destination = client.Destination(**options | {"folder": Path(options["folder"])})
     if job["task"] == "follow":
         experiments = {name: spec.load(name, root) for name in {run["experiment"] for run in job["runs"]}}
-        runs = [
-            Followed(Path(run["folder"]), run["sessions"], run.get("stale", ""), experiments[run["experiment"]], place)
-            for run in job["runs"]
-        ]
-        follow(runs, over)
+        follow([_followed(run, experiments[run["experiment"]], destination) for run in job["runs"]], over)
     elif job["task"] == "sync":
         for folder in map(Path, job["folders"]):
-            say({"sent": send(folder, root, place)})
+            send_message({"sent": send(folder, root, destination)})
     else:
         assert job["task"] == "review"
         from repro.records.results import Results
         from repro.tracking import review
 
         results = Results.load(root, job["experiment"], spec.Scale.parse(job["scale"]))
-        say({"reviewed": review.make(results, place, job["address"], say)})
+        send_message({"reviewed": review.make(results, destination, job["address"], send_message)})
+
+
+def _followed(run: dict[str, Any], experiment: Experiment, destination: "Destination") -> "FollowedRun":
+    return FollowedRun(Path(run["folder"]), run["sessions"], run.get("stale", ""), experiment, destination)
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class Followed:
-    """A run's folder while it is trained: each row that its record vouches for is sent once, the end with it."""
+class FollowedRun:
+    """A run that is being trained. Sends each row up to its record's iteration once, then the end of the run."""
 
     folder: Path
-    sessions: int  # before this one
-    stale: str  # the fingerprint of a record that is not this run's
+    sessions: int  # number of sessions before this one
+    stale: str  # the fingerprint of the stale record that this run replaces; "" if there is none
     experiment: Experiment
-    place: "Place"
-    claim: filelock.BaseFileLock | None = None
+    destination: "Destination"
+    lock: filelock.BaseFileLock | None = None
     run: "wandb.Run | None" = None
     over: bool = False
-    sent: int = 0  # rows
-    seen: int = -1  # the time of change of run.json
+    sent: int = 0  # number of rows
+    seen: int = -1  # modification time of run.json when last read
 
-    def look(self, last: bool = False) -> None:
-        """Send what is new. `last`: no more will come, so a run that was not ended is ended here."""
+    def send_new(self, last: bool = False) -> None:
+        """Send new rows. `last`: the session is over, so finish the W&B run even if training is incomplete."""
         from repro.tracking import client
 
         changed = _changed(self.folder / "run.json")
@@ -146,13 +147,13 @@ class Followed:
             return
         record = records.read_run(self.folder) if changed else None
         if record is None or len(record.sessions) <= self.sessions or record.fingerprint == self.stale:
-            return  # not begun in this session
-        self.claim = self.claim or client.claim(content.run_id(record), self.place)
-        if self.claim is None:
-            return  # another `repro run` mirrors it, and may train it too
+            return  # not started in this session
+        self.lock = self.lock or client.lock_run(content.run_id(record), self.destination)
+        if self.lock is None:
+            return  # another `repro run` mirrors it
         self.seen = changed
         if self.run is None:
-            self.run = client.begin_run(content.telling(record, self.experiment), self.place)
+            self.run = client.start_training_run(content.run_info(record, self.experiment), self.destination)
             self.sent = self.run.starting_step
         rows = content.history(self.folder, record, self.experiment)
         client.log(self.run, rows[self.sent :])
@@ -160,7 +161,7 @@ class Followed:
         if last or record.status != "running":
             self.over = True
             _finish(self.run, record, rows, self.experiment)
-            self.claim.release()
+            self.lock.release()
 
 
 def _changed(path: Path) -> int:
@@ -170,38 +171,39 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def follow(runs: list[Followed], over: threading.Event) -> None:
-    """Look at the runs' folders until the input ends, and once more then."""
+def follow(runs: list[FollowedRun], over: threading.Event) -> None:
+    """Send new rows of the runs until the input ends, and once more after that."""
     while any(not run.over for run in runs):
         last = over.wait(POLL)
         for run in runs:
-            run.look(last)
+            run.send_new(last)
         if last:
             return
 
 
-def send(folder: Path, root: Path, place: "Place") -> dict[str, Any]:
-    """What W&B lacks of a record; how many rows that was, of how many, and where they went; or why none did."""
+def send(folder: Path, root: Path, destination: "Destination") -> dict[str, Any]:
+    """Send the rows of a record that W&B lacks; return their numbers and destination, or the reason to skip it."""
     from repro.tracking import client
 
     record = records.read_run(folder)
     assert record, f"no record in {folder}"
     experiment = spec.load(record.experiment, root)
-    claim = client.claim(content.run_id(record), place)
-    if claim is None:
-        return {"folder": str(folder), "why_not": "another process is sending it"}
-    run = client.begin_run(content.telling(record, experiment), place)
-    had, url = run.starting_step, run.url
+    lock = client.lock_run(content.run_id(record), destination)
+    if lock is None:
+        return {"folder": str(folder), "skip_reason": "another process is sending it"}
+    run = client.start_training_run(content.run_info(record, experiment), destination)
+    before, url = run.starting_step, run.url
     rows = content.history(folder, record, experiment)
-    client.log(run, rows[had:])
+    client.log(run, rows[before:])
     _finish(run, record, rows, experiment)
-    claim.release()
-    where = url or str(next(client.segments(place, content.run_id(record))))
-    return {"folder": str(folder), "rows": max(0, len(rows) - had), "had": had, "of": len(rows), "where": where}
+    lock.release()
+    counts = {"rows_sent": max(0, len(rows) - before), "rows_before": before, "rows_recorded": len(rows)}
+    where = url or str(next(client.segments(destination, content.run_id(record))))
+    return {"folder": str(folder), **counts, "where": where}
 
 
 def _finish(run: "wandb.Run", record: Record, rows: list[content.Row], experiment: Experiment) -> None:
-    """End the run as its record says."""
+    """Finish the W&B run with the record's summary and status."""
     from repro.tracking import client
 
     summary = content.summary(record, rows, experiment)

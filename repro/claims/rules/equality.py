@@ -1,10 +1,10 @@
-"""The verdicts on claims that a difference is too small to matter: an equivalence, a non-inferiority."""
+"""The rules for claims that a difference is too small to matter: equivalence and non-inferiority."""
 
 from dataclasses import replace
 
 from repro.claims import stats
-from repro.claims.rules.model import ArmErrors, Lean, Outcome, Verdict, begin, check, conclude
-from repro.claims.rules.pair import Pair, meet
+from repro.claims.rules.model import ArmErrors, Lean, Outcome, Verdict, check, conclude, open_verdict
+from repro.claims.rules.pair import Pair, pair_up
 from repro.claims.rules.reasons import ByDivergenceRates, IntervalLies, SeedsNeeded
 
 
@@ -17,13 +17,14 @@ def judge_equivalence(
     alpha: float = 0.05,
     different_protocol: bool = False,
 ) -> Verdict:
-    """Do the arms differ by less than `margin`, either way? The estimate is second - first.
+    """Do the arms differ by less than `margin` in either direction? The estimate is second - first.
 
-    For claims such as "X is as good as Y": no difference seen is no evidence, an interval inside ±margin is.
+    For claims such as "X is as good as Y". A non-significant difference is no evidence for them; an interval inside
+    ±margin is.
     """
     check(margin, alpha)
-    base = begin("equivalence", (first, second), different_protocol, margin)
-    return _judge(meet(base, paired), margin, alpha, either_way=True)
+    base = open_verdict("equivalence", (first, second), different_protocol, margin)
+    return _judge(pair_up(base, paired), margin, alpha, either_way=True)
 
 
 def judge_non_inferiority(
@@ -37,21 +38,21 @@ def judge_non_inferiority(
 ) -> Verdict:
     """Is the first arm no worse than the second by `margin` or more? The estimate is second - first.
 
-    For claims such as "X does not help": first without X, second with it, which may be far worse. One-sided at
-    alpha (Schuirmann's lower test alone), so that its interval is the same 1 - 2 alpha one, of which one end counts.
+    For claims such as "X does not help": the first arm is without X; the second, with X, may be far worse. One-sided
+    at alpha (Schuirmann's lower test), so only the lower end of the 1 - 2 alpha interval counts.
     """
     check(margin, alpha)
-    base = begin("non-inferiority", (first, second), different_protocol, margin)
-    return _judge(meet(base, paired), margin, alpha, either_way=False)
+    base = open_verdict("non-inferiority", (first, second), different_protocol, margin)
+    return _judge(pair_up(base, paired), margin, alpha, either_way=False)
 
 
 def _judge(pair: Pair, margin: float, alpha: float, either_way: bool) -> Verdict:
     if pair.obstacle:
         return conclude(pair.base, "no verdict", pair.obstacle)
-    if pair.gap is None:
+    if pair.difference is None:
         return _with_diverged(pair, alpha, either_way)
-    interval, tost = pair.gap.interval(1 - 2 * alpha), pair.gap.tost(margin)
-    points = pair.gap.points
+    interval, tost = pair.difference.interval(1 - 2 * alpha), pair.difference.tost(margin)
+    points = pair.difference.points
     if either_way:
         inside, outside, across = (IntervalLies(where, margin) for where in ("inside", "outside", "across"))
         p, near = tost.p, abs(points) < margin
@@ -72,7 +73,7 @@ def _judge(pair: Pair, margin: float, alpha: float, either_way: bool) -> Verdict
 
 
 def _with_diverged(pair: Pair, alpha: float, either_way: bool) -> Verdict:
-    """Never reproduced; refuted by different rates of diverging, or by the first arm's being the higher."""
+    """Never reproduced; refuted by different divergence rates (non-inferiority: by a higher rate of the first)."""
     diverged, runs = (pair.first.diverged, pair.second.diverged), (pair.first.runs, pair.second.runs)
     p = stats.divergence_rates_p(diverged, runs)
     first, second = diverged[0] * runs[1], diverged[1] * runs[0]

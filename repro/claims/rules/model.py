@@ -1,4 +1,4 @@
-"""What goes into a verdict and what comes out, as data. Does not hold the rules, or words (`repro.show.verdicts`)."""
+"""The data types of the rules: input, verdict, Holm's correction. The sentences are in `repro.show.verdicts`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ NO_SPREAD = 1e-9  # points; test errors move in steps of 100 / images, so less t
 
 @dataclass(frozen=True, slots=True)
 class ArmErrors:
-    """What the seeds of an arm came to.
+    """An arm's results over its seeds.
 
-    errors: seed -> test error in %, of the runs that reached their last iteration.
-    diverged: how many runs diverged: they are results, but not among `errors`.
-    missing: how many seeds that another arm of the claim has have no result here (not run, crashed, stale).
+    errors: seed -> test error in %, of the completed runs.
+    diverged: number of diverged runs. They are results too, but not in `errors`.
+    missing: number of seeds that another arm of the claim has and this one lacks (not run, crashed, stale).
     """
 
     name: str
@@ -36,12 +36,12 @@ class ArmErrors:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """(n,) the errors in %, by rising seed."""
+        """(n,) the errors in %, sorted by seed."""
         return np.array([self.errors[seed] for seed in sorted(self.errors)], float)
 
     @property
     def ranked(self) -> NDArray[np.float64]:
-        """(runs,) the errors with a diverged run as +inf, worse than any: for ranks only."""
+        """(runs,) the errors, with +inf for diverged runs. For ranks only."""
         return np.append(self.values, np.full(self.diverged, np.inf))
 
     @property
@@ -51,22 +51,23 @@ class ArmErrors:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A claim's verdict, why it is that, and the figures beside it; None for one that does not exist.
+    """A claim's verdict with its reason and numbers. None means not applicable.
 
-    arms: what was compared, in the claim's order. margin: points; None for a bound.
+    arms: what was compared, in the claim's order. margin: in points; None for a bound.
     target: the published number of a value, the bound, or the published size of a difference.
-    published: the published mean with its sd and n, where a value was compared with all three.
-    lean: where an inconclusive claim's estimate points; None for the other outcomes.
-    reason: None for an order, whose steps have theirs. notes: in the order in which they are to be read.
+    published: the published mean, sd and n, if all three are known and were used for a value.
+    lean: which way the estimate of an inconclusive claim points.
+    reason: None for an order, whose steps have their own. notes: in reading order.
     estimate: ours - published, worse - better, or second - first, in points.
-    interval: of the estimate, at the level that the rule asks for.
-    refuting: the wider interval by which one of an order's differences is refuted; None for other claims.
-    prediction: where published numbers would fall by our runs: % for a value, points for a named size.
-    p: of TOST (value, equivalence), or of one side alone (non-inferiority, bound): small speaks for the claim;
-        two-sided, by t or by ranks (difference); the steps' largest (order). p_adjusted: after `adjust`.
-    seeds_needed: an arm, for 80% power at the spread seen, where inconclusive; may be no more than there are.
-    hedges_g, probability: of the second arm being worse. correlation: over the seeds of a paired claim.
-    steps: an order's adjacent differences. ends: that of its first and last arm, where there are more than two.
+    interval: of the estimate, at the rule's level.
+    refuting: the wider interval that refutes one of an order's differences; None for other claims.
+    prediction: the interval that our runs predict for the published number: % for a value, points for a named size.
+    p: of TOST (value, equivalence) or one-sided (non-inferiority, bound), where a small p supports the claim;
+        two-sided, by t or by ranks (difference); the largest of the steps (order). p_adjusted: after `adjust`.
+    seeds_needed: per arm, for 80% power at the observed spread, if inconclusive; may be fewer than there are.
+    hedges_g, probability: effect sizes, positive or above 0.5 if the second arm is worse.
+    correlation: over the seeds of a paired claim.
+    steps: an order's adjacent differences. ends: the difference of its first and last arm, if it has over two arms.
     """
 
     kind: Kind
@@ -93,7 +94,7 @@ class Verdict:
 
     @property
     def runs(self) -> tuple[int, ...]:
-        """Counted runs of each arm, diverged ones included."""
+        """The number of runs of each arm, diverged ones included."""
         return tuple(arm.runs for arm in self.arms)
 
     @property
@@ -102,25 +103,25 @@ class Verdict:
 
     @property
     def deciding(self) -> Interval | None:
-        """The interval by which the verdict was come to."""
+        """The interval that decided the verdict."""
         return self.refuting if self.outcome == "not reproduced" and self.refuting else self.interval
 
 
-def begin(
+def open_verdict(
     kind: Kind,
     arms: Sequence[ArmErrors],
     different_protocol: bool,
     margin: float | None = None,
     target: float | None = None,
 ) -> Verdict:
-    """No verdict yet, with the notes that hold beside any: missing runs, another protocol."""
+    """A verdict without an outcome yet, with the notes that every outcome keeps: missing runs, different protocol."""
     interim = [Interim(arm.name, arm.missing) for arm in arms if arm.missing]
     protocol = [DifferentProtocol()] if different_protocol else []
     return Verdict(kind, tuple(arms), margin, target, notes=(*interim, *protocol))
 
 
 def conclude(base: Verdict, outcome: Outcome | Lean, reason: Reason | None, *notes: Note) -> Verdict:
-    """`base` with its outcome, where a lean means inconclusive; `notes` go before those that it has."""
+    """`base` with its outcome; a lean means inconclusive. `notes` are put before the existing ones."""
     found = replace(base, reason=reason, notes=(*notes, *base.notes))
     if outcome == "consistent" or outcome == "leaning against":
         return replace(found, outcome="inconclusive", lean=outcome)
@@ -128,9 +129,9 @@ def conclude(base: Verdict, outcome: Outcome | Lean, reason: Reason | None, *not
 
 
 def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """The verdicts of one experiment's claims with Holm's adjusted p beside the raw one; the verdicts stand.
+    """The verdicts on one experiment's claims with Holm's adjusted p added; outcomes are unchanged.
 
-    The family is the spec's, fixed before the runs: a claim without a p counts as p = 1 and keeps None.
+    The family is all claims of the spec, fixed before the runs. A claim without a p counts as p = 1 and keeps None.
     """
     adjusted = stats.holm([1.0 if v.p is None else v.p for v in verdicts])
     both = zip(verdicts, adjusted, strict=True)
@@ -138,6 +139,6 @@ def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
 
 
 def check(margin: float | None, alpha: float) -> None:
-    """ValueError unless both can decide something; a bound has no margin."""
+    """ValueError for an impossible margin or alpha; a bound has no margin."""
     if not ((margin is None or margin > 0) and 0 < alpha < 0.5):
         raise ValueError(f"margin = {margin} must be above 0, and alpha = {alpha} between 0 and 0.5")

@@ -1,4 +1,4 @@
-"""Two arms before any rule: their difference, or what stands in the way of one."""
+"""What all rules on two arms start from: their difference, or the obstacle to one."""
 
 from dataclasses import dataclass, replace
 
@@ -10,11 +10,11 @@ from repro.claims.stats import Difference, Interval, Summary
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two arms, second - first. `gap` is None where an obstacle bars any verdict, or where runs diverged."""
+    """Two arms; the difference is second - first, or None if there is an obstacle to any verdict or runs diverged."""
 
-    base: Verdict  # no verdict yet: the arms, and the figures that no rule changes
+    base: Verdict  # without an outcome: the arms, and the numbers that are the same under every rule
     obstacle: Reason | None = None
-    gap: Difference | None = None
+    difference: Difference | None = None
     samples: tuple[Summary, ...] = ()  # the paired differences, or each arm
 
     @property
@@ -34,15 +34,15 @@ class Pair:
         return min(s.n for s in self.samples)
 
     def prediction(self, level: float, runs: int) -> Interval:
-        """Of a published difference of means over `runs` runs an arm."""
+        """The prediction interval for a published difference of means over `runs` runs per arm."""
         if len(self.samples) == 1:
             return stats.prediction_interval(self.samples[0], level, runs)
         first, second = self.samples
         return stats.welch_prediction_interval(first, second, level, runs)
 
 
-def meet(base: Verdict, paired: bool) -> Pair:
-    """The two arms of `base` with their difference, or with what stands in the way of one."""
+def pair_up(base: Verdict, paired: bool) -> Pair:
+    """The two arms of `base` with their difference, or with the obstacle to one."""
     first, second = base.arms
     for arm in base.arms:
         if arm.runs < 2:
@@ -51,25 +51,25 @@ def meet(base: Verdict, paired: bool) -> Pair:
     if first.diverged or second.diverged:
         return Pair(replace(base, notes=(NotPaired(), *base.notes)) if paired else base)
     base = replace(base, hedges_g=stats.hedges_g(first.values, second.values))
-    pair = _match(base) if paired else _contrast(base)
-    if pair.gap is not None and pair.gap.se < NO_SPREAD:
-        return replace(pair, obstacle=NoSpread(), gap=None)
+    pair = _by_seed(base) if paired else _unpaired(base)
+    if pair.difference is not None and pair.difference.se < NO_SPREAD:
+        return replace(pair, obstacle=NoSpread(), difference=None)
     return pair
 
 
-def _contrast(base: Verdict) -> Pair:
-    """By Welch."""
+def _unpaired(base: Verdict) -> Pair:
+    """Welch's difference of the two arms."""
     first, second = (stats.summarize(arm.values) for arm in base.arms)
-    return Pair(base, gap=stats.welch(first, second), samples=(first, second))
+    return Pair(base, difference=stats.welch(first, second), samples=(first, second))
 
 
-def _match(base: Verdict) -> Pair:
-    """Over the shared seeds."""
+def _by_seed(base: Verdict) -> Pair:
+    """The paired difference over the shared seeds."""
     first, second = (arm.errors for arm in base.arms)
     changes = stats.paired_values(first, second)
     if changes.size < 2:
         return Pair(base, TooFewPairs(changes.size))
-    gap = stats.paired(first, second)
-    paired = Paired(changes.size, alone=len(first.keys() ^ second.keys()))
-    base = replace(base, correlation=gap.correlation, notes=(paired, *base.notes))
-    return Pair(base, gap=gap, samples=(stats.summarize(changes),))
+    difference = stats.paired(first, second)
+    paired = Paired(changes.size, unpaired=len(first.keys() ^ second.keys()))
+    base = replace(base, correlation=difference.correlation, notes=(paired, *base.notes))
+    return Pair(base, difference=difference, samples=(stats.summarize(changes),))

@@ -1,7 +1,4 @@
-"""Why a verdict came out as it did, and what stands beside it: small values with their numbers.
-
-Does not hold words: `repro.show.verdicts` turns these into sentences.
-"""
+"""The reasons for a verdict and the notes on it, as data. `repro.show.verdicts` turns them into sentences."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +11,7 @@ Position = Literal["above", "below", "inside", "outside", "across"]
 
 @dataclass(frozen=True, slots=True)
 class TooFewRuns:
-    """An arm has no run, or one."""
+    """An arm has fewer than two runs."""
 
     arm: str
     runs: int
@@ -22,7 +19,7 @@ class TooFewRuns:
 
 @dataclass(frozen=True, slots=True)
 class TooFewPairs:
-    """The arms of a paired claim share no seed, or one."""
+    """The arms of a paired claim share fewer than two seeds."""
 
     shared: int
 
@@ -34,38 +31,38 @@ class NoSpread:
 
 @dataclass(frozen=True, slots=True)
 class IntervalLies:
-    """Where the deciding interval lies: above or below `bound`, inside or outside ±bound, or across an end of these."""
+    """Where the deciding interval lies: above or below `bound`, inside or outside ±bound, or across one of them."""
 
     where: Position
     bound: float = 0.0  # points
 
 
 @dataclass(frozen=True, slots=True)
-class RefutedAlone:
-    """A step of an order that is refuted at its own level, but not at that of all steps together."""
+class RefutesAlone:
+    """A step of an order that would be refuted alone, but not at the `level` of all comparisons together."""
 
     level: float
 
 
 @dataclass(frozen=True, slots=True)
 class ByRanks:
-    """Runs diverged, so the exact rank test decided. `floor`: the least p of so few runs, where alpha is below it."""
+    """Runs diverged, so the exact rank test decided."""
 
-    floor: float | None
+    floor: float | None  # the smallest p that this few runs can give, if above alpha
 
 
 @dataclass(frozen=True, slots=True)
 class ByDivergedRuns:
-    """Runs of a value diverged: `p`, the largest chance of so many if the mean error were `limit` % or less."""
+    """Runs of a value claim diverged. `p`: the largest chance of this many if the mean error is `limit` % or less."""
 
     limit: float
-    counted_as: float  # %, the error that stands for a diverged run
+    counted_as: float  # %, the error that a diverged run counts as
     p: float
 
 
 @dataclass(frozen=True, slots=True)
 class ByDivergenceRates:
-    """Runs diverged, so Fisher's exact test of equal rates of diverging decided."""
+    """Runs diverged, so Fisher's exact test of equal divergence rates decided."""
 
     p: float
 
@@ -80,7 +77,7 @@ Reason = (
     | TooFewPairs
     | NoSpread
     | IntervalLies
-    | RefutedAlone
+    | RefutesAlone
     | ByRanks
     | ByDivergedRuns
     | ByDivergenceRates
@@ -93,7 +90,7 @@ Reason = (
 
 @dataclass(frozen=True, slots=True)
 class SeedsNeeded:
-    """How many seeds would have 80% power to show an effect; the number itself is the verdict's `seeds_needed`."""
+    """The verdict's `seeds_needed` would have 80% power to show `effect`; there are `have` seeds."""
 
     have: int
     effect: float  # points
@@ -101,7 +98,7 @@ class SeedsNeeded:
 
 @dataclass(frozen=True, slots=True)
 class SpreadNotUsed:
-    """The published sd has no number of runs with it."""
+    """The published sd is not used, because its number of runs is not stated."""
 
     sd: float
 
@@ -111,7 +108,7 @@ class Paired:
     """Compared over the seeds that both arms have."""
 
     seeds: int
-    alone: int  # runs left out because the other arm lacks their seed
+    unpaired: int  # runs left out because the other arm lacks their seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ class Interim:
 
 @dataclass(frozen=True, slots=True)
 class DifferentProtocol:
-    """The published number was selected or obtained otherwise than ours."""
+    """The published number was selected or obtained differently from ours."""
 
 
 Note = SeedsNeeded | SpreadNotUsed | Paired | NotPaired | Interim | DifferentProtocol

@@ -1,9 +1,9 @@
-"""The verdict on a value claim: an arm's mean test error against a published number."""
+"""The rule for a value claim: an arm's mean test error against a published number."""
 
 from dataclasses import replace
 
 from repro.claims import stats
-from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, begin, check, conclude
+from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict
 from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed, TooFewRuns
 from repro.claims.stats import Summary
 
@@ -19,21 +19,21 @@ def judge_value(
     different_protocol: bool = False,
     chance_error: float | None = None,
 ) -> Verdict:
-    """Is our mean test error the published one (%), within `margin`?
+    """Is our mean test error within `margin` of the published one (%)?
 
-    A published sd over two runs or more makes it Welch's comparison of two summaries, and the prediction
-    interval that of the mean of so many runs. Otherwise the published number is taken as one run, its spread unknown:
-    on the safe side where it is a mean or median of several, since one run may fall farther off.
-    `chance_error`: the error of guessing among the data set's classes, in %, which a diverged run counts as.
-    ValueError where runs diverged and it is not given.
+    With a published sd over at least two runs this is Welch's comparison of two summaries, and the prediction interval
+    is for the mean of that many runs. Otherwise the published number is treated as one run of unknown spread, which is
+    conservative if it is a mean or median of several.
+    `chance_error`: the error (%) of guessing among the data set's classes, which a diverged run counts as.
+    ValueError if runs diverged and it is not given.
     """
     check(margin, alpha)
-    base = begin("value", [ours], different_protocol, margin, published)
+    base = open_verdict("value", [ours], different_protocol, margin, published)
     if ours.runs < 2:
         return conclude(base, "no verdict", TooFewRuns(ours.name, ours.runs))
     if ours.diverged:
         if chance_error is None:
-            raise ValueError(f"{ours.name} has diverged runs: chance_error must say what they count as")
+            raise ValueError(f"{ours.name} has diverged runs, so chance_error must be given")
         return _with_diverged(base, published + margin, alpha, chance_error)
 
     known = None
@@ -51,24 +51,25 @@ def judge_value(
 def _by_intervals(
     base: Verdict, ours: Summary, published: float, known: Summary | None, margin: float, alpha: float
 ) -> Verdict:
-    """The rule itself; `known` is the published mean, sd and n where all three are."""
-    gap = stats.one_sample(ours, published) if known is None else stats.welch(known, ours)
-    interval, p = gap.interval(1 - 2 * alpha), gap.tost(margin).p
+    """The rule itself. `known`: the published mean, sd and n, if all three are stated."""
+    difference = stats.one_sample(ours, published) if known is None else stats.welch(known, ours)
+    interval, p = difference.interval(1 - 2 * alpha), difference.tost(margin).p
     prediction = stats.prediction_interval(ours, 1 - alpha, runs=1 if known is None else known.n)
-    base = replace(base, estimate=gap.points, interval=interval, prediction=prediction, p=p)
+    base = replace(base, estimate=difference.points, interval=interval, prediction=prediction, p=p)
     if interval.inside(margin):
         return conclude(base, "reproduced", IntervalLies("inside", margin))
     outside = interval.outside(margin)
     reason = IntervalLies("outside" if outside else "across", margin)
     if outside and not prediction.holds(published):
         return conclude(base, "not reproduced", reason)
-    lean: Lean = "consistent" if abs(gap.points) < margin else "leaning against"
+    lean: Lean = "consistent" if abs(difference.points) < margin else "leaning against"
     needed = stats.seeds_for_equivalence(margin, [ours.sd], published=known, alpha=alpha)
     return conclude(replace(base, seeds_needed=needed), lean, reason, SeedsNeeded(ours.n, margin))
 
 
 def _with_diverged(base: Verdict, limit: float, alpha: float, chance_error: float) -> Verdict:
-    """Never reproduced; refuted where no mean error up to `limit`, the claim's highest, lets so many runs diverge."""
+    """Never reproduced; refuted if no mean error up to `limit`, the claim's highest, makes this many runs likely to
+    diverge."""
     (ours,) = base.arms
     p = stats.divergence_p(ours.diverged, ours.runs, limit, chance_error)
     reason = ByDivergedRuns(limit, chance_error, p)

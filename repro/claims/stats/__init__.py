@@ -1,23 +1,23 @@
 """Estimates, intervals, tests and power for per-seed test errors: numbers in, numbers out.
 
-Stays out: verdicts and words (`repro.claims.rules`), files, formatting, random draws, torch.
+Reads no files, draws no random numbers, imports no torch. Verdicts are in `repro.claims.rules`.
 Units: test errors in % of images, differences in points of test error, probabilities in [0, 1].
 
 | file | what it holds |
 |---|---|
 | `student.py` | means, differences, their intervals, predictions and TOST, all by Student's t |
-| `effect.py` | how large a difference is: Hedges' g, P(A > B) |
-| `exact.py` | tests that need no normal errors: ranks, diverged runs, McNemar |
-| `several.py` | several claims or steps at once: Holm, order claims |
+| `effect.py` | effect sizes: Hedges' g, P(A > B) |
+| `exact.py` | tests that do not assume normal errors: ranks, diverged runs, McNemar |
+| `multiple.py` | several tests at once: Holm, order claims |
 | `power.py` | seeds needed |
 
-Student's t takes seeds as independent and their errors as roughly normal. Diverged runs are not: `exact.py`.
+Student's t assumes independent seeds with roughly normal errors. Diverged runs violate that; `exact.py` handles them.
 """
 
 from repro.claims.stats.effect import hedges_g, probability_greater
 from repro.claims.stats.exact import McNemar, divergence_p, divergence_rates_p, mcnemar, rank_test, rank_test_floor
+from repro.claims.stats.multiple import holm, order_p
 from repro.claims.stats.power import MOST_SEEDS, POWER, seeds_for_difference, seeds_for_equivalence
-from repro.claims.stats.several import holm, order_p
 from repro.claims.stats.student import (
     Difference,
     Estimate,

@@ -1,8 +1,8 @@
-"""Seeds needed for 80% power at the spread seen. Stays out: the tests whose power it is.
+"""Seeds needed for 80% power at the observed spread.
 
-The effect planned for is the one claimed or the smallest that matters (the margin), never the one seen: power at
-the effect seen only restates p (Hoenig & Heisey 2001, Am. Stat. 55:19-24). The spread is itself rough: after 3 seeds
-the true sd may be anything from half to six times the one seen (95%, chi-squared). Read an order of magnitude.
+The assumed effect is the claimed one or the smallest that matters (the margin), never the observed one: power at
+the observed effect only restates p (Hoenig & Heisey 2001, Am. Stat. 55:19-24). The spread is itself uncertain: after
+3 seeds the true sd may be half to six times the observed one (95%, chi-squared), so read an order of magnitude.
 """
 
 from bisect import bisect_left
@@ -13,17 +13,17 @@ from scipy import special
 from repro.claims.stats.student import Summary, satterthwaite, t_quantile
 
 POWER = 0.80
-MOST_SEEDS = 1000  # beyond this the answer is None: nobody will run them
-FULL_POWER = 40.0  # a noncentrality from which on any power is 1 to two decimals, even at 1 degree of freedom
+MOST_SEEDS = 1000  # the result is None beyond this
+FULL_POWER = 40.0  # noncentrality at which power rounds to 1.00 even with 1 degree of freedom
 
 
 def seeds_for_difference(
     effect: float, sds: Sequence[float], *, alpha: float = 0.05, power: float = POWER
 ) -> int | None:
-    """Fewest seeds an arm, from 2, with which a two-sided t test sees a true difference of `effect` points.
+    """The fewest seeds per arm (at least 2) with which a two-sided t test detects a true difference of `effect` points.
 
-    `sds`: two, an arm each (Welch), or one, that of the paired differences. By the noncentral t (Cohen 1988,
-    Statistical Power Analysis, chapter 2). None: over MOST_SEEDS, or no spread seen, so nothing to plan by.
+    `sds`: those of the two arms (Welch), or the one of the paired differences. By the noncentral t (Cohen 1988,
+    Statistical Power Analysis, chapter 2). None if over MOST_SEEDS, or if there is no spread to plan by.
     """
 
     def power_at(n: int) -> float:
@@ -43,12 +43,12 @@ def seeds_for_equivalence(
     alpha: float = 0.05,
     power: float = POWER,
 ) -> int | None:
-    """Fewest seeds (an arm) with which TOST shows equivalence within ±margin, where the true difference is 0.
+    """The fewest seeds per arm with which TOST shows equivalence within ±margin if the true difference is 0.
 
-    `sds`: one (against a published number, or paired) or two (arm against arm). `published` adds a side whose
-    n is fixed, which may put the power out of reach of any number of seeds. P(T1 > t) + P(T2 < -t) - 1 by the
+    `sds`: one (against a published number, or paired) or two (arm against arm). `published` adds a side with
+    fixed n, which may make the power unreachable with any number of seeds. P(T1 > t) + P(T2 < -t) - 1 by the
     noncentral t (Phillips 1990, J. Pharmacokinet. Biopharm. 18:137-144) is a lower bound of the power, so the
-    seeds are never too few. None: as in `seeds_for_difference`.
+    result is never too small. None: as in `seeds_for_difference`.
     """
     fixed = [(published.sd**2 / published.n, float(published.n - 1))] if published else []
 
@@ -61,7 +61,7 @@ def seeds_for_equivalence(
 
 
 def _fewest(power_at: Callable[[int], float], sds: Sequence[float], power: float) -> int | None:
-    """The smallest n in 2..MOST_SEEDS with power_at(n) >= power; power rises with n."""
+    """The smallest n in 2..MOST_SEEDS with power_at(n) >= power; power increases with n."""
     if not any(sd > 0 for sd in sds):
         return None
     n = 2 + bisect_left(range(2, MOST_SEEDS + 1), power, key=power_at)

@@ -1,10 +1,8 @@
 """Means and differences over seeds with their intervals, p values and TOST, all by Student's t.
 
-Stays out: effect sizes, exact tests, power.
-
-A sample without spread has standard error 0. The functions then return the limit s -> 0, an interval of zero
-width and a p of 0 or 1: right as arithmetic, worthless as evidence, since noise was not seen, which is not to
-say that there is none. Whether such a sample may decide anything is for the caller.
+A sample without spread has standard error 0. The functions then return the limit s -> 0: an interval of zero width
+and a p of 0 or 1. That is no evidence, as noise that was not observed may still exist; callers must reject such
+samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from scipy import special
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The closed interval [low, high] at confidence `level`, in the unit of what it covers."""
+    """The closed interval [low, high] at confidence `level`."""
 
     low: float
     high: float
@@ -38,7 +36,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """n values by their mean and sample sd (ddof=1): what a paper prints as mean ± sd over n runs."""
+    """The mean and sample sd (ddof=1) of n values: what a paper prints as mean ± sd over n runs."""
 
     n: int
     mean: float
@@ -57,7 +55,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Tost:
-    """Two one-sided tests: `p_low` of "-margin or below", `p_high` of "+margin or above"; p is the larger."""
+    """Two one-sided tests: `p_low` is the p of "-margin or below", `p_high` of "+margin or above"; p is the larger."""
 
     p: float
     p_low: float
@@ -66,10 +64,9 @@ class Tost:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference whose error is Student's t: (points - truth) / se on df degrees of freedom.
+    """A difference with (points - truth) / se distributed as Student's t with df degrees of freedom.
 
-    `correlation` is Pearson's over the seeds of a paired difference; None for an unpaired one, and where an
-    arm has no spread.
+    `correlation`: Pearson's, over the seeds of a paired difference; None if unpaired or if an arm has no spread.
     """
 
     points: float
@@ -89,7 +86,7 @@ class Difference:
     def tost(self, margin: float) -> Tost:
         """Equivalence within ±margin (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657-680).
 
-        p < alpha exactly where the (1 - 2 alpha) interval is inside ±margin.
+        p < alpha if and only if the (1 - 2 alpha) interval is inside ±margin.
         """
         low = _tail(margin + self.points, self.se, self.df)
         high = _tail(margin - self.points, self.se, self.df)
@@ -100,14 +97,14 @@ def summarize(values: ArrayLike) -> Summary:
     """n, mean and sd of two or more finite values; ValueError otherwise."""
     x = finite(values)
     if x.size < 2:
-        raise ValueError(f"a spread needs two values or more, not {x.size}")
+        raise ValueError(f"a spread needs at least two values, not {x.size}")
     return Summary(x.size, float(x.mean()), _sd(x))
 
 
 def estimate(values: ArrayLike, level: float = 0.95) -> Estimate:
-    """The mean and its t-interval m ± t s/sqrt(n); ValueError without a value.
+    """The mean and its t-interval m ± t s/sqrt(n); ValueError without values.
 
-    Never a percentile bootstrap: at n = 3 a "95%" one covers 75%.
+    Not a percentile bootstrap: at n = 3 its nominal 95% interval covers 75%.
     """
     x = finite(values)
     if x.size == 0:
@@ -119,12 +116,12 @@ def estimate(values: ArrayLike, level: float = 0.95) -> Estimate:
 
 
 def one_sample(ours: Summary, published: float) -> Difference:
-    """ours - published, the published number taken as exact; df = n - 1. Its `.tost()` is the TOST."""
+    """ours - published, with the published number taken as exact; df = n - 1."""
     return Difference(ours.mean - published, ours.sd / sqrt(ours.n), ours.n - 1)
 
 
 def prediction_interval(ours: Summary, level: float = 0.95, runs: int = 1) -> Interval:
-    """Where the mean of `runs` further runs falls with probability `level`: m ± t s sqrt(1/runs + 1/n).
+    """The interval that contains the mean of `runs` further runs with probability `level`: m ± t s sqrt(1/runs + 1/n).
 
     df = n - 1 (Hahn & Meeker 1991, Statistical Intervals, chapter 4: prediction of the mean of m future
     observations from a normal sample).
@@ -136,14 +133,14 @@ def prediction_interval(ours: Summary, level: float = 0.95, runs: int = 1) -> In
 def welch(first: Summary, second: Summary) -> Difference:
     """second - first with unequal variances (Welch 1947, Biometrika 34:28-35).
 
-    Takes summaries, so either side may be a published mean ± sd over n runs. Its `.tost()` is the Welch TOST.
+    Takes summaries, so either side may be a published mean ± sd over n runs.
     """
     se, df = satterthwaite([(s.sd**2 / s.n, s.n - 1) for s in (first, second)])
     return Difference(second.mean - first.mean, se, df)
 
 
 def welch_prediction_interval(first: Summary, second: Summary, level: float = 0.95, runs: int = 1) -> Interval:
-    """Where second - first falls with probability `level` if each arm's mean came from `runs` further runs.
+    """The interval that contains second - first with probability `level`, for means over `runs` further runs per arm.
 
     d ± t sqrt(s1^2 (1/runs + 1/n1) + s2^2 (1/runs + 1/n2)), df by Satterthwaite's rule for that sum.
     """
@@ -152,12 +149,12 @@ def welch_prediction_interval(first: Summary, second: Summary, level: float = 0.
 
 
 def paired_values(first: Mapping[int, float], second: Mapping[int, float]) -> NDArray[np.float64]:
-    """(shared seeds,) second - first, by seed in rising order; the other seeds are left out."""
+    """(shared seeds,) second - first, sorted by seed; other seeds are left out."""
     return finite([second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())])
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
-    """second - first over the seeds that both have (two or more), with the correlation pairing relies on."""
+    """second - first over the shared seeds (at least two), with the correlation that pairing relies on."""
     change = one_sample(summarize(paired_values(first, second)), 0.0)
     shared = sorted(first.keys() & second.keys())
     a, b = finite([first[seed] for seed in shared]), finite([second[seed] for seed in shared])
@@ -166,9 +163,9 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
 
 
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """(se, df) of a sum of independent (variance, df) (Satterthwaite 1946, Biometrics Bull. 2:110-114).
+    """(se, df) of a sum of independent (variance, df) parts (Satterthwaite 1946, Biometrics Bull. 2:110-114).
 
-    Written in shares of the variance, so that small ones do not underflow when squared.
+    Computed from shares of the total variance, so that squaring small variances does not underflow.
     """
     total = sum(variance for variance, _ in parts)
     if total == 0:
@@ -190,12 +187,12 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _tail(distance: float, se: float, df: float) -> float:
-    """P(T > distance/se); for se = 0 the limit, a half at distance 0."""
+    """P(T > distance/se); the limit for se = 0, a half at distance 0."""
     if se == 0:
         return 0.5 * (1 - float(np.sign(distance)))
     return float(special.stdtr(df, -distance / se))
 
 
 def _sd(x: NDArray[np.float64]) -> float:
-    """Sample sd; exactly 0 where all values are equal, which rounding in the mean would hide."""
+    """Sample sd; exactly 0 if all values are equal, despite rounding in the mean."""
     return float(x.std(ddof=1)) if np.ptp(x) > 0 else 0.0

@@ -1,20 +1,19 @@
-"""Records -> figures: a Figure a kind, and PNG and SVG files whose bytes depend on the records alone.
+"""Records -> figures, as matplotlib Figures or as PNG and SVG files whose bytes depend only on the records.
 
-`figure` draws one, `encode` turns it into bytes, `plot` writes an experiment's figures into a folder. Numbers come
-from `repro.records` and `repro.claims.stats`; tables and REPORT.md are elsewhere. Imports no torch.
+`figure` draws one, `encode` turns it into bytes, `plot` writes an experiment's figures into a folder. Imports no torch.
 
 | file | what it holds |
 |---|---|
-| `material.py` | what a figure is drawn from: an experiment's runs that count, its arms, their files |
-| `look.py` | palette, type, title, subtitle and caption; Figure -> bytes |
+| `plot_data.py` | what a figure is drawn from: an experiment's counted runs, their arms and files |
+| `style.py` | palette, fonts, title, subtitle and caption; Figure -> bytes |
 | `curves.py` | `curves`: training and test error by iteration |
-| `rows.py` | `final`, `peek-bias`: a row an arm |
+| `rows.py` | `final`, `peek-bias`: one row per arm |
 | `depth.py` | `depth`: final error against the number of layers |
 | `classes.py` | `confusion`, `per-class` |
 | `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels |
 
-An arm has the colour and marker of its place in the spec, in every kind and at every scale. A published number is
-drawn at full scale only, hollow where its protocol, selection or data set is not ours.
+An arm's position in the spec fixes its colour and marker in every figure and at every scale. Published numbers are
+drawn at full scale only, hollow where their protocol, selection or data set differs from ours.
 """
 
 from collections.abc import Callable
@@ -25,13 +24,13 @@ from matplotlib.figure import Figure
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records.results import Results
-from repro.show.plots import classes, curves, depth, hardest, look, rows
-from repro.show.plots.look import encode
-from repro.show.plots.material import Material, NothingToDraw, gather
+from repro.show.plots import classes, curves, depth, hardest, rows, style
+from repro.show.plots.plot_data import NothingToDraw, PlotData, make_plot_data
+from repro.show.plots.style import encode
 
 __all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
 
-FIGURES: dict[str, Callable[[Material], Figure]] = {
+FIGURES: dict[str, Callable[[PlotData], Figure]] = {
     "curves": curves.curves,
     "final": rows.final,
     "depth": depth.depth,
@@ -49,13 +48,13 @@ def figure(
     arms: list[str] | None = None,
     data_dir: Path | None = None,
 ) -> Figure | None:
-    """The experiment's figure of that kind, of `arms` (default: all); None where the records cannot give it.
+    """The experiment's figure of one kind, of `arms` (default: all); None if the records do not suffice.
 
-    `data_dir`: where data sets lie (default: `catalog.data_dir()`); only `hardest` reads images there.
+    `data_dir`: the folder of the data sets (default: `catalog.data_dir()`); only `hardest` reads images from it.
     """
     _check([kind])
     try:
-        return _draw(gather(results, arms, data_dir), kind)
+        return _draw(make_plot_data(results, arms, data_dir), kind)
     except NothingToDraw:
         return None
 
@@ -70,20 +69,20 @@ def plot(
     arms: list[str] | None = None,
     skipped: Callable[[str, str], None] = lambda kind, reason: None,
 ) -> list[Path]:
-    """Write <out>/<experiment>[-scale-1-200|-demo]/<kind>.<format>, all kinds by default; the files' paths.
+    """Write <out>/<experiment>[-scale-1-200|-demo]/<kind>.<format>, all kinds by default; return the paths.
 
-    A kind that the records cannot give is passed over: `skipped(kind, reason)` is told. Figures of some `arms` only
-    carry their names: confusion-resnet20.png.
+    A kind for which the records do not suffice is skipped, with a call of `skipped(kind, reason)`. With `arms`, their
+    names are part of the file name: confusion-resnet20.png.
     """
     kinds = kinds or list(FIGURES)
     _check(kinds)
     folder = out / "-".join(filter(None, (results.name, results.scale.folder)))
     chosen = "".join(f"-{arm}" for arm in arms or [])
-    material = gather(results, arms, data_dir)
+    data = make_plot_data(results, arms, data_dir)
     written = []
     for kind in kinds:
         try:
-            drawn = _draw(material, kind)
+            drawn = _draw(data, kind)
         except NothingToDraw as reason:
             skipped(kind, str(reason))
             continue
@@ -103,12 +102,12 @@ def _check(kinds: list[str]) -> None:
         raise UserError(f"no figure of kind {wrong[0]!r}; allowed: {', '.join(FIGURES)}")
 
 
-def _draw(material: Material, kind: str) -> Figure:
-    if not material.arms:
-        raise NothingToDraw("no runs that count")
-    with look.look():
-        drawn = FIGURES[kind](material)
-        # laid out once: a second layout starts from the first and ends elsewhere, and each `encode` would have its own
+def _draw(data: PlotData, kind: str) -> Figure:
+    if not data.arms:
+        raise NothingToDraw("no counted runs")
+    with style.house_style():
+        drawn = FIGURES[kind](data)
+        # a layout starts from the previous one and ends elsewhere; done once, every `encode` gives the same bytes
         drawn.draw_without_rendering()
         drawn.set_layout_engine("none")
     return drawn

@@ -1,4 +1,4 @@
-"""`hardest`: the test images that most runs get wrong, with their true class and the commonest wrong answer."""
+"""`hardest`: the test images that most runs misclassify, with their true class and the commonest wrong prediction."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.show.plots.look import PALETTE, sheet
-from repro.show.plots.material import Answers, Material, NothingToDraw
 from repro.show.plots.pixels import read_images
+from repro.show.plots.plot_data import NothingToDraw, PlotData, RunPredictions
+from repro.show.plots.style import PALETTE, titled_figure
 from repro.wording import plural
 
 COLUMNS, ROWS = 8, 3
@@ -17,50 +17,51 @@ SIDE = 1.1  # inches of one image
 
 
 @dataclass(frozen=True)
-class Hard:
-    """A test image by its place in the test set, the runs that get it wrong, and their commonest wrong class."""
+class HardImage:
+    """A test image that runs misclassify."""
 
-    image: int
-    wrong: int
-    answer: int
+    index: int  # in the test set
+    wrong: int  # number of runs that misclassify it
+    predicted: int  # the commonest wrong class
 
 
-def hardest(material: Material) -> Figure:
-    """The images over all arms and seeds; needs the data set on disk."""
-    found = hardest_images(material.labels, material.answers, COLUMNS * ROWS)
+def hardest(data: PlotData) -> Figure:
+    """The images that most runs misclassify, over all arms and seeds. Needs the data set on disk."""
+    found = hardest_images(data.labels, data.predictions, COLUMNS * ROWS)
     if not found:
-        raise NothingToDraw("no run gets a test image wrong")
+        raise NothingToDraw("no run misclassifies a test image")
     try:
-        dataset = catalog.describe(material.dataset, material.data_dir)
-        size = material.recipes[material.arms[0].name].image_size
-        pixels, labels = read_images(dataset, material.data_dir, [hard.image for hard in found], size)
+        dataset = catalog.describe(data.dataset, data.data_dir)
+        size = data.recipes[data.arms[0].name].image_size
+        pixels, labels = read_images(dataset, data.data_dir, [hard.index for hard in found], size)
     except UserError as error:
         raise NothingToDraw(f"the test images cannot be read: {error}") from error
-    if not np.array_equal(labels, material.labels[[hard.image for hard in found]]):
-        raise NothingToDraw(f"the test images of {dataset.name} in {material.data_dir} are not those the runs saw")
-    runs, names = len(material.answers), material.classes
+    if not np.array_equal(labels, data.labels[[hard.index for hard in found]]):
+        raise NothingToDraw(f"the test images of {dataset.name} in {data.data_dir} differ from those of the runs")
+    runs, names = len(data.predictions), data.classes
     least = found[-1].wrong
-    as_hard = int((sum(answer.top1 != material.labels for answer in material.answers) >= least).sum())
+    as_hard = int((sum(run.top1 != data.labels for run in data.predictions) >= least).sum())
     more = as_hard > len(found)
     notes = [
-        f"Ordered by the number of runs, of {runs} over all arms, that get the image wrong. In colour: the commonest "
-        "wrong answer."
-        + f" {as_hard:,} images are wrong in {plural(least, 'run')} or more; among equals the first are shown."
+        f"Ordered by how many of the {runs} runs over all arms misclassify the image. In colour: the commonest "
+        "wrong prediction."
+        + f" {as_hard:,} images are misclassified by {plural(least, 'run')} or more; among ties the first are shown."
         * more,
-        material.sizes_of_answers(),
+        data.sample_sizes_of_predictions(),
     ]
     rows = -(-len(found) // COLUMNS)
-    figure = sheet(material, "The test images that most runs get wrong", notes, SIDE * COLUMNS, (SIDE + 0.45) * rows)
+    subtitle = "The test images that most runs misclassify"
+    figure = titled_figure(data, subtitle, notes, SIDE * COLUMNS, (SIDE + 0.45) * rows)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
-    for place, axes in enumerate(grid.flat):
+    for index, axes in enumerate(grid.flat):
         axes.set_axis_off()
-        if place >= len(found):
+        if index >= len(found):
             continue
-        hard = found[place]
-        axes.imshow(pixels[place], cmap="gray", vmin=0, vmax=255, interpolation="nearest", gid=f"image:{hard.image}")
-        axes.set_title(f"true: {_short(names[labels[place]])}\n", size=7.5, pad=3)
-        said = f"said: {_short(names[hard.answer])}"
-        axes.text(0.5, 1.0, said, transform=axes.transAxes, size=7.5, color=PALETTE[3], ha="center", va="bottom")
+        hard = found[index]
+        axes.imshow(pixels[index], cmap="gray", vmin=0, vmax=255, interpolation="nearest", gid=f"image:{hard.index}")
+        axes.set_title(f"true: {_short(names[labels[index]])}\n", size=7.5, pad=3)
+        predicted = f"pred: {_short(names[hard.predicted])}"
+        axes.text(0.5, 1.0, predicted, transform=axes.transAxes, size=7.5, color=PALETTE[3], ha="center", va="bottom")
         axes.text(
             0.5,
             -0.03,
@@ -74,16 +75,16 @@ def hardest(material: Material) -> Figure:
     return figure
 
 
-def hardest_images(labels: np.ndarray, answers: list[Answers], most: int) -> list[Hard]:
-    """At most `most` images, most often wrong first, then by place; among wrong answers equally common the first."""
-    top1 = np.stack([answer.top1 for answer in answers])  # (runs, images)
+def hardest_images(labels: np.ndarray, predictions: list[RunPredictions], most: int) -> list[HardImage]:
+    """The `most` images misclassified by most runs, ties by index; of equally common wrong classes the first."""
+    top1 = np.stack([run.top1 for run in predictions])  # (runs, images)
     wrong = (top1 != labels).sum(axis=0)
     order = np.argsort(-wrong, kind="stable")[:most]
     found = []
     for image in order[wrong[order] > 0]:
         given = np.bincount(top1[:, image])
         given[labels[image] : labels[image] + 1] = 0
-        found.append(Hard(int(image), int(wrong[image]), int(given.argmax())))
+        found.append(HardImage(int(image), int(wrong[image]), int(given.argmax())))
     return found
 
 

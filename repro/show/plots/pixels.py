@@ -1,4 +1,4 @@
-"""Test images as a picture shows them, without torch. In the order of the records' predictions."""
+"""Test images as uint8 arrays, in the order of the records' predictions. Imports no torch."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from repro.errors import UserError
 
 
 def read_images(
-    dataset: DataSet, directory: Path, places: list[int], size: int | None = None
+    dataset: DataSet, directory: Path, indices: list[int], size: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(uint8 (n, H, W) or (n, H, W, 3), labels (n,)) of the test images at `places`.
+    """(pixels, labels) of the test images at `indices`: uint8 (n, H, W) or (n, H, W, 3), and (n,).
 
-    Data sets of one size come at that; photographs much as the runs saw them, their shorter side resized to `size`
-    and the centre square cut out. UserError where files are missing, damaged or others.
+    Images of varying size are resized to `size` on their shorter side and centre-cropped, much as in training.
+    UserError if files are missing, damaged or not the expected ones.
     """
     catalog.require(dataset, directory)
-    if max(places, default=0) >= dataset.test_images:
-        raise UserError(f"{dataset.name} has {dataset.test_images} test images, none at place {max(places)}")
-    pixels, labels = dataset.read(directory, "test", places)
+    if max(indices, default=0) >= dataset.test_images:
+        raise UserError(f"{dataset.name} has {dataset.test_images} test images, so none with index {max(indices)}")
+    pixels, labels = dataset.read(directory, "test", indices)
     if not isinstance(pixels, np.ndarray):
         pixels = np.stack([_square(photo, size or 32) for photo in pixels])
     return pixels[..., 0] if dataset.channels == 1 else pixels, labels

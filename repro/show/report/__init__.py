@@ -1,21 +1,23 @@
-"""results/ and experiments/ -> REPORT.md with its figures, and one self-contained page. Imports no torch.
+"""results/ and experiments/ -> REPORT.md with its figures, and one self-contained HTML page. Imports no torch.
 
 | file | what it does |
 |---|---|
-| `gather.py` | reads them: each experiment at each scale but the demo, without runs trained on uncommitted changes |
+| `load.py` | loads each experiment at each scale except the demo, without runs trained on uncommitted changes |
 | `figures.py` | the figures' files and their stamps |
-| `claims.py`, `recipe.py`, `missing.py` | verdicts and lessons, recipe and cost, what would fill the gaps: in words |
-| `answers.py` | claims with their verdicts, short: the questions of a paper's readers |
-| `lessons.py` | the section of those questions, and of each claim |
-| `content.py` | the sections, as a document; reduced scales in an appendix without verdicts |
-| `readme.py`, `hours.py` | what is reproduced so far, for README; the log's table of hours; as documents |
-| `inserts.py` | puts those between their markers in files that people write |
-| `document.py` | what a document is made of |
-| `text.py`, `page.py` | a document as Markdown; as a page (`page.html`, `page.css`, `page.js`) |
+| `claims.py` | claims with their verdicts: the summary table and sentences |
+| `recipe.py` | recipe and cost |
+| `missing.py` | missing runs and the commands that train them |
+| `answers.py` | the spec's questions, each with its claims and their verdicts |
+| `lessons.py` | the section with those answers and with each verdict |
+| `content.py` | all sections in order; reduced scales in an appendix without verdicts |
+| `readme.py`, `hours.py` | the generated part of README; the log's table of hours |
+| `inserts.py` | puts those two between their markers in hand-written files |
+| `document.py` | the elements of a document |
+| `markdown_writer.py`, `html_writer.py` | a document as Markdown, as HTML (`page.html`, `page.css`, `page.js`) |
 
-The same records give the same bytes: no date but theirs, no path of a machine. What cannot be the same everywhere, the
-figures' bytes, is checked by a digest of what they were drawn from (`figures.py`). REPORT.md carries the digest of
-everything it was made from, so that no change of a record goes unnoticed that no rounded number shows.
+The same records give the same bytes: no dates but theirs, no paths of this machine. A figure's bytes also depend on the
+machine, so figures are checked by a digest of what they were drawn from (`figures.py`). REPORT.md contains the digest
+of all its inputs, so that a changed record is noticed even if no rounded number changes.
 """
 
 from itertools import zip_longest
@@ -24,9 +26,9 @@ from pathlib import Path
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.show.report import content, figures, inserts
-from repro.show.report.gather import Report, gather
-from repro.show.report.page import as_page
-from repro.show.report.text import as_markdown
+from repro.show.report.html_writer import as_page
+from repro.show.report.load import Report, load_report
+from repro.show.report.markdown_writer import as_markdown
 
 __all__ = ["check", "html", "markdown", "write", "write_html"]
 
@@ -35,18 +37,18 @@ Draw = figures.Draw
 
 
 def markdown(root: Path, draw: Draw = figures.repro_plots) -> str:
-    """REPORT.md's whole text. UserError for a wrong spec or a damaged record."""
-    return _markdown(gather(root, draw))
+    """The text of REPORT.md. UserError for a wrong spec or a damaged record."""
+    return _markdown(load_report(root, draw))
 
 
 def html(root: Path, draw: Draw = figures.repro_plots) -> str:
-    """One page that needs nothing else, not even a network."""
-    return as_page(content.blocks(gather(root, draw)))
+    """The report as one HTML page that loads nothing else."""
+    return as_page(content.elements(load_report(root, draw)))
 
 
 def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None:
-    """That page as a file, whole or not at all. UserError where it cannot be written, before anything is drawn."""
-    path = path.resolve()  # of a link the file that it leads to
+    """Write that page atomically. UserError, before anything is drawn, if the file cannot be written."""
+    path = path.resolve()  # writes through a symbolic link
     new = not path.exists()
     try:
         path.open("ab").close()
@@ -62,9 +64,9 @@ def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None
 
 
 def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
-    """Write REPORT.md, its figures and the marked parts of other files; the files that were not so already."""
+    """Write REPORT.md, its figures and the marked parts of other files; return the files that changed."""
     changed = []
-    for path, expected in _files(root, gather(root, draw)).items():
+    for path, expected in _files(root, load_report(root, draw)).items():
         if not path.is_file() or path.read_bytes() != expected:
             _write(path, expected)
             changed.append(path)
@@ -80,8 +82,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def check(root: Path, draw: Draw = figures.repro_plots) -> str:
-    """Why REPORT.md, a figure or a marked part is not what the records give; "" where all are."""
-    report = gather(root, draw)
+    """How REPORT.md, a figure or a marked part differs from what the records give; "" if none does."""
+    report = load_report(root, draw)
     path = root / NAME
     if not path.is_file():
         return f"there is no {NAME}"
@@ -99,7 +101,7 @@ def check(root: Path, draw: Draw = figures.repro_plots) -> str:
 
 
 def _markdown(report: Report) -> str:
-    title, _, rest = as_markdown(content.blocks(report)).partition("\n\n")
+    title, _, rest = as_markdown(content.elements(report)).partition("\n\n")
     note = (
         f"<!-- Written by `repro report` from results/ and experiments/, never by hand. Made from {report.digest} -->"
     )
@@ -108,12 +110,12 @@ def _markdown(report: Report) -> str:
 
 def _files(root: Path, report: Report) -> dict[Path, bytes]:
     drawn = {root / picture.path: picture.svg() for part in report.parts for picture in part.pictures}
-    # in this order: what links to others comes after them
+    # the order of writing: a file comes after those it links to
     return drawn | {root / NAME: _markdown(report).encode()} | inserts.filled(root, report)
 
 
 def _difference(name: str, found: bytes, expected: bytes) -> str:
-    """The first line that differs, in words; "" where none does."""
+    """The first line that differs, in words; "" if none does."""
     if found == expected:
         return ""
     lines = zip_longest(found.splitlines(True), expected.splitlines(True), fillvalue=b"")

@@ -1,7 +1,4 @@
-"""Claims with their verdicts in words: the cells of the summary table, and the lessons. Does not judge.
-
-All of it is of full scale: away from it no claim is judged.
-"""
+"""Claims with their verdicts: the summary table and sentences, at full scale. Does not judge."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,16 +7,15 @@ from repro.claims.judge import Judged, arm_errors
 from repro.claims.rules import DECIDED, Outcome
 from repro.show import numbers
 from repro.show.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
-from repro.show.report.gather import Part, Report
+from repro.show.report.load import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
-from repro.show.verdicts import arm as arm_text
-from repro.show.verdicts import difference, marks
+from repro.show.verdicts import arm_text, difference, marks
 from repro.spec import Claim
 from repro.wording import plural
 
 COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
-KINDS: dict[Outcome, str] = {  # of badges
+KINDS: dict[Outcome, str] = {  # outcome -> kind of badge
     "reproduced": "good",
     "not reproduced": "bad",
     "inconclusive": "open",
@@ -29,8 +25,8 @@ NONE = "–"
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A claim of an experiment with all that is said of it."""
+class ClaimView:
+    """A claim with everything the report shows about it."""
 
     part: Part
     judged: Judged
@@ -46,29 +42,29 @@ class Spoken:
 
     @property
     def verdict(self) -> Text:
-        """As a badge, with the lean and the marks below it."""
-        beside = [self.row.lean] if self.row.lean else []
-        return lines([(Badge(self.outcome, KINDS[self.outcome]),), *((word,) for word in [*beside, *self.marks])])
+        """The verdict as a badge, with its lean and caveats below it."""
+        lean = [self.row.lean] if self.row.lean else []
+        return lines([(Badge(self.outcome, KINDS[self.outcome]),), *((word,) for word in [*lean, *self.marks])])
 
     @property
     def marks(self) -> list[str]:
         return marks(self.judged)
 
 
-def spoken(part: Part) -> list[Spoken]:
-    return [Spoken(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
+def claim_views(part: Part) -> list[ClaimView]:
+    return [ClaimView(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
 
 
 def tally(report: Report) -> str:
-    """What is reproduced so far, in one sentence; a claim that two experiments share counts once."""
-    count = Counter(said.outcome for part in report.full for said in spoken(part) if not said.claim.same_as)
+    """What is reproduced so far, in one sentence. A claim that two experiments share counts once."""
+    count = Counter(view.outcome for part in report.full for view in claim_views(part) if not view.claim.same_as)
     claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
     if not any(count[outcome] for outcome in DECIDED):
         return f"No claim has a full-scale verdict yet ({claims})."
-    good, bad, unclear = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in DECIDED)
+    good, bad, open_ = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in DECIDED)
     waiting = count["no verdict"]
     rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
-    return f"Of {claims}, {good}, {bad} and {unclear} at full scale{rest}."
+    return f"Of {claims}, {good}, {bad} and {open_} at full scale{rest}."
 
 
 def _be(count: int) -> str:
@@ -76,11 +72,11 @@ def _be(count: int) -> str:
 
 
 def statement(part: Part, claim: Claim) -> str:
-    """What is tested, from the claim's kind and arms."""
+    """The statement that is tested, made from the claim's kind and arms."""
     arms = [part.label(arm) for arm in claim.arms]
     if claim.kind == "value":
         published = part.experiment.arm(claim.arms[0]).published
-        assert published  # a spec without it is refused
+        assert published  # the spec's validation requires it
         return f"{arms[0]} is within {claim.margin:.2f} points of {published.test_error:.2f} %"
     error = "training error" if claim.metric == "train_error" else "test error"
     if claim.above is not None:
@@ -95,23 +91,23 @@ def statement(part: Part, claim: Claim) -> str:
 
 
 def table(part: Part) -> Table:
-    """One row per claim; without runs only what is published."""
+    """One row per claim; without runs, only the published numbers."""
     columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
     shown = [COLUMNS.index(column) for column in columns]
-    rows = [_row(said) for said in spoken(part)]
+    rows = [_row(view) for view in claim_views(part)]
     return Table(f"Claims of {part.name}", columns, tuple(tuple(row[i] for i in shown) for row in rows), "claims")
 
 
-def _row(said: Spoken) -> tuple[Cell, ...]:
-    part, claim = said.part, said.claim
-    verdict = said.judged.verdict
+def _row(view: ClaimView) -> tuple[Cell, ...]:
+    part, claim = view.part, view.claim
+    verdict = view.judged.verdict
     steps: list[Text] = [(difference(step) or NONE,) for step in verdict.steps]
     steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
-    where: Text = (Break(), said.row.where) if said.row.where else ()
+    where: Text = (Break(), view.row.where) if view.row.where else ()
     return (
         Cell((claim.says, *where)),
-        Cell(said.verdict),
-        Cell(lines([_ours(said, arm) for arm in claim.arms])),
+        Cell(view.verdict),
+        Cell(lines([_ours(view, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
         Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
         Cell((p_cell(verdict.p) or NONE,), verdict.p),
@@ -119,9 +115,9 @@ def _row(said: Spoken) -> tuple[Cell, ...]:
     )
 
 
-def deciding(said: Spoken) -> str:
-    """The difference of a claim with its interval; of an order that of a refuted pair, or else of its ends."""
-    verdict = said.judged.verdict
+def deciding_difference(view: ClaimView) -> str:
+    """A claim's difference with its interval; for an order, that of a refuted pair or else of its ends."""
+    verdict = view.judged.verdict
     if not verdict.steps:
         return difference(verdict)
     shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
@@ -129,15 +125,15 @@ def deciding(said: Spoken) -> str:
     return f"{difference(step) or NONE} ({'ends' if step is verdict.ends else 'a step'})"
 
 
-def _ours(said: Spoken, name: str) -> Text:
-    """The arm's mean over the runs that the claim rests on, leading to its runs."""
-    part, metric = said.part, said.claim.metric
+def _ours(view: ClaimView, name: str) -> Text:
+    """The arm's mean over the runs that the claim rests on, with a link to them."""
+    part, metric = view.part, view.claim.metric
     arm = part.experiment.arm(name)
-    errors = arm_errors(arm, said.judged.runs, set(said.judged.runs.seed), metric)
+    errors = arm_errors(arm, view.judged.runs, set(view.judged.runs.seed), metric)
     if not errors.runs:
         return (f"{arm.label}: no runs",)
-    of = " at its best" if metric == "best" else ""
-    return (Link(f"{arm_text(errors)}{of}", f"#{runs_anchor(part, name)}"),)
+    best = " at its best" if metric == "best" else ""
+    return (Link(f"{arm_text(errors)}{best}", f"#{runs_anchor(part, name)}"),)
 
 
 def runs_anchor(part: Part, arm: str) -> str:
@@ -145,60 +141,65 @@ def runs_anchor(part: Part, arm: str) -> str:
 
 
 def published(part: Part, claim: Claim) -> list[str]:
-    """The published number of each arm, and the size that the claim names; a mark leads to what bars comparison."""
+    """The published number of each arm, marked * if not directly comparable, and the size that the claim names."""
     rows = {row.arm: row for row in part.summary.rows}
-    told = [] if claim.size is None else [f"difference {numbers.points(claim.size)}"]
+    parts = [] if claim.size is None else [f"difference {numbers.points(claim.size)}"]
     for arm in map(part.experiment.arm, reversed(claim.arms)):
-        if arm.published and claim.metric != "train_error":  # which it is not
+        if arm.published and claim.metric != "train_error":  # published numbers are test errors
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
             theirs = arm.published
             number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
-            told.insert(0, f"{name}{number}{' *' if rows[arm.name].published_note else ''}")
-    return told or [NONE]
+            parts.insert(0, f"{name}{number}{' *' if rows[arm.name].published_note else ''}")
+    return parts or [NONE]
 
 
 def tested(part: Part) -> Table:
-    """What each claim says, who says so, and how it is tested."""
+    """What each claim says, its source, and how it is tested."""
     rows = [
         cells(
             claim.says + (" (primary)" if claim.primary else ""),
             ": ".join(filter(None, [claim.origin, part.experiment.cited(claim)])),
-            statement(part, claim) + (", seed by seed" if claim.paired else ""),
+            statement(part, claim) + (", paired by seed" if claim.paired else ""),
             NONE if claim.margin is None else f"{claim.margin:.2f} points: {claim.why_margin}",
             ", ".join(map(str, claim.looks)) or "any",
         )
         for claim in part.experiment.claims
     ]
-    columns = ("claim", "whose", "tested here", "margin, and why", "looks (n)")
+    columns = ("claim", "source", "tested here", "margin and reason", "judged at n")
     return Table(f"What {part.name} tests", columns, tuple(rows))
 
 
 def sources(part: Part) -> list[Text]:
-    """Who is cited, and where to find it."""
-    told: list[Text] = []
+    """The cited references with their URLs."""
+    parts: list[Text] = []
     for reference in part.experiment.references:
         year = f" ({reference.year})" if reference.year else ""
-        where: list[Inline] = [Link(reference.link, reference.link)] if reference.link else ["no address is known"]
-        told.append((f"{reference.author}{year}: {reference.title}. ", *where))
-    return told
+        where: list[Inline] = [Link(reference.link, reference.link)] if reference.link else ["no URL is known"]
+        parts.append((f"{reference.author}{year}: {reference.title}. ", *where))
+    return parts
 
 
-# --- lessons ---------------------------------------------------------------------------------------------------------
+# --- sentences -------------------------------------------------------------------------------------------------------
 
 
 def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
-    """A line each claim that came to `outcome`: what it says, and its verdict's sentence."""
+    """One line per claim with this `outcome`: what it says, and the sentence of its verdict."""
     return [
-        (Strong(closed(said.claim.says)), f" {said.row.sentence} (", Link(said.part.name, f"#{said.part.name}"), ")")
+        (
+            Strong(as_sentence(view.claim.says)),
+            f" {view.row.sentence} (",
+            Link(view.part.name, f"#{view.part.name}"),
+            ")",
+        )
         for part in parts
-        for said in spoken(part)
-        if said.outcome == outcome
+        for view in claim_views(part)
+        if view.outcome == outcome
     ]
 
 
 def unjudged(part: Part, commands: list[str]) -> Text | None:
-    """How many claims of a part have no verdict, and what would fill it; None where each has one."""
-    count = sum(said.outcome == "no verdict" for said in spoken(part))
+    """How many claims of a part have no verdict, and the commands that would give one; None if all have one."""
+    count = sum(view.outcome == "no verdict" for view in claim_views(part))
     if not count:
         return None
     have = "has" if count == 1 else "have"
@@ -213,6 +214,6 @@ def _joined(commands: list[str]) -> list[Inline]:
     return joined
 
 
-def closed(text: str) -> str:
-    """A sentence's start and end."""
+def as_sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
     return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

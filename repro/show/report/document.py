@@ -1,6 +1,6 @@
-"""A document as plain values: what REPORT.md and the page both say. Stays out: syntax, which is the writers'.
+"""A document as data: headings, paragraphs, tables. The writers turn it into Markdown or HTML.
 
-A text is a tuple of inlines; a plain `str` is escaped by whoever writes it.
+A text is a tuple of inlines; the writers escape a plain `str`.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Link:
-    """`target` is "#anchor", a file from the root with or without an anchor, or an address (https://)."""
+    """`target`: "#anchor", a path relative to the root (also with an anchor), or a URL."""
 
     text: str
     target: str
@@ -28,7 +28,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Badge:
-    """A verdict; its kind, "good", "bad", "open" or "none", chooses the colour."""
+    """A verdict. `kind`: "good", "bad", "open" or "none", which decides the colour."""
 
     text: str
     kind: str
@@ -45,7 +45,7 @@ Text = tuple[Inline, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """`key`: what the cell sorts by, where that is a number."""
+    """`key`: the number that the cell sorts by; None to sort by its text."""
 
     text: Text
     key: float | None = None
@@ -70,7 +70,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of a row names it. `kind` decides the layout; all but prose can be sorted on the page."""
+    """A row's first cell is its header. `kind` decides the layout; all kinds but prose are sortable in HTML."""
 
     caption: str
     columns: tuple[str, ...]
@@ -81,7 +81,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """`path`: from the root, with slashes; `svg()`: the file's whole content, encoded only where it is wanted."""
+    """`path`: relative to the root, with slashes. `svg()`: the file's content, encoded only when it is needed."""
 
     path: str
     alt: str
@@ -90,13 +90,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Folded:
-    """Shown on demand, on the page only."""
+    """A section that the reader unfolds; on the HTML page only."""
 
     summary: str
-    blocks: tuple["Block", ...] = field(default=())
+    elements: tuple["Element", ...] = field(default=())
 
 
-Block = Heading | Paragraph | Bullets | Table | Picture | Folded
+Element = Heading | Paragraph | Bullets | Table | Picture | Folded
 
 
 def cells(*texts: str) -> tuple[Cell, ...]:
@@ -104,7 +104,7 @@ def cells(*texts: str) -> tuple[Cell, ...]:
 
 
 def lines(texts: list[Text]) -> Text:
-    """The texts one below the other, in one cell."""
+    """The texts as lines of one cell."""
     joined: list[Inline] = []
     for text in texts:
         joined += [Break(), *text] if joined else text

@@ -1,7 +1,7 @@
-"""The report's figures as SVG files: which there are, where they lie, and what they were drawn from.
+"""The report's figures as SVG files: their kinds, paths, and stamps.
 
-The bytes of an SVG depend on matplotlib's version and on fonts, so nothing compares them across machines: each file
-ends with a stamp, the digest of the spec and the records it was drawn from, and that is what a check looks at.
+The bytes of an SVG depend on matplotlib's version and on fonts, so they are not compared across machines. Instead each
+file ends with a stamp, the digest of the spec and the records it was drawn from, and checks compare the stamp.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from repro.spec import Scale
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Draw = Callable[[Results, str], "Figure | None"]  # of a kind
+Draw = Callable[[Results, str], "Figure | None"]  # draws one kind of figure
 
 FOLDER = "docs/figures"
 ALT = {
-    "final": "final test error by arm, each seed a mark",
-    "curves": "learning curves by arm: error over the iterations, mean and spread over seeds",
-    "depth": "test error against the depth of the network",
-    "peek-bias": "how much lower the best test error of a run is than its final one, by arm",
+    "final": "final test error by arm, one mark per seed",
+    "curves": "learning curves by arm: error by iteration, mean and range over seeds",
+    "depth": "test error against network depth",
+    "peek-bias": "best minus final test error of each run, by arm",
     "per-class": "test error of each class, by arm",
 }
-REDUCED = ("final", "curves")  # the others speak of published numbers, or of networks trained to the end
+REDUCED = ("final", "curves")  # kinds at reduced scale; the others are about fully trained networks
 
 
 def kinds(scale: Scale) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def kinds(scale: Scale) -> tuple[str, ...]:
 
 
 def pictures(results: Results, digest: str, draw: Draw) -> tuple[Picture, ...]:
-    """The figures of an experiment at one scale; a kind that it has no figure of is left out."""
+    """The figures of an experiment at one scale. Kinds for which the records do not suffice are left out."""
     name, scale = results.name, results.scale
     drawn = [(kind, draw(results, kind)) for kind in kinds(scale)]
     folder = "/".join(filter(None, (FOLDER, scale.folder, name)))

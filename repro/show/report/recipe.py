@@ -1,12 +1,12 @@
-"""A recipe in words: what the arms of an experiment share, what sets each apart, what it costs, on what it ran."""
+"""An experiment's recipe and cost: settings that all arms share, settings that differ, hours and hardware."""
 
 from typing import Any
 
 from repro import records
 from repro.durations import duration
 from repro.show.report.document import Table, Text, cells
-from repro.show.report.gather import Part
-from repro.show.tables import places
+from repro.show.report.load import Part
+from repro.show.tables import hardware_notes
 from repro.spec import StatedRecipe
 from repro.wording import plural
 
@@ -15,18 +15,18 @@ SAME = "as shared"
 
 
 def _flat(recipe: StatedRecipe, stated_only: bool = False) -> dict[str, Any]:
-    """Dotted keys; `stated_only`: without what is left at its default."""
+    """The recipe with dotted keys. `stated_only`: without settings left at their default."""
     return records.flatten(recipe.model_dump(mode="json", exclude_defaults=stated_only))
 
 
 def _differing(recipes: list[dict[str, Any]]) -> list[str]:
-    """The keys that some two recipes differ in, in the order of the schema."""
+    """The keys in which the recipes differ, in the order of the schema."""
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     return [key for key in keys if any(r.get(key) != recipes[0].get(key) for r in recipes)]
 
 
 def shared(part: Part) -> Table:
-    """The settings that all arms have in common at full scale, grouped."""
+    """The settings that all arms share at full scale, grouped."""
     recipes = [_flat(arm.recipe) for arm in part.experiment.arms]
     differing = _differing(recipes)
     grouped: dict[str, list[str]] = {"data and training": [], **{group: [] for group in GROUPS}}
@@ -39,16 +39,16 @@ def shared(part: Part) -> Table:
 
 
 def arms(part: Part) -> Table:
-    """An arm a row, with its settings of the keys that differ between arms."""
+    """One row per arm, with the settings that differ between arms."""
     recipes = {arm.name: _flat(arm.recipe) for arm in part.experiment.arms}
     differing = _differing(list(recipes.values()))
     rows = []
     for arm in part.experiment.arms:
         own, stated = recipes[arm.name], _flat(arm.recipe, stated_only=True)
-        # a key that only one family of networks or optimizers has is worth a word where it is not at its default
-        told = [key for key in differing if key in own and (all(key in r for r in recipes.values()) or key in stated)]
-        rows.append(cells(arm.label, ", ".join(setting(key, own[key]) for key in told) or SAME))
-    return Table(f"What sets the arms of {part.name} apart", ("arm", "its own settings"), tuple(rows))
+        # a key that only one family of networks or optimizers has is shown only if it is not at its default
+        shown = [key for key in differing if key in own and (all(key in r for r in recipes.values()) or key in stated)]
+        rows.append(cells(arm.label, ", ".join(setting(key, own[key]) for key in shown) or SAME))
+    return Table(f"What sets the arms of {part.name} apart", ("arm", "own settings"), tuple(rows))
 
 
 def setting(key: str, value: Any) -> str:
@@ -70,17 +70,17 @@ def _plain(value: Any) -> str:
 
 
 def cost(part: Part) -> list[Text]:
-    """The hours of the runs that count, on what hardware, and what the spec expects."""
-    told: list[Text] = []
+    """The hours and hardware of the counted runs, and the cost that the spec expects."""
+    notes: list[Text] = []
     runs = part.counted
     if len(runs):
         taken = int((runs.trained_as != "").sum())
-        beside = f", {taken} taken over from another experiment" if taken else ""
+        reused = f", {taken} reused from another experiment" if taken else ""
         own = plural(len(runs) - taken, "run")
-        told.append((f"Recorded: {duration(records.seconds_trained(runs))} over {own}{beside}.",))
-        told += [(f"{line}.",) for line in places(runs)]
+        notes.append((f"Recorded: {duration(records.seconds_trained(runs))} over {own}{reused}.",))
+        notes += [(f"{line}.",) for line in hardware_notes(runs)]
     if part.full:
         for entry in part.experiment.costs:
             each = ", ".join(f"{part.label(arm)} {duration(60 * m)}" for arm, m in entry.minutes.items())
-            told.append((f"Expected a run on {entry.hardware}: {each} ({entry.source}).",))
-    return told
+            notes.append((f"Expected per run on {entry.hardware}: {each} ({entry.source}).",))
+    return notes

@@ -1,35 +1,43 @@
-"""Records -> tables: ours beside the published numbers, with verdicts, at full scale. Imports no torch.
+"""Records -> tables of our results, at full scale with published numbers and verdicts. Imports no torch.
 
 | file | what it holds |
 |---|---|
 | `summary.py` | an experiment's arms and claims in numbers |
-| `sheets.py` | those numbers as cells; errors by class; learning curves |
-| `formats.py` | cells as text, Markdown, CSV, JSON, LaTeX or HTML |
-| `compare.py` | any two arms against each other |
+| `sheets.py` | tables of those numbers, of errors by class, and of learning curves |
+| `formats.py` | tables as text, Markdown, CSV, JSON, LaTeX or HTML |
+| `compare.py` | a comparison of any two arms |
 """
 
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show.tables.compare import compare, sides
 from repro.show.tables.formats import FORMATS
-from repro.show.tables.sheets import VIEWS, Block, Sheet
-from repro.show.tables.summary import ArmRow, ClaimRow, Summary, places, run_remarks, summarise, unlike_remarks
+from repro.show.tables.sheets import VIEWS, ExperimentTables, Sheet
+from repro.show.tables.summary import (
+    ArmRow,
+    ClaimRow,
+    Summary,
+    hardware_notes,
+    mixed_hardware_notes,
+    run_notes,
+    summarise,
+)
 
 __all__ = [
     "FORMATS",
     "VIEWS",
     "ArmRow",
-    "Block",
+    "ExperimentTables",
     "ClaimRow",
     "Sheet",
     "Summary",
     "compare",
-    "places",
+    "hardware_notes",
     "render",
-    "run_remarks",
+    "run_notes",
     "sides",
     "summarise",
-    "unlike_remarks",
+    "mixed_hardware_notes",
 ]
 
 
@@ -45,6 +53,6 @@ def render(experiments: list[Results], form: str, width: int = 100, view: str = 
 
 
 def unreproduced(experiments: list[Results]) -> list[str]:
-    """The claims whose verdict is "not reproduced", as experiment/claim; none away from full scale."""
+    """The claims whose verdict is "not reproduced", as experiment/claim; none at reduced scale."""
     summaries = map(summarise, experiments)
     return [f"{s.experiment}/{claim.id}" for s in summaries for claim in s.claims if claim.verdict == "not reproduced"]

@@ -1,4 +1,4 @@
-"""Any two arms against each other: the difference with its interval, effect sizes, and McNemar's test a seed."""
+"""A comparison of any two arms: difference with interval, effect sizes, and McNemar's test per seed."""
 
 import json
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from repro.records.results import Results
 from repro.show.verdicts import comparison
 from repro.spec import Arm, Scale
 
-MARGIN = 0.3  # points; a difference within it is called negligible, and the seeds needed depend on it
+MARGIN = 0.3  # points; smaller differences are called negligible, and the seeds needed depend on it
 
 
 @dataclass(frozen=True)
 class Side:
-    """An arm to compare, with its runs that count."""
+    """An arm to compare, with its counted runs."""
 
     arm: Arm
     results: Results
@@ -29,7 +29,7 @@ class Side:
 
     @property
     def trained_as(self) -> dict[int, str]:
-        """By seed, the name under which its run was trained."""
+        """Seed -> the experiment/arm/seed under which its run was trained."""
         runs = self.results.runs
         return {int(s): twin or f"{self.name}/seed-{s}" for s, twin in zip(runs.seed, runs.trained_as, strict=True)}
 
@@ -41,7 +41,7 @@ class Side:
 
 
 def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
-    """Read the arms named, each as EXPERIMENT/ARM. UserError for an unknown one."""
+    """Load arms given as EXPERIMENT/ARM. UserError for an unknown one."""
     loaded: dict[str, Results] = {}
     found = []
     for name in names:
@@ -56,7 +56,7 @@ def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
 
 
 def compare(first: Side, second: Side, paired: bool, as_json: bool) -> str:
-    """Reported is second - first in points of test error. UserError for arms tested on different images."""
+    """Report second - first in points of test error. UserError for arms tested on different images."""
     shared = sorted(first.trained_as.keys() & second.trained_as.keys())
     same = [seed for seed in shared if first.trained_as[seed] == second.trained_as[seed]]
     verdict = rules.judge_difference(first.errors(), second.errors(), margin=MARGIN, paired=paired)
@@ -86,10 +86,10 @@ def compare(first: Side, second: Side, paired: bool, as_json: bool) -> str:
     lines = [f"{first.name} against {second.name}. {first.results.scale.heading}.", comparison(verdict)]
     if same:
         seeds = ", ".join(map(str, same))
-        lines.append(f"seed {seeds}: one run under both names, trained once; no difference can show there")
+        lines.append(f"seed {seeds}: both arms share one run, so their results are identical")
     lines += [
-        f"seed {seed}: only {first.name} right on {m.only_first} images, only {second.name} on {m.only_second}; "
-        f"McNemar's exact {f'p {m.p:.3g}' if m.p else 'p < 1e-300'}"
+        f"seed {seed}: only {first.name} correct on {m.only_first} images, only {second.name} on {m.only_second}; "
+        f"McNemar's exact {f'p = {m.p:.3g}' if m.p else 'p < 1e-300'}"
         for seed, m in exact.items()
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Blocks of cells as text, Markdown, CSV, JSON, LaTeX or a fragment of HTML."""
+"""Tables as text, Markdown, CSV, JSON, LaTeX or an HTML fragment."""
 
 import csv
 import html
@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from repro.claims.rules import Outcome
-from repro.show.tables.sheets import Block, Sheet
+from repro.show.tables.sheets import ExperimentTables, Sheet
 from repro.wording import plural
 
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
@@ -35,19 +35,19 @@ LATEX = {
 }
 
 
-def text(blocks: list[Block], width: int) -> str:
-    """For a terminal: coloured verdicts where standard output is one and NO_COLOR is unset."""
+def text(experiments: list[ExperimentTables], width: int) -> str:
+    """For a terminal; verdicts are coloured if standard output is a terminal and NO_COLOR is unset."""
     console = Console(width=width, file=io.StringIO(), force_terminal=sys.stdout.isatty())
-    for block in blocks:
-        _line(console, f"{block.experiment}: {block.title}", style="bold")
-        _line(console, f"{block.heading}. Test error in %.")
-        for sheet in block.sheets:
+    for tables in experiments:
+        _line(console, f"{tables.experiment}: {tables.title}", style="bold")
+        _line(console, f"{tables.heading}. Test error in %.")
+        for sheet in tables.sheets:
             console.print(_rich(sheet))
-        for note in block.notes:
+        for note in tables.notes:
             _line(console, f"- {note}")
-        if block.deviations:
-            count = plural(len(block.deviations), "deviation")
-            _line(console, f"- {count} from the paper: repro show {block.experiment}")
+        if tables.deviations:
+            count = plural(len(tables.deviations), "deviation")
+            _line(console, f"- {count} from the paper: repro show {tables.experiment}")
         console.print()
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
@@ -72,40 +72,40 @@ def _rich(sheet: Sheet) -> RichTable:
     return table
 
 
-def markdown(blocks: list[Block], width: int) -> str:
+def markdown(experiments: list[ExperimentTables], width: int) -> str:
     parts = []
-    for block in blocks:
+    for tables in experiments:
         lines = [
-            f"## {block.experiment}: {block.title}",
+            f"## {tables.experiment}: {tables.title}",
             "",
-            f"{block.heading}. Test error in %. Source: {block.source}.",
+            f"{tables.heading}. Test error in %. Source: {tables.source}.",
         ]
-        for sheet in block.sheets:
+        for sheet in tables.sheets:
             lines += ["", *_markdown_table(sheet)]
-        lines += ["", *(f"- {note}".replace("- *", "- \\*") for note in block.notes)]
-        if block.deviations:
-            lines += ["", "Deviations from the paper:", "", *(f"- {line}" for line in block.deviations)]
+        lines += ["", *(f"- {note}".replace("- *", "- \\*") for note in tables.notes)]
+        if tables.deviations:
+            lines += ["", "Deviations from the paper:", "", *(f"- {line}" for line in tables.deviations)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _markdown_table(sheet: Sheet) -> list[str]:
-    """The lines of a Markdown table, first column to the left, the rest to the right."""
+    """The lines of a Markdown table; the first column is left-aligned, the others right-aligned."""
     head, *body = ("| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in _texts(sheet))
     return [head, "|---" + "|---:" * (len(sheet.columns) - 1) + "|", *body]
 
 
 def _texts(sheet: Sheet) -> list[tuple[str, ...]]:
-    """The columns' names, and below them the cells without what they are."""
+    """The column names, then the text of each row's cells."""
     return [sheet.columns, *(tuple(cell.text for cell in row) for row in sheet.cells)]
 
 
-def as_csv(blocks: list[Block], width: int) -> str:
-    """Every record of every sheet, arms and claims told apart by `row`; unrounded."""
+def as_csv(experiments: list[ExperimentTables], width: int) -> str:
+    """All records of all sheets, unrounded; the column `row` says arm or claim."""
     rows = [
-        {"experiment": block.experiment, "heading": block.heading} | record
-        for block in blocks
-        for sheet in block.sheets
+        {"experiment": tables.experiment, "heading": tables.heading} | record
+        for tables in experiments
+        for sheet in tables.sheets
         for record in sheet.records
     ]
     out = io.StringIO()
@@ -115,18 +115,20 @@ def as_csv(blocks: list[Block], width: int) -> str:
     return out.getvalue().rstrip()
 
 
-def as_json(blocks: list[Block], width: int) -> str:
-    """A block an experiment; `sheets` holds each sheet's records, unrounded."""
-    plain = [asdict(block) | {"sheets": {sheet.name: sheet.records for sheet in block.sheets}} for block in blocks]
-    return json.dumps(plain, indent=1, ensure_ascii=False)
+def as_json(experiments: list[ExperimentTables], width: int) -> str:
+    """One object per experiment; `sheets` holds each sheet's records, unrounded."""
+    content = [
+        asdict(tables) | {"sheets": {sheet.name: sheet.records for sheet in tables.sheets}} for tables in experiments
+    ]
+    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
-def latex(blocks: list[Block], width: int) -> str:
-    """A tabular a sheet, for \\usepackage{booktabs}; the notes as comments."""
+def latex(experiments: list[ExperimentTables], width: int) -> str:
+    """One tabular per sheet, for \\usepackage{booktabs}; the notes are comments."""
     lines: list[str] = []
-    for block in blocks:
-        lines += [f"% {block.experiment}: {block.heading}. Test error in %.", *(f"% {note}" for note in block.notes)]
-        for sheet in block.sheets:
+    for tables in experiments:
+        lines += [f"% {tables.experiment}: {tables.heading}. Test error in %.", *(f"% {note}" for note in tables.notes)]
+        for sheet in tables.sheets:
             lines.append(r"\begin{tabular}{l" + "r" * (len(sheet.columns) - 1) + "}")
             head, *body = (" & ".join(map(_latex, row)) + r" \\" for row in _texts(sheet))
             lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
@@ -137,20 +139,20 @@ def _latex(cell: str) -> str:
     return "".join(LATEX.get(char, char) for char in cell)
 
 
-def as_html(blocks: list[Block], width: int) -> str:
-    """A section an experiment, for a page of your own."""
+def as_html(experiments: list[ExperimentTables], width: int) -> str:
+    """One <section> per experiment, to include in a page."""
     lines: list[str] = []
-    for block in blocks:
-        lines += [f'<section id="{html.escape(block.experiment)}">', f"<h2>{html.escape(block.title)}</h2>"]
-        lines.append(f"<p>{html.escape(block.heading)}. Test error in %. Source: {html.escape(block.source)}.</p>")
-        for sheet in block.sheets:
+    for tables in experiments:
+        lines += [f'<section id="{html.escape(tables.experiment)}">', f"<h2>{html.escape(tables.title)}</h2>"]
+        lines.append(f"<p>{html.escape(tables.heading)}. Test error in %. Source: {html.escape(tables.source)}.</p>")
+        for sheet in tables.sheets:
             lines += _html_table(sheet)
-        lines += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in block.notes), "</ul>", "</section>"]
+        lines += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in tables.notes), "</ul>", "</section>"]
     return "\n".join(lines)
 
 
 def _html_table(sheet: Sheet) -> list[str]:
-    """The lines of an HTML table with a caption; row heads in the first column."""
+    """The lines of an HTML table with a caption; the first column holds row headers."""
     columns, *body = _texts(sheet)
     head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
     lines = ["<table>", f"<caption>{html.escape(sheet.name)}</caption>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
@@ -160,7 +162,7 @@ def _html_table(sheet: Sheet) -> list[str]:
     return [*lines, "</tbody>", "</table>"]
 
 
-FORMATS: dict[str, Callable[[list[Block], int], str]] = {
+FORMATS: dict[str, Callable[[list[ExperimentTables], int], str]] = {
     "text": text,
     "md": markdown,
     "csv": as_csv,

@@ -1,4 +1,4 @@
-"""The views of an experiment as sheets of cells: arms with claims, errors by class, learning curves."""
+"""An experiment's tables: arms with claims, errors by class, learning curves."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,20 +13,20 @@ from repro.data import catalog
 from repro.durations import duration
 from repro.records.results import Results
 from repro.show.numbers import mean_sd, points, published, spread
-from repro.show.tables.summary import ArmRow, Summary, summarise, unlike_remarks
+from repro.show.tables.summary import ArmRow, Summary, mixed_hardware_notes, summarise
 from repro.show.verdicts import difference, label
 from repro.spec import Experiment
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
-FULL_ONLY = ("published", "best", "peek bias")  # a reduced run is evaluated too seldom to have a best worth showing
-UNJUDGED = "no claim is judged on a demo or at a reduced scale, only at full scale"
-CURVE_POINTS = 16  # rows at most
+FULL_ONLY = ("published", "best", "peek bias")  # reduced runs have too few evaluations for a meaningful best
+UNJUDGED = "claims are judged at full scale only"
+CURVE_POINTS = 16  # most rows of a learning curve
 
 
 @dataclass(frozen=True)
 class TextCell:
-    """A cell's text; of a verdict with the outcome, which decides the colour."""
+    """A cell's text. A verdict's cell has its outcome, which decides the colour."""
 
     text: str
     outcome: Outcome | None = None
@@ -34,7 +34,7 @@ class TextCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of cells for people, and the same as plain records for programs."""
+    """One table: formatted cells for people, and the same content as records for programs."""
 
     name: str
     columns: tuple[str, ...]
@@ -43,8 +43,8 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Block:
-    """What is printed of one experiment: a head, sheets, notes below them."""
+class ExperimentTables:
+    """What is printed about one experiment: a heading, sheets, notes."""
 
     experiment: str
     title: str
@@ -55,24 +55,24 @@ class Block:
     deviations: list[str] = field(default_factory=list)
 
 
-def arms(results: Results) -> Block:
-    """The arms; at full scale beside the published numbers, with the claims under them."""
+def arms(results: Results) -> ExperimentTables:
+    """The arms; at full scale with published numbers and the claims."""
     summary = summarise(results)
     judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
     shown = [each for each in summary.judged if each.verdict.outcome != "no verdict"]
     sheets = [_arm_sheet(summary)]
     if judged:
-        records_ = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
-        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(each) for each in shown], records_))
+        records = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
+        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(each) for each in shown], records))
     notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
-    notes += unlike_remarks(summary.rows)
+    notes += mixed_hardware_notes(summary.rows)
     notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
     if len(judged) < len(summary.claims):
         without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
         notes.append(f"no verdict yet on {', '.join(without)}")
     if not summary.compared:
         notes.append(UNJUDGED)
-    return _block(summary, sheets, notes + summary.remarks)
+    return _experiment_tables(summary, sheets, notes + summary.notes)
 
 
 def _arm_sheet(summary: Summary) -> Sheet:
@@ -85,7 +85,7 @@ def _arm_sheet(summary: Summary) -> Sheet:
 
 
 def arm_columns(full: bool) -> list[int]:
-    """Which of ARM_COLUMNS are shown."""
+    """Indices of the ARM_COLUMNS that are shown."""
     return [i for i, column in enumerate(ARM_COLUMNS) if full or column not in FULL_ONLY]
 
 
@@ -121,12 +121,12 @@ def p_cell(p: float | None) -> str:
 
 
 def _millions(count: int) -> str:
-    """464154 -> 0.46M, as the papers print it; small networks in thousands."""
+    """464154 -> 0.46M, as the papers print it; small numbers in thousands, 12.3k."""
     return f"{count / 1e6:.2f}M" if count >= 100_000 else f"{count / 1e3:.1f}k"
 
 
-def per_class(results: Results) -> Block:
-    """Error of each class (% of its test images), mean ± sd over seeds, an arm a column."""
+def per_class(results: Results) -> ExperimentTables:
+    """Error of each class (% of its test images), mean ± sd over seeds; one column per arm."""
     summary = summarise(results)
     found: list[dict[str, Any]] = []
     classes: tuple[str, ...] = ()
@@ -137,11 +137,12 @@ def per_class(results: Results) -> Block:
         for index, title in enumerate(own):
             wrong = 100 * float(np.mean(top1[label == index] != index))
             found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
-    return _block(summary, [_crosstab("errors by class", "class", classes, found, results.experiment)], summary.remarks)
+    sheet = _crosstab("errors by class", "class", classes, found, results.experiment)
+    return _experiment_tables(summary, [sheet], summary.notes)
 
 
-def curves(results: Results) -> Block:
-    """Test error by iteration, mean ± sd over seeds, an arm a column."""
+def curves(results: Results) -> ExperimentTables:
+    """Test error by iteration, mean ± sd over seeds; one column per arm."""
     summary = summarise(results)
     found: list[dict[str, Any]] = []
     for run in results.counted().done():
@@ -150,15 +151,15 @@ def curves(results: Results) -> Block:
             found.append({"arm": run.arm, "seed": run.seed, "iteration": int(iteration), "test_error": float(error)})
     every = sorted({point["iteration"] for point in found})
     step = -(-len(every) // CURVE_POINTS) or 1
-    shown = tuple(every[::-1][::step][::-1])  # the last is always among them
+    shown = tuple(every[::-1][::step][::-1])  # always includes the last
     sheet = _crosstab("learning curves", "iteration", shown, found, results.experiment)
-    return _block(summary, [sheet], summary.remarks)
+    return _experiment_tables(summary, [sheet], summary.notes)
 
 
 def _crosstab(
     name: str, key: str, values: tuple[Any, ...], found: list[dict[str, Any]], experiment: Experiment
 ) -> Sheet:
-    """A row a value of `key`, an arm a column, mean ± sd in the cells."""
+    """One row per value of `key`, one column per arm, mean ± sd in the cells."""
     frame = pd.DataFrame(found, columns=["arm", "seed", key, "test_error"])
     present = [arm for arm in experiment.arms if arm.name in set(frame.arm)]
     groups = frame.groupby(["arm", key]).test_error.agg(["mean", "std"])
@@ -173,8 +174,10 @@ def _crosstab(
     return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
 
 
-def _block(summary: Summary, sheets: list[Sheet], notes: list[str]) -> Block:
-    return Block(summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations)
+def _experiment_tables(summary: Summary, sheets: list[Sheet], notes: list[str]) -> ExperimentTables:
+    return ExperimentTables(
+        summary.experiment, summary.title, summary.source, summary.heading, sheets, notes, summary.deviations
+    )
 
 
-VIEWS: dict[str, Callable[[Results], Block]] = {"arms": arms, "per-class": per_class, "curves": curves}
+VIEWS: dict[str, Callable[[Results], ExperimentTables]] = {"arms": arms, "per-class": per_class, "curves": curves}

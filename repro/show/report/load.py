@@ -1,4 +1,4 @@
-"""results/ and experiments/ -> what the report is about, each experiment at each scale. Stays out: wording."""
+"""results/ and experiments/ -> what the report is about: each experiment at each scale. Writes no text."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,14 @@ from repro.spec import Experiment, Scale
 
 @dataclass(frozen=True)
 class Part:
-    """An experiment at one scale, over the runs that were trained on committed code."""
+    """An experiment at one scale, with the runs that were trained on committed code."""
 
     results: Results
     summary: Summary  # with claims at full scale only
     left_out: tuple[str, ...]  # folders of runs that were trained on uncommitted changes
     pictures: tuple[Picture, ...]
     digest: str  # of the spec and the records
-    review: str = ""  # the address of its W&B Report, where one was saved
+    review: str = ""  # the URL of its W&B Report, if one was saved
 
     @property
     def experiment(self) -> Experiment:
@@ -39,7 +39,7 @@ class Part:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """As records.load gives them: stale and unfinished ones too."""
+        """All runs, stale and unfinished ones too, one row each."""
         return self.results.runs
 
     @cached_property
@@ -59,14 +59,14 @@ class Part:
         return self.scale.is_full
 
     def label(self, arm: str) -> str:
-        """The arm's label; its name where the spec has no such arm any more."""
+        """The arm's label; its name if the spec no longer has such an arm."""
         return next((a.label for a in self.experiment.arms if a.name == arm), arm)
 
 
 @dataclass(frozen=True)
 class Report:
-    full: tuple[Part, ...]  # every experiment, with runs or without
-    reduced: tuple[Part, ...]  # those with runs, the largest scale first
+    full: tuple[Part, ...]  # every experiment, even without runs
+    reduced: tuple[Part, ...]  # experiments with runs at a reduced scale, the largest scale first
     left_out: tuple[str, ...]  # folders of all runs that were trained on uncommitted changes
 
     @property
@@ -78,8 +78,8 @@ class Report:
         return _digest(f"{part.name} {part.scale} {part.digest}".encode() for part in self.parts)
 
 
-def gather(root: Path, draw: figures.Draw) -> Report:
-    """Read everything but the demos, and draw the figures. UserError for a wrong spec or a damaged record."""
+def load_report(root: Path, draw: figures.Draw) -> Report:
+    """Load everything except the demos, and draw the figures. UserError for a wrong spec or a damaged record."""
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
     every = load_all(root, spec.names(root), scales)
     parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
@@ -104,7 +104,7 @@ def _part(every: Results, draw: figures.Draw) -> Part:
 
 
 def _inputs(results: Results) -> Iterator[bytes]:
-    """The spec and each record's files with their names; text as git may store it, with either end of line."""
+    """The names and contents of the spec and of each record's files; text with line ends as git stores them."""
     paths = [results.root / "experiments" / f"{results.name}.toml"]
     paths += [folder / file for folder in results.folders() for file in ("run.json", *records.RESULTS)]
     for path in paths:
@@ -115,6 +115,6 @@ def _inputs(results: Results) -> Iterator[bytes]:
 
 
 def _digest(contents: Iterable[bytes]) -> str:
-    """Sixteen hex digits, of each content's own hash, so that none can run into the next."""
+    """Sixteen hex digits: the hash of the contents' hashes, so that moving bytes between contents changes it."""
     each = b"".join(hashlib.sha256(content).digest() for content in contents)
     return hashlib.sha256(each).hexdigest()[:16]

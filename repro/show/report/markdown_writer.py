@@ -1,13 +1,13 @@
-"""A document as GitHub's Markdown. Stays out: what it says."""
+"""A document as GitHub-flavoured Markdown."""
 
 import re
 
 from repro.show.report.document import (
     Badge,
-    Block,
     Break,
     Bullets,
     Code,
+    Element,
     Folded,
     Heading,
     Inline,
@@ -22,24 +22,26 @@ from repro.show.report.document import (
 SPECIAL = re.compile(r"[\\*`~]|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\()")
 
 
-def as_markdown(blocks: list[Block]) -> str:
-    """A blank line between blocks; what is for the page only is left out."""
-    anchors = {block.anchor for block in blocks if isinstance(block, Heading) and block.anchor}
-    return "\n\n".join(_block(block, anchors) for block in blocks if not isinstance(block, Folded)) + "\n"
+def as_markdown(elements: list[Element]) -> str:
+    """The elements separated by blank lines, without those for the HTML page only."""
+    anchors = {element.anchor for element in elements if isinstance(element, Heading) and element.anchor}
+    return "\n\n".join(_element(element, anchors) for element in elements if not isinstance(element, Folded)) + "\n"
 
 
-def _block(block: Block, anchors: set[str]) -> str:
-    if isinstance(block, Heading):
-        anchor = f'<a id="{block.anchor}"></a>\n\n' if block.anchor and block.anchor != _slug(block.text) else ""
-        return f"{anchor}{'#' * block.level} {_escape(block.text)}"
-    if isinstance(block, Paragraph):
-        return _text(block.text, anchors)
-    if isinstance(block, Bullets):
-        return "\n".join(f"- {_text(item, anchors, '  ')}" for item in block.items)
-    if isinstance(block, Table):
-        return _table(block, anchors)
-    assert isinstance(block, Picture)
-    return f"![{_escape(block.alt)}]({block.path})"
+def _element(element: Element, anchors: set[str]) -> str:
+    if isinstance(element, Heading):
+        anchor = (
+            f'<a id="{element.anchor}"></a>\n\n' if element.anchor and element.anchor != _slug(element.text) else ""
+        )
+        return f"{anchor}{'#' * element.level} {_escape(element.text)}"
+    if isinstance(element, Paragraph):
+        return _text(element.text, anchors)
+    if isinstance(element, Bullets):
+        return "\n".join(f"- {_text(item, anchors, '  ')}" for item in element.items)
+    if isinstance(element, Table):
+        return _table(element, anchors)
+    assert isinstance(element, Picture)
+    return f"![{_escape(element.alt)}]({element.path})"
 
 
 def _table(table: Table, anchors: set[str]) -> str:
@@ -52,7 +54,7 @@ def _table(table: Table, anchors: set[str]) -> str:
 
 
 def _text(text: Text, anchors: set[str], indent: str | None = "") -> str:
-    """`indent`: of a further line; None within a table, where a line may not end."""
+    """`indent`: that of continuation lines; None within a table, where there can be none."""
     brk = "<br>" if indent is None else f"  \n{indent}"
     return "".join(brk if isinstance(inline, Break) else _inline(inline, anchors) for inline in text)
 
@@ -71,10 +73,10 @@ def _inline(inline: Inline, anchors: set[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """What Markdown would take for syntax; ends of lines become spaces."""
+    """`text` with Markdown syntax escaped and line ends replaced by spaces."""
     return SPECIAL.sub(lambda match: "&lt;" if match[0] == "<" else "\\" + match[0], re.sub(r"\s+", " ", text))
 
 
 def _slug(text: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """The anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""What a figure is drawn from: an experiment's runs that count at one scale, and their files. Stays out: drawing."""
+"""What a figure is drawn from: an experiment's counted runs at one scale, and their files. Does not draw."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from repro.wording import plural
 
 
 class NothingToDraw(Exception):
-    """The records cannot give this figure; the message says why."""
+    """The records do not suffice for this figure; the message says why."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A run's top-1 class of every test image, uint8 (N,)."""
+class RunPredictions:
+    """The top-1 class that a run gave each test image, uint8 (N,)."""
 
     arm: str
     seed: int
@@ -29,8 +29,8 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Material:
-    """`results`: the runs that count; `arms`: those that have some, in the spec's order."""
+class PlotData:
+    """`results`: the counted runs; `arms`: those that have any, in the spec's order."""
 
     results: Results
     arms: tuple[Arm, ...]
@@ -46,26 +46,26 @@ class Material:
 
     @property
     def recipes(self) -> dict[str, Recipe]:
-        """By arm, as resolved at this scale."""
+        """The recipe of each arm, as resolved at this scale."""
         return self.results.recipes
 
     @property
-    def counts(self) -> pd.DataFrame:
-        """The runs that count, as `records.load` gives them."""
+    def counted(self) -> pd.DataFrame:
+        """The counted runs, one row each, as `records.load` returns them."""
         return self.results.runs
 
     @property
     def compared(self) -> bool:
-        """Only full scale stands beside published numbers."""
+        """Whether published numbers are shown: at full scale only."""
         return self.scale.is_full
 
     def position(self, arm: Arm) -> int:
-        """The arm's place in the spec, which decides its colour."""
+        """The arm's index in the spec, which decides its colour and marker."""
         return self.experiment.arms.index(arm)
 
     def runs(self, arm: Arm, status: str | None = None) -> pd.DataFrame:
-        """The arm's runs that count, of one `status` ("done" or "diverged") or both."""
-        runs = self.counts[self.counts.arm == arm.name]
+        """The arm's counted runs, of one `status` ("done" or "diverged") or both."""
+        runs = self.counted[self.counted.arm == arm.name]
         return runs if status is None else runs[runs.status == status]
 
     def published(self, arm: Arm) -> Published | None:
@@ -83,31 +83,31 @@ class Material:
         """The data set of all arms."""
         names = sorted({self.recipes[arm.name].dataset for arm in self.arms})
         if not names:
-            raise NothingToDraw("no run counts")
+            raise NothingToDraw("no counted runs")
         if len(names) > 1:
             raise NothingToDraw(f"the arms are on different data sets: {', '.join(names)}")
         return names[0]
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Class names; numbers where an image folder is not here to be asked."""
-        highest = max(int(classes.max()) for classes in (self.labels, *(a.top1 for a in self.answers)))
+        """Class names; numbers for an image folder that is not on this machine."""
+        highest = max(int(classes.max()) for classes in (self.labels, *(a.top1 for a in self.predictions)))
         return catalog.class_names(self.dataset, highest + 1, self.data_dir)
 
     @cached_property
     def labels(self) -> np.ndarray:
         """True classes of the test images, uint8 (N,)."""
-        return self._predictions[0]
+        return self._labels_and_predictions[0]
 
     @cached_property
-    def answers(self) -> list[Answers]:
-        """Of the runs that were done and have predictions, in order of arm and seed."""
-        return self._predictions[1]
+    def predictions(self) -> list[RunPredictions]:
+        """The predictions of completed runs that have them, in order of arm and seed."""
+        return self._labels_and_predictions[1]
 
     @cached_property
-    def _predictions(self) -> tuple[np.ndarray, list[Answers]]:
+    def _labels_and_predictions(self) -> tuple[np.ndarray, list[RunPredictions]]:
         assert self.dataset
-        labels, answers = None, []
+        labels, predictions = None, []
         for run in self.results.done():
             path = self.results.folder(run.arm, run.seed) / "predictions.npz"
             if not path.exists():
@@ -115,52 +115,52 @@ class Material:
             top1, label = self.results.predictions(run)
             labels = label if labels is None else labels
             if not np.array_equal(label, labels):
-                raise UserError(f"{path} is about other test images than the runs before it")
+                raise UserError(f"{path}: its test images differ from those of the other runs")
             classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
             if max(top1.max(initial=0), label.max(initial=0)) >= classes:
-                raise UserError(f"{path} has a class beyond the {classes} of {self.dataset}")
-            answers.append(Answers(run.arm, run.seed, top1))
+                raise UserError(f"{path} has a class number above {classes - 1}; {self.dataset} has {classes} classes")
+            predictions.append(RunPredictions(run.arm, run.seed, top1))
         if labels is None or not len(labels):
-            raise NothingToDraw("no predictions.npz of a run that was done")
-        return labels, answers
+            raise NothingToDraw("no completed run has a predictions.npz")
+        return labels, predictions
 
-    def answers_of(self, arm: Arm) -> list[Answers]:
-        return [answer for answer in self.answers if answer.arm == arm.name]
+    def predictions_of(self, arm: Arm) -> list[RunPredictions]:
+        return [run for run in self.predictions if run.arm == arm.name]
 
-    # --- what the caption says ---------------------------------------------------------------------------------------
+    # --- captions ----------------------------------------------------------------------------------------------------
 
-    def sizes(self, runs: pd.DataFrame | None = None) -> str:
-        """n = 5 seeds an arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16."""
-        runs = self.counts if runs is None else runs
+    def sample_sizes(self, runs: pd.DataFrame | None = None) -> str:
+        """n = 5 seeds per arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16."""
+        runs = self.counted if runs is None else runs
         n = sorted(Counter(runs.arm).values())
         seeds = plural(n[-1], "seed") if n[0] == n[-1] else f"{n[0]} to {plural(n[-1], 'seed')}"
-        parts = [f"n = {seeds} an arm" if len(n) > 1 else f"n = {seeds}"]
-        places = Counter(zip(runs.iterations, runs.hardware, runs.precision, strict=True))
-        for (iterations, hardware, precision), count in sorted(places.items()):
+        parts = [f"n = {seeds} per arm" if len(n) > 1 else f"n = {seeds}"]
+        conditions = Counter(zip(runs.iterations, runs.hardware, runs.precision, strict=True))
+        for (iterations, hardware, precision), count in sorted(conditions.items()):
             parts.append(f"{plural(count, 'run')} of {iterations:,} iterations on {hardware}, {precision}")
-        if lacking := len(self.experiment.arms) - len(set(self.counts.arm)):
+        if lacking := len(self.experiment.arms) - len(set(self.counted.arm)):
             parts.append(f"{lacking} of {len(self.experiment.arms)} arms not shown")
         return "; ".join(parts) + "."
 
-    def sizes_of_answers(self) -> str:
-        """`sizes` of the runs in `answers`, and how many have none."""
-        have = {(answer.arm, answer.seed) for answer in self.answers}
-        with_answers = [key in have for key in zip(self.counts.arm, self.counts.seed, strict=True)]
-        lacking = len(with_answers) - sum(with_answers)
-        note = f" {plural(lacking, 'run')} diverged or without predictions left out." if lacking else ""
-        return self.sizes(self.counts[with_answers]) + note
+    def sample_sizes_of_predictions(self) -> str:
+        """`sample_sizes` of the runs in `predictions`, and how many runs have none."""
+        have = {(run.arm, run.seed) for run in self.predictions}
+        included = [key in have for key in zip(self.counted.arm, self.counted.seed, strict=True)]
+        lacking = len(included) - sum(included)
+        note = f" {plural(lacking, 'run')} left out (diverged or without predictions)." if lacking else ""
+        return self.sample_sizes(self.counted[included]) + note
 
 
-def gather(results: Results, arms: list[str] | None = None, data_dir: Path | None = None) -> Material:
-    """The runs of `arms` (default: all) that count. UserError for an unknown arm."""
+def make_plot_data(results: Results, arms: list[str] | None = None, data_dir: Path | None = None) -> PlotData:
+    """The counted runs of `arms` (default: all). UserError for an unknown arm."""
     for name in arms or ():
         results.experiment.arm(name)
-    counts = results.counted()
+    counted = results.counted()
     if arms:
-        counts = counts.for_arms(arms)
-    have = set(counts.runs.arm)
-    return Material(
-        results=counts,
+        counted = counted.for_arms(arms)
+    have = set(counted.runs.arm)
+    return PlotData(
+        results=counted,
         arms=tuple(arm for arm in results.experiment.arms if arm.name in have),
         data_dir=data_dir or catalog.data_dir(),
     )

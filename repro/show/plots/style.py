@@ -1,4 +1,4 @@
-"""How figures look: palette, type, title, subtitle and caption; and a Figure as bytes. Stays out: what is drawn."""
+"""How figures look: palette, fonts, title, subtitle and caption. Also encodes a Figure as bytes. Does not plot data."""
 
 import io
 import textwrap
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.show.describe import title
-from repro.show.plots.material import Material
+from repro.show.plots.plot_data import PlotData
 from repro.spec import Arm
 
 # Okabe & Ito 2008, "Color Universal Design", without yellow, too faint for a line on white, and with black as
 # dark grey, so that black is left for published numbers
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#4D4D4D")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")  # by place in the spec, so that no colour stands alone
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")  # by index in the spec: colour alone identifies no arm
 INK, FAINT = "#1A1A1A", "#6B6B6B"
 
 TITLE, SUBTITLE, CAPTION = 12.0, 9.5, 7.5  # points
@@ -28,7 +28,7 @@ POINT = 1 / 72  # inches
 MARGIN = 0.12  # inches
 
 RC = {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib, so it is the same on every machine
     "font.size": 9,
     "axes.labelsize": 9,
     "axes.titlesize": 9.5,
@@ -37,7 +37,7 @@ RC = {
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
-    "lines.solid_capstyle": "butt",  # an interval ends where it ends
+    "lines.solid_capstyle": "butt",  # other caps would lengthen intervals
     "text.color": INK,
     "axes.labelcolor": INK,
     "grid.color": "#E4E4E4",
@@ -52,44 +52,44 @@ RC = {
 
 
 @contextmanager
-def look() -> Iterator[None]:
-    """matplotlib as these figures want it, whatever the user's own settings are."""
+def house_style() -> Iterator[None]:
+    """Set matplotlib's style for these figures, whatever the user's own settings."""
     with matplotlib.style.context(["default", sns.axes_style("whitegrid"), RC]):
         yield
 
 
 def encode(figure: Figure, form: str) -> bytes:
-    """The figure as "png", "svg" or "pdf"; the same figure gives the same bytes."""
+    """The figure as "png", "svg" or "pdf". The same figure always gives the same bytes."""
     empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     content = io.BytesIO()
-    with look():
+    with house_style():
         figure.savefig(content, format=form, metadata=empty.get(form, {"CreationDate": None}))
     return content.getvalue()
 
 
 @dataclass(frozen=True)
-class ArmLook:
+class ArmStyle:
     """How an arm is drawn in every figure."""
 
     colour: str
     marker: str
-    again: bool  # an arm before it has its colour: its lines need markers too
+    colour_reused: bool  # an earlier arm has this colour too, so lines need markers
 
 
-def arm_look(material: Material, arm: Arm) -> ArmLook:
-    place = material.position(arm)
-    return ArmLook(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], place >= len(PALETTE))
+def arm_style(data: PlotData, arm: Arm) -> ArmStyle:
+    index = data.position(arm)
+    return ArmStyle(PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)], index >= len(PALETTE))
 
 
-def sheet(material: Material, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
-    """An empty figure with the experiment's title (its name, away from full scale), what it shows, and a caption.
+def titled_figure(data: PlotData, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
+    """An empty figure with the experiment's title (its name at a reduced scale), a subtitle, and `notes` as a caption.
 
-    `width` and `height` (inches) are of what lies between; the rest is added to the height.
+    `width` and `height` are those of the plotting area in inches; the height of the text is added.
     """
-    head, scale = title(material.experiment, material.scale), []
-    if not material.compared:
-        head = f"{material.experiment.name}: {head}"
-        scale = _lines(material.scale.heading, width, SUBTITLE * 1.08)  # bold runs wider
+    head, scale = title(data.experiment, data.scale), []
+    if not data.compared:
+        head = f"{data.experiment.name}: {head}"
+        scale = _lines(data.scale.heading, width, SUBTITLE * 1.08)  # bold runs wider
     texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
     texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]
@@ -112,18 +112,18 @@ def sheet(material: Material, subtitle: str, notes: list[str], width: float, hei
     return figure
 
 
-def beside(axes: Axes, handles: list[Line2D]) -> None:
+def legend_beside(axes: Axes, handles: list[Line2D]) -> None:
     """A legend to the right of the axes, clear of the data."""
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
 
 
 def legend_width(labels: list[str]) -> float:
-    """Inches that a legend `beside` the axes takes."""
+    """The width in inches of a legend beside the axes."""
     return 0.75 + 0.075 * max((len(label) for label in labels), default=0)
 
 
-def bare(axes: Axes, grid: str) -> None:
-    """Without the frame's top and right; grid lines of one axis ("x" or "y") only."""
+def remove_frame(axes: Axes, grid: str) -> None:
+    """Remove the frame's top and right; keep the grid lines of one axis ("x" or "y")."""
     sns.despine(ax=axes)
     axes.grid(visible=False)
     axes.grid(visible=True, axis=grid)  # type: ignore[arg-type]
@@ -131,5 +131,5 @@ def bare(axes: Axes, grid: str) -> None:
 
 
 def _lines(text: str, width: float, size: float) -> list[str]:
-    """`text` in lines that fit `width` inches: DejaVu Sans is 0.56 of its size wide on average."""
+    """`text` wrapped to `width` inches; a character of DejaVu Sans is on average 0.56 of the font size wide."""
     return textwrap.wrap(text, int((width - 2 * MARGIN) / (0.56 * size * POINT)))

@@ -1,7 +1,4 @@
-"""An experiment's deviations from its source: those that the spec states, and those that its runs bring along.
-
-Imports no torch.
-"""
+"""An experiment's deviations from its source: those stated in the spec, and those that follow from its runs."""
 
 import pandas as pd
 
@@ -10,21 +7,21 @@ from repro.spec import Deviation, Experiment
 ROUNDED = {
     "bf16": Deviation(
         what="trained in bfloat16: products and activations are rounded to 8 bits",
-        why="`--precision auto` takes it where the device has units for it; the sources computed in float32",
+        why="`--precision auto` uses it if the device has units for it; the sources computed in float32",
         effect="none expected; the experiment precision tests it",
     ),
     "tf32": Deviation(
         what="trained in TensorFloat-32: the factors of products are rounded to 10 bits",
-        why="it was asked for; the sources computed in float32",
+        why="it was requested; the sources computed in float32",
         effect="none expected",
     ),
 }
 
 
-def ledger(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviation, ...]:
-    """The spec's deviations, then a line per precision below fp32 that some of `runs` were trained in.
+def all_deviations(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviation, ...]:
+    """The spec's deviations, then one per precision below fp32 in which some of `runs` were trained.
 
-    An arm whose recipe sets its precision is about that precision, and does not deviate by it.
+    An arm whose recipe sets a precision tests that precision, which is then not a deviation.
     """
     free = [arm.name for arm in experiment.arms if arm.recipe.precision is None]
     found = list(experiment.deviations)
@@ -35,8 +32,8 @@ def ledger(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviation, ...]:
     return tuple(found)
 
 
-def effect(deviation: Deviation) -> str:
-    """What is expected of it, and what is known: measured here, or by nobody."""
+def expected_effect(deviation: Deviation) -> str:
+    """The deviation's expected effect, and the measured one if there is any."""
     known = deviation.measured or "not measured here"
     if deviation.other_arm and not deviation.measured:
         known += f" yet: arm {deviation.other_arm} trains the other reading"
