@@ -127,9 +127,11 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def test_a_report_is_saved_once_and_then_over_itself(
-    cli: Callable[..., Result], small_root: Path, recorded: object, server: FakeWandb
+    cli: Callable[..., Result], small_root: Path, record: Callable[..., Path], server: FakeWandb
 ) -> None:
-    """By wandb's real client, to a server on this machine."""
+    """By wandb's real client, to a server on this machine; without predictions, so with few figures."""
+    for arm in ("original", "bn-after-add"):
+        record(arm, 0, errors=[60.0, 40.0])
     result = cli("wandb", "review", "tiny")
     assert result.exit_code == 0, result.output
     address = links.find(small_root, "tiny", FULL)
