@@ -7,6 +7,7 @@ import torch
 from helpers import CIFAR, CPU, REPO, away, batch, gradient
 from torch import nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from repro import models, spec
 from repro.errors import UserError
@@ -40,15 +41,23 @@ def test_gradients_are_as_near_to_the_true_ones_as_the_plain_steps(args: dict[st
         assert away(step.logits(images), PlainStep(plain, precision).logits(images)) < near
 
 
-def test_it_is_the_last_two_stages_that_are_products(monkeypatch: pytest.MonkeyPatch) -> None:
+class Convolutions(TorchFunctionMode):
+    """Counts torch's own."""
+
+    count = 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function is torch.conv2d
+        return function(*args, **(kwargs or {}))
+
+
+def test_it_is_the_last_two_stages_that_are_products() -> None:
     """Of E: eight convolutions with 512 channels, and none where the images are larger."""
-    large: list[Any] = []
-    convolve = nn.Conv2d._conv_forward
-    monkeypatch.setattr(nn.Conv2d, "_conv_forward", lambda *args: large.append(args) or convolve(*args))
     for size, products in ((32, 8), (64, 4)):
-        large.clear()
-        MatrixStep(vgg(config="E", size=size), "fp32").logits(torch.zeros(1, 3, size, size))
-        assert len(large) == 16 - products
+        step = MatrixStep(vgg(config="E", size=size), "fp32")
+        with Convolutions() as large:
+            step.logits(torch.zeros(1, 3, size, size))
+        assert large.count == 16 - products
 
 
 def test_auto_takes_products_for_vgg() -> None:

@@ -16,11 +16,23 @@ from repro.train import provenance
 from repro.train.loop import Settings
 
 PLAIN = Settings(threads=1, precision="fp32", step="plain")
+COMMITTED = {"commit": "abc", "dirty": None}
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """session(device="cuda"): from now on sessions are recorded so."""
+    collect = provenance.collect
+
+    def known(**changes: Any) -> None:
+        monkeypatch.setattr(provenance, "collect", lambda *what: collect(*what) | changes)
+
+    return known
 
 
 @pytest.fixture(autouse=True)
-def _committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "_code", lambda: {"commit": "abc", "dirty": None})
+def _committed(session: Callable[..., None]) -> None:
+    session(**COMMITTED)
 
 
 def named(experiment: str, arm: str, seed: int = 0, **recipe: Any) -> Run:
@@ -78,9 +90,8 @@ def test_no_other_run_is(tmp_path: Path, change: dict[str, Any]) -> None:
     assert record is not None and not record.trained_as
 
 
-def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = provenance.collect
-    monkeypatch.setattr(provenance, "collect", lambda *what: real(*what) | {"device": "cuda"})
+def test_on_a_gpu_the_hosts_threads_do_not_matter(tmp_path: Path, session: Callable[..., None]) -> None:
+    session(**COMMITTED, device="cuda")
     train_in(tmp_path, named("depth", "resnet32"))
     folder, told = train_in(tmp_path, named("placement", "original"), replace(PLAIN, threads=2))
     assert "same run as depth/resnet32/seed-0" in told
@@ -99,9 +110,9 @@ def test_a_run_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     assert told == ""
 
 
-def test_uncommitted_code_is_run_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uncommitted_code_is_run_itself(tmp_path: Path, session: Callable[..., None]) -> None:
     train_in(tmp_path, named("depth", "resnet32"))
-    monkeypatch.setattr(provenance, "_code", lambda: {"commit": "abc", "dirty": "0123456789abcdef"})
+    session(commit="abc", dirty="0123456789abcdef")
     folder, told = train_in(tmp_path, named("placement", "original"))
     assert told == "" and weights(folder)
 
