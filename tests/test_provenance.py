@@ -177,7 +177,7 @@ def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: p
     monkeypatch.setattr(provenance, "CODE", ours)
     (ours / "errors.py").write_text("a = 1\n")
     result = cli("stamp")
-    assert result.exit_code == 0 and "uncommitted changes: a copy's records will be marked dirty" in result.stderr
+    assert result.exit_code == 0 and "will be marked dirty" in result.stderr
     shutil.copytree(ours.parent, stamped.parent, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
     monkeypatch.setattr(provenance, "CODE", stamped)
     where, dirty = told()

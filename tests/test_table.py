@@ -280,7 +280,7 @@ def test_markdown_is_a_table_of_even_rows(cli: Cli) -> None:
 
 @pytest.mark.usefixtures("recorded")
 def test_a_format_is_a_function_and_a_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def means(blocks: list[tables.Block], width: int) -> str:
+    def means(blocks: list[tables.ExperimentTables], width: int) -> str:
         return "\n".join(f"{row['arm']}={row['mean']}" for row in blocks[0].sheets[0].records)
 
     monkeypatch.setitem(tables.FORMATS, "means", means)  # the line in the dict
