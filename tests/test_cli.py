@@ -188,7 +188,7 @@ def test_status(record: Record, cli: Cli) -> None:
     record("original", 0, errors=[50.0], scale="demo")
     record("original", 0, errors=[50.0], scale="1/2")
     output = cli("status").stdout
-    assert re.search(r"tiny +1 done, 1 interrupted, 1 stale; no run of bn-after-add$", output, re.MULTILINE)
+    assert re.search(r"tiny +1 done, 1 interrupted, 1 stale; no runs of bn-after-add$", output, re.MULTILINE)
     assert "Also recorded: --scale 1/2, --demo" in output
     content = json.loads(cli("status", "tiny", "--json").stdout)
     assert content["scale"] == "1"

@@ -112,7 +112,7 @@ def test_a_review_of_a_reduced_scale_judges_no_claim(
     curves, bars = (panel["config"] for panel in grid["panelBankSectionConfig"]["panels"])
     assert curves["metrics"] == ["test_error"] and bars["metrics"] == ["summary_metrics.final_test_error"]
     body = texts(blocks)
-    assert "No claim is judged at a reduced scale" in body and "51.10 ± 0.10 (n = 3)" in body
+    assert "Claims are judged at full scale only" in body and "51.10 ± 0.10 (n = 3)" in body
     assert outcomes(body) == [] and "Two tiny networks" not in found["title"]
     (path,) = small_root.glob("wandb/offline-run-*/run-review-*.wandb")
     segment = wandb_offline.read(path)
@@ -172,7 +172,7 @@ def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object)
         return None
 
     text = report.markdown(small_root, nothing)
-    assert text.count("[Every run, on W&B](https://wandb.ai/reviewer/tiny/reports/tiny--abc)") == 1
+    assert text.count("[Every run on W&B](https://wandb.ai/reviewer/tiny/reports/tiny--abc)") == 1
     assert text == report.markdown(small_root, nothing)
     assert 'href="https://wandb.ai/reviewer/tiny/reports/tiny--abc"' in report.html(small_root, nothing)
 

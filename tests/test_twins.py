@@ -120,4 +120,4 @@ def test_a_comparison_of_one_run_with_itself_says_so(small_root: Path, record: C
     for folder in (theirs, ours):
         records.write_predictions(folder, np.zeros(4), np.zeros(4))
     told = tables.compare(*tables.sides(small_root, ["tiny/original", "tiny/bn-after-add"], FULL), False, False)
-    assert "seed 0: one run under both names" in told
+    assert "seed 0: both arms share one run" in told
