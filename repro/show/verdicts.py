@@ -51,9 +51,9 @@ def _when(found: PostHoc) -> str:
 
 def label(judged: Judged) -> str:
     """Such as "inconclusive, consistent (different protocol)"."""
-    verdict, beside = judged.verdict, marks(judged)
+    verdict, caveats = judged.verdict, marks(judged)
     outcome = f"{verdict.outcome}, {verdict.lean}" if verdict.lean else verdict.outcome
-    return f"{outcome} ({', '.join(beside)})" if beside else outcome
+    return f"{outcome} ({', '.join(caveats)})" if caveats else outcome
 
 
 def marks(judged: Judged) -> list[str]:

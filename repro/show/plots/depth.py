@@ -1,4 +1,4 @@
-"""`depth`: final error against the number of layers, ours beside the paper's."""
+"""`depth`: final error against the number of layers, ours and the published one."""
 
 from typing import Any
 

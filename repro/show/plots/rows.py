@@ -23,7 +23,7 @@ NOTE = "Small marks: seeds, in order from top to bottom. Bar: mean and 95% t-int
 
 
 def final(data: PlotData) -> Figure:
-    """Test error after the last iteration, beside the published number at full scale."""
+    """Test error after the last iteration, at full scale with the published number."""
     notes = [NOTE]
     shown = [number for arm in data.arms if (number := data.published(arm))]
     beyond = _beyond(data, shown)

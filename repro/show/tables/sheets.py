@@ -76,7 +76,7 @@ def arms(results: Results) -> ExperimentTables:
 
 
 def _arm_sheet(summary: Summary) -> Sheet:
-    """A published number never stands beside a demo or a reduced scale."""
+    """At a demo or reduced scale, without the columns of published numbers."""
     shown = arm_columns(summary.compared)
     cells = [tuple(TextCell(arm_cells(row)[i]) for i in shown) for row in summary.rows]
     return Sheet(
