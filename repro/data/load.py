@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.transforms import v2
 
 from repro import random_streams
 from repro.data import catalog
@@ -86,11 +85,15 @@ def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Im
     if isinstance(pixels, np.ndarray):
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         if size and images.shape[-2:] != (size, size):
+            from torchvision.transforms import v2  # takes 1.5 s to import, and most recipes do without
+
             images = v2.functional.resize(images, [size, size], antialias=True)
     else:
         # images of different sizes: resize the shorter side to `size`, then crop the centre
         if size is None:
             raise UserError(f"data set {dataset.name!r} has images of different sizes: the recipe must set image_size")
+        from torchvision.transforms import v2
+
         square = v2.Compose([v2.Resize(size), v2.CenterCrop(size)])
         images = torch.stack([square(torch.from_numpy(image).permute(2, 0, 1)) for image in pixels])
     return Images(images, torch.from_numpy(labels))
