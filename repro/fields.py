@@ -1,14 +1,27 @@
 """The base class and field types of the models of specs, networks and queues: strict and frozen."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
 class Frozen(BaseModel):
-    """A model in which unknown keys and values of another type are errors."""
+    """A model in which unknown keys and values of another type are errors.
+
+    `ADDED`: fields that were added after runs had been recorded. At its default, such a field is left out of the dump,
+    from which fingerprints are computed, so that older records keep theirs.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    ADDED: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_added_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        for name in self.ADDED:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                fields.pop(name, None)
+        return fields
 
 
 def array(item: Any) -> Any:
