@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from repro import random_streams
 from repro.data.load import Images
-from repro.spec import Recipe
+from repro.spec import Constants, Recipe
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class Draws:
         return Draws(self.index.to(device), self.corner.to(device), self.flip.to(device))
 
 
-def draw_epoch(seed: int, epoch: int, images: int, padding: int) -> Draws:
+def draw_epoch(seed: int, epoch: int, images: int, padding: int, shuffled: bool = True) -> Draws:
     """An epoch's order (each image once) and a crop and flip per image, from three random streams of the seed."""
+    order = random_streams.generator(seed, "order", epoch)
     return Draws(
-        torch.randperm(images, generator=random_streams.generator(seed, "order", epoch)),
+        torch.randperm(images, generator=order) if shuffled else torch.arange(images),
         torch.randint(0, 2 * padding + 1, (images, 2), generator=random_streams.generator(seed, "crop", epoch)),
         torch.randint(0, 2, (images,), generator=random_streams.generator(seed, "flip", epoch)).bool(),
     )
@@ -74,7 +75,9 @@ class Sampler:
     def _epoch(self, epoch: int) -> Draws:
         if epoch not in self._epochs:
             self._epochs = {e: draws for e, draws in self._epochs.items() if e == epoch - 1}
-            self._epochs[epoch] = draw_epoch(self.seed, epoch, self.images, self.recipe.crop_padding).to(self.device)
+            shuffled = self.recipe.order == "shuffled"
+            draws = draw_epoch(self.seed, epoch, self.images, self.recipe.crop_padding, shuffled)
+            self._epochs[epoch] = draws.to(self.device)
         return self._epochs[epoch]
 
 
@@ -87,26 +90,47 @@ def _concatenated(parts: list[Draws]) -> Draws:
 
 @dataclass(frozen=True)
 class Transform:
-    """Turns uint8 images into a network's input: (x / 255 - mean) / std, padded and cropped before or after that."""
+    """Turns uint8 images into a network's input: (x / 255 - mean) / std, padded and cropped before or after that.
+
+    With `size`, they are first resized to it, bilinearly and rounded to whole levels, as an image library would.
+    """
 
     mean: torch.Tensor  # float32 (C, H, W) or (C, 1, 1), in 0..1
     std: torch.Tensor  # float32 (C, 1, 1)
     padding: int  # pixels on each side; 0 = no crop
     pad_after: bool  # True: pad the normalised image with zeros (He et al. 2015); False: pad the raw one with black
     hflip: bool
+    size: int | None = None  # pixels per side; None = the images already have their size
 
     @classmethod
     def fit(cls, recipe: Recipe, train: Images) -> "Transform":
-        """The recipe's transform, normalising by the statistics of the training images."""
-        mean, std = (part.to(train.pixels.device) for part in NORMALISERS[recipe.normalise](train))
-        return cls(mean, std, recipe.crop_padding, recipe.padding == "after-normalise", recipe.hflip)
+        """The recipe's transform, normalising by the statistics of the training images as they are stored."""
+        if isinstance(recipe.normalise, Constants):
+            found = tuple(torch.tensor(part)[:, None, None] for part in (recipe.normalise.mean, recipe.normalise.std))
+        else:
+            found = NORMALISERS[recipe.normalise](train)
+        mean, std = (part.to(train.pixels.device) for part in found)
+        size = recipe.image_size if recipe.resize == "per-batch" else None
+        return cls(mean, std, recipe.crop_padding, recipe.padding == "after-normalise", recipe.hflip, size)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 (N, C, H, W) -> float32 of the same shape."""
-        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+        """uint8 (N, C, H, W) -> float32 of the same shape, or of the side `size`."""
+        return self._resized(pixels).float().div_(255).sub_(self.mean).div_(self.std)
+
+    def image(self, stored: torch.Tensor) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input, from stored images (N, C, H, W)."""
+        channels, height, width = stored.shape[1:]
+        return (channels, self.size, self.size) if self.size else (channels, height, width)
+
+    def _resized(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.size is None or pixels.shape[-2:] == (self.size, self.size):
+            return pixels
+        resized = F.interpolate(pixels.float(), (self.size, self.size), mode="bilinear", align_corners=False)
+        return resized.round_().to(torch.uint8)
 
     def augment(self, pixels: torch.Tensor, draws: Draws) -> torch.Tensor:
-        """uint8 (N, C, H, W) -> float32 of the same shape: padded, cropped, mirrored and normalised."""
+        """uint8 (N, C, H, W) -> float32 of the same shape: resized, padded, cropped, mirrored and normalised."""
+        pixels = self._resized(pixels)
         if self.padding and self.pad_after:
             pixels = crop(self.normalise(pixels), self.padding, draws.corner)
         elif self.padding:

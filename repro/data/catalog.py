@@ -12,6 +12,7 @@ import platformdirs
 from repro.data.dataset import DataSet, md5
 from repro.data.sets import BUILT_IN, image_folder
 from repro.data.sets.image_folder import Absent
+from repro.data.sets.subset import split_name, subset
 from repro.errors import UserError
 
 __all__ = ["BUILT_IN", "Absent", "DataSet"]
@@ -23,22 +24,31 @@ def data_dir() -> Path:
     return Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("repro", appauthor=False))
 
 
-def known(name: str) -> bool:
-    return name in BUILT_IN or (name.startswith(image_folder.PREFIX) and name != image_folder.PREFIX)
+def check_name(name: str) -> None:
+    """UserError for a name that no data set can have. Image folders are not read, so their classes are not checked."""
+    base, _ = split_name(name)
+    if not (base in BUILT_IN or (base.startswith(image_folder.PREFIX) and base != image_folder.PREFIX)):
+        names = f"{', '.join(BUILT_IN)}, {image_folder.PREFIX}NAME"
+        raise UserError(f"unknown data set {name!r}; allowed: {names}, and some classes of one: cifar10[cat,dog]")
+    built_in(name)
 
 
-def allowed() -> str:
-    """The names of the data sets, for error messages."""
-    return f"{', '.join(BUILT_IN)}, {image_folder.PREFIX}NAME"
+def built_in(name: str) -> DataSet | None:
+    """The data set `name`, or None for an image folder, whose description needs its files."""
+    base, classes = split_name(name)
+    if base not in BUILT_IN:
+        return None
+    return subset(name, BUILT_IN[base], classes) if classes else BUILT_IN[base]
 
 
 def describe(name: str, directory: Path | None = None) -> DataSet:
     """The data set `name`; an image folder is described from its files in `directory` (default: `data_dir()`)."""
-    if name in BUILT_IN:
-        return BUILT_IN[name]
-    if not known(name):
-        raise UserError(f"unknown data set {name!r}; allowed: {allowed()}")
-    return image_folder.describe(name, directory or data_dir())
+    check_name(name)
+    if found := built_in(name):
+        return found
+    base, classes = split_name(name)
+    folder = image_folder.describe(base, directory or data_dir())
+    return subset(name, folder, classes) if classes else folder
 
 
 def class_names(name: str, at_least: int, directory: Path | None = None) -> tuple[str, ...]:

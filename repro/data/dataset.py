@@ -32,6 +32,13 @@ class DataSet:
     folder: str = ""  # below the data directory
     files: dict[str, str] = field(default_factory=dict, hash=False)  # path below the data directory -> MD5
     checksum: str = ""  # of the whole, part of every run's fingerprint
+    # images of each class, for a data set whose classes differ in size
+    counts: dict[Part, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+    def class_counts(self, part: Part) -> tuple[int, ...]:
+        """The number of images of each class in `part`."""
+        images = self.train_images if part == "train" else self.test_images
+        return self.counts.get(part) or (images // len(self.classes),) * len(self.classes)
 
     def read(
         self, directory: Path, part: Part, places: Sequence[int] | None = None

@@ -60,24 +60,42 @@ def load(recipe: Recipe, device: torch.device, directory: Path | None = None) ->
     """The recipe's data set on `device`, read once per process. UserError if files are missing or damaged."""
     directory = directory or catalog.data_dir()
     dataset = catalog.describe(recipe.dataset, directory)
-    return _loaded(dataset, directory, recipe.image_size, train_images(recipe, directory), device)
+    size = None if recipe.resize == "per-batch" else recipe.image_size
+    per_class = recipe.train_split.endswith("-per-class")
+    return _loaded(dataset, directory, size, train_images(recipe, directory), per_class, device)
 
 
 @lru_cache(KEPT)
-def _loaded(dataset: DataSet, directory: Path, size: int | None, count: int, device: torch.device) -> Splits:
-    """The first `count` images of the shuffled training set are used for training, the rest for validation."""
+def _loaded(
+    dataset: DataSet, directory: Path, size: int | None, count: int, per_class: bool, device: torch.device
+) -> Splits:
+    """The first `count` images of the shuffled training set are used for training, the rest for validation.
+
+    `per_class`: the first of each class instead, equally many.
+    """
     catalog.require(dataset, directory)
     train, test = (_read(dataset, directory, part, size) for part in PARTS)
     validation = None
     if count < len(train):
         # one split for all seeds and arms, so that they can be compared on the same validation images
         shuffled = torch.randperm(len(train), generator=random_streams.generator(0, "split"))
+        if per_class:
+            shuffled = _firsts_of_each_class(shuffled, train.labels, count // len(dataset.classes))
         validation = train[shuffled[count:].sort().values].to(device)
         train = train[shuffled[:count].sort().values]
     splits = Splits(train.to(device), validation, test.to(device), dataset.classes)
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # another run may read these tensors on its own stream
     return splits
+
+
+def _firsts_of_each_class(order: torch.Tensor, labels: torch.Tensor, each: int) -> torch.Tensor:
+    """`order` with the first `each` images of every class moved to the front."""
+    ordered = labels[order]
+    rank = torch.empty_like(order)  # of each image within its class
+    for label in labels.unique():
+        rank[ordered == label] = torch.arange(int((ordered == label).sum()))
+    return torch.cat([order[rank < each], order[rank >= each]])
 
 
 def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Images:

@@ -40,7 +40,7 @@ def _staleness(record: Record, experiment: spec.Experiment) -> str:
     if record.arm not in [arm.name for arm in experiment.arms]:
         return f"the spec no longer has an arm {record.arm!r}"
     run = _run_today(record, experiment)
-    dataset = catalog.BUILT_IN.get(run.recipe.dataset)
+    dataset = catalog.built_in(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record.data_checksum  # an image folder may be absent
     return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
 

@@ -2,7 +2,7 @@
 
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
-from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
+from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
 from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated_recipe
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
 from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
@@ -14,6 +14,7 @@ __all__ = [
     "REGISTRY",
     "Arm",
     "Claim",
+    "Constants",
     "Deviation",
     "Experiment",
     "Lesson",

@@ -45,12 +45,19 @@ def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:
 
 def train_images(recipe: StatedRecipe, directory: Path | None = None) -> int:
     """The number of images the recipe trains on. UserError if its split leaves none for validation."""
-    available = catalog.describe(recipe.dataset, directory).train_images
-    count = recipe.train_split.removeprefix("train")
-    if not count:
+    dataset = catalog.describe(recipe.dataset, directory)
+    available, split = dataset.train_images, recipe.train_split.removeprefix("train")
+    if not split:
         return available
-    images = int(count.removesuffix("k")) * (1000 if count.endswith("k") else 1)
-    if images >= available:
+    if split.endswith("%"):
+        return max(1, available * int(split[:-1]) // 100)
+    if split.endswith("-per-class"):
+        each = int(split.removesuffix("-per-class"))
+        images, fits = each * len(dataset.classes), each < min(dataset.class_counts("train"))
+    else:
+        images = int(split.removesuffix("k")) * (1000 if split.endswith("k") else 1)
+        fits = images < available
+    if not fits:
         raise UserError(
             f"train_split = {recipe.train_split!r} is not allowed: it must be smaller than the {available} training "
             f"images of {recipe.dataset}"

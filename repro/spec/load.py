@@ -17,7 +17,7 @@ from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
-from repro.spec.recipe import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
+from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
@@ -25,7 +25,7 @@ ARM_KEYS = ("name", "label", "published", "demo")
 UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union
     **FAMILIES,
     **{"sgd": Sgd, "adam": Adam},
-    **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup)},
+    **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup, Constants)},
 }
 TOP_KEYS = (
     "name",
@@ -125,7 +125,7 @@ class _Reader:
         if isinstance(schedule, dict) and {"epochs", "iterations"} <= schedule.keys():
             self._fail("schedule: give epochs or iterations, not both")
         recipe = self._model(StatedRecipe, merged, layers)
-        if recipe.dataset in catalog.BUILT_IN:  # an image folder may be absent
+        if catalog.built_in(recipe.dataset):  # an image folder may be absent
             try:
                 train_images(recipe)
                 resolve_schedule(recipe)
@@ -136,9 +136,9 @@ class _Reader:
         return recipe
 
     def _native_size(self, dataset: str) -> int:
-        if dataset not in catalog.BUILT_IN:
+        if not (found := catalog.built_in(dataset)):
             self._fail(f"dataset = {dataset!r} has no fixed image size: image_size (pixels per side) is missing")
-        return catalog.BUILT_IN[dataset].size
+        return found.size
 
     def _table(self, key: str) -> Table:
         value = self.tables.get(key)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
+from repro.errors import UserError
 from repro.fields import Frozen, Positive, Rate, array
 from repro.models import FAMILIES, Network
 
@@ -111,15 +112,38 @@ def _drops_in_order(drops: tuple[int, ...], end: int, unit: str) -> None:
         raise ValueError(f"drops = {list(drops)} must be below the schedule's {end} {unit}")
 
 
+class Constants(Frozen):
+    """Normalisation by given numbers, one per channel, for pixels in 0..1: (x - mean) / std."""
+
+    mean: array(Annotated[float, Field(ge=0, le=1)])  # type: ignore[valid-type]
+    std: array(Annotated[float, Field(gt=0)])  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "Constants":
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)} must be equally long")
+        return self
+
+
 class StatedRecipe(Frozen):
     """Everything that a run's numbers depend on except its seed, as the spec states it: the schedule in either unit."""
 
+    ADDED = ("order", "resize", "keep")
+
     dataset: str
-    train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?)?$")] = (
-        "train"  # train45k: 45,000 images, the rest is for validation
-    )
+    # train45k: 45,000 of the images; train80%: 80% of them; train100-per-class: 100 of each class. The rest is for
+    # validation.
+    train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$")] = "train"
+    order: Literal["shuffled", "file"] = "shuffled"  # of the training images: anew in each epoch, or as in the files
     image_size: Positive | None = None  # pixels per side; left out = the data set's own (filled in by `load`)
-    normalise: Literal["per-pixel-mean", "mean-std", "half", "none"] = "per-pixel-mean"
+    # when images are resized to image_size: once, antialiased; or batch by batch on the device, bilinearly, which needs
+    # no memory for the large images
+    resize: Literal["once", "per-batch"] = "once"
+    normalise: Annotated[
+        Annotated[Literal["per-pixel-mean", "mean-std", "half", "none"], Tag("name")]
+        | Annotated[Constants, Tag("Constants")],
+        Discriminator(lambda value: "name" if isinstance(value, str) else "Constants"),
+    ] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
     augment: array(Annotated[str, Field(pattern=r"^(pad-crop-[1-9]\d?|hflip)$")]) = ()  # type: ignore[valid-type]
     batch_size: Positive
@@ -132,14 +156,19 @@ class StatedRecipe(Frozen):
         Discriminator(lambda value: "EpochSchedule" if _in_epochs(value) else "Schedule"),
     ]
     evaluate_every: Positive = 1000  # iterations
+    # the network that is kept, whose predictions are recorded: after the last iteration, or at the evaluation with the
+    # lowest validation loss
+    keep: Literal["last", "lowest-validation-loss"] = "last"
     diverge_above: Annotated[float, Field(gt=0)] = 1e4  # nats: a higher training loss ends the run as diverged
     precision: Precision | None = None  # None = chosen when the run is trained, and stored in its record
 
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if not catalog.known(name):
-            raise ValueError(f"allowed: {catalog.allowed()}")
+        try:
+            catalog.check_name(name)
+        except UserError as error:
+            raise ValueError(str(error)) from error
         return name
 
     @field_validator("augment")
@@ -160,8 +189,27 @@ class StatedRecipe(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _keeps_what_it_has(self) -> "StatedRecipe":
+        if self.keep == "lowest-validation-loss" and self.train_split == "train":
+            raise ValueError(f"keep = {self.keep!r} needs validation images: train_split, such as train80%")
+        return self
+
+    @model_validator(mode="after")
+    def _resizes_what_it_can(self) -> "StatedRecipe":
+        if self.resize == "per-batch" and self.normalise == "per-pixel-mean":
+            raise ValueError(
+                "resize = 'per-batch' allows normalise = 'mean-std', 'half', 'none' or constants, not 'per-pixel-mean'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _network_fits(self) -> "StatedRecipe":
-        native = catalog.BUILT_IN[self.dataset].size if self.dataset in catalog.BUILT_IN else None
+        dataset = catalog.built_in(self.dataset)
+        native = dataset.size if dataset else None
+        if isinstance(self.normalise, Constants) and dataset and len(self.normalise.mean) != dataset.channels:
+            raise ValueError(
+                f"normalise: mean and std must have one number per channel: {dataset.channels} of {self.dataset}"
+            )
         if misfit := self.model.misfit(self.image_size or native, self.bn_batch):
             raise ValueError(misfit)
         return self

@@ -74,6 +74,8 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
 def _kernels_refusal(run: Run, image: tuple[int, int, int], precision: str) -> str:
     if run.recipe.schedule.iterations < KERNELS_MIN_ITERATIONS:
         return f"the run is shorter than {KERNELS_MIN_ITERATIONS} iterations"
+    if run.recipe.resize == "per-batch":
+        return "the kernels do not resize images"
     if refusal := network.refusal(run.recipe.model, image):
         return refusal
     try:

@@ -145,4 +145,5 @@ def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str
 def images_are_private(results: Results) -> bool:
     """Whether the experiment uses the user's own images, from a folder. Those are never sent."""
     experiment, scale = results.experiment, results.scale
-    return any(spec.stated_recipe(experiment, arm, scale).dataset not in catalog.BUILT_IN for arm in experiment.arms)
+    names = {spec.stated_recipe(experiment, arm, scale).dataset for arm in experiment.arms}
+    return not all(catalog.built_in(name) for name in names)

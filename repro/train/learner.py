@@ -44,12 +44,12 @@ class Learner:
         recipe = run.recipe
         self.run, self.device = run, device
         self.splits = splits or load(recipe, device, data_dir)
-        channels, height, width = self.splits.train.pixels.shape[1:]
-        self.method, self.note = method.choose(run, (channels, height, width), device, precision, step)
         self.transform = Transform.fit(recipe, self.splits.train)
+        image = self.transform.image(self.splits.train.pixels)
+        self.method, self.note = method.choose(run, image, device, precision, step)
         self.sampler = Sampler(recipe, len(self.splits.train), run.seed, device)
         self.dropout = random_streams.generator(run.seed, "dropout", device=device)
-        model = self.build_model(run, self.splits, self.dropout)
+        model = self.build_model(run, image, len(self.splits.classes), self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         fast = self.method.step == "kernels"
@@ -60,18 +60,20 @@ class Learner:
         self.graph = Graph(self._update, self._tensors, self.dropout, recipe.batch_size) if graphed else None
         self.iteration = 0  # updates made so far
         self.rate = 0.0  # learning rate of the last update
+        self.kept: dict[str, torch.Tensor] | None = None  # the weights to keep in place of the last, see the recipe
         if isinstance(self.step, CompiledStep):
             self.note = "; ".join(filter(None, [self.note, self._compile(self.step)]))
 
     @staticmethod
-    def build_model(run: Run, splits: Splits, dropout: torch.Generator) -> torch.nn.Module:
-        """The run's network for the images of `splits`, on the CPU, initialised from the run's seed."""
-        channels, size = splits.train.pixels.shape[1:3]
+    def build_model(
+        run: Run, image: tuple[int, int, int], classes: int, dropout: torch.Generator
+    ) -> torch.nn.Module:
+        """The run's network for images (channels, height, width), on the CPU, initialised from the run's seed."""
         return models.build(
             **run.recipe.model.model_dump(),
-            channels=channels,
-            size=size,
-            classes=len(splits.classes),
+            channels=image[0],
+            size=image[1],
+            classes=classes,
             bn_batch=run.recipe.bn_batch,
             seed=run.seed,
             masks=dropout,
@@ -137,6 +139,16 @@ class Learner:
             return None
         return evaluate(self.model, self.step, self.splits.validation, self.transform)
 
+    def keep(self) -> None:
+        """Keep a copy of the present weights."""
+        self.kept = {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def test_kept(self) -> Evaluation:
+        """The test evaluation of the weights that were kept. The model has them afterwards."""
+        assert self.kept is not None
+        self.model.load_state_dict(self.kept)
+        return self.test()
+
     def state(self) -> dict[str, Any]:
         """Everything that an exact resume needs; the sampler's random streams follow from `iteration`."""
         return {
@@ -146,6 +158,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "dropout": self.dropout.get_state(),
             "meters": self.meters.state(),
+            "kept": self.kept,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -157,6 +170,8 @@ class Learner:
         if self.graph:
             self.graph.discard()
         self._restore_dropout(state["dropout"])
+        if kept := state.get("kept"):
+            self.kept = {name: value.to(self.device) for name, value in kept.items()}
         self.meters.restore(state["meters"])
 
     def _restore_dropout(self, state: torch.Tensor) -> None:

@@ -198,6 +198,8 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         if evaluating or diverged:
             test = learner.test()
             rows.append(metrics_row(learner, clock, test, learner.validate()))
+            if recipe.keep == "lowest-validation-loss" and lowest(rows, "validation_loss") is rows[-1]:
+                learner.keep()
             records.write_metrics(folder, rows)
             learner.meters.reset()
             clock.lap(training=False)
@@ -213,11 +215,12 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
                 yield progress(note=note)
 
     test = test or learner.test()  # a session that resumes after the last iteration has not evaluated yet
-    records.write_predictions(folder, test.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
+    fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
+    kept = learner.test_kept() if learner.kept else test
+    records.write_predictions(folder, kept.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
     checkpoint.drop_previous(folder)
     status: Status = "diverged" if diverged else "done"
-    fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
-    write_record(status, finished=provenance.now(), **outcome(rows, fp32.error))
+    write_record(status, finished=provenance.now(), **outcome(rows, fp32.error, recipe.keep))
     yield progress(status=status)
 
 
@@ -270,9 +273,15 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Point | None]:
+def lowest(rows: list[dict[str, Any]], key: str) -> dict[str, Any] | None:
+    """The row with the lowest value of `key`, the earliest on ties; None if no row has one."""
+    return min((row for row in rows if row[key] is not None), key=lambda row: float(row[key]), default=None)
+
+
+def outcome(rows: list[dict[str, Any]], fp32_error: float, keep: str = "last") -> dict[str, Point | None]:
     """The points `final`, `best` (lowest test error; the earliest on ties) and, with a split, `best_on_validation`.
 
+    The last is the evaluation with the lowest validation loss if the recipe keeps that, else with the lowest error.
     `fp32_error`: test error (%) of the final network, evaluated in fp32.
     """
 
@@ -280,9 +289,9 @@ def outcome(rows: list[dict[str, Any]], fp32_error: float) -> dict[str, Point | 
         keys = ("iteration", "test_error", "test_loss", "validation_error")
         return Point(train_error=100 - chosen["train_accuracy"], **{key: chosen[key] for key in keys})
 
-    validated = [r for r in rows if r["validation_error"] is not None]
+    validated = lowest(rows, "validation_loss" if keep == "lowest-validation-loss" else "validation_error")
     return {
         "final": point(rows[-1]).model_copy(update={"test_error_fp32": fp32_error}),
         "best": point(min(rows, key=lambda r: r["test_error"])),
-        "best_on_validation": point(min(validated, key=lambda r: r["validation_error"])) if validated else None,
+        "best_on_validation": point(validated) if validated else None,
     }

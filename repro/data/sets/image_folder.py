@@ -4,6 +4,7 @@ Sorted like torchvision's ImageFolder: by class, then folder, then name. Images 
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -46,8 +47,9 @@ def describe(name: str, directory: Path) -> ImageFolder:
     """
     folder = name.removeprefix(PREFIX)
     root = directory / folder
-    files: dict[str, dict[str, str]] = {"train": {}, "test": {}}
-    classes: dict[str, tuple[str, ...]] = {}
+    files: dict[Part, dict[str, str]] = {"train": {}, "test": {}}
+    classes: dict[Part, tuple[str, ...]] = {}
+    counts: dict[Part, tuple[int, ...]] = {}
     for part, found in files.items():
         if not (root / part).is_dir():
             raise Absent(f"data set {name!r}: no folder {root / part}; expected {root}/{{train,test}}/<class>/<image>")
@@ -56,8 +58,10 @@ def describe(name: str, directory: Path) -> ImageFolder:
             raise UserError(
                 f"data set {name!r}: the folders in {root / part} hold no images ({', '.join(sorted(SUFFIXES))})"
             )
-        if empty := [label for label in classes[part] if label not in {label for label, _ in images}]:
+        found_in = Counter(label for label, _ in images)
+        if empty := [label for label in classes[part] if not found_in[label]]:
             raise UserError(f"data set {name!r}: {root / part / empty[0]} holds no images")
+        counts[part] = tuple(found_in[label] for label in classes[part])
         for _, path in images:
             found[path.relative_to(directory).as_posix()] = _md5_of(path)
     if classes["test"] != classes["train"]:
@@ -80,6 +84,7 @@ def describe(name: str, directory: Path) -> ImageFolder:
         folder=folder,
         files=every,
         checksum=digest(every),
+        counts=counts,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repro.data import catalog
+from repro.data.sets import image_folder
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.spec import Arm, Experiment, Published, Recipe, Scale
@@ -116,7 +117,8 @@ class PlotData:
             labels = label if labels is None else labels
             if not np.array_equal(label, labels):
                 raise UserError(f"{path}: its test images differ from those of the other runs")
-            classes = len(catalog.BUILT_IN[self.dataset].classes) if self.dataset in catalog.BUILT_IN else 256
+            dataset = catalog.built_in(self.dataset)
+            classes = len(dataset.classes) if dataset else image_folder.MOST_CLASSES
             if max(top1.max(initial=0), label.max(initial=0)) >= classes:
                 raise UserError(f"{path} has a class number above {classes - 1}; {self.dataset} has {classes} classes")
             predictions.append(RunPredictions(run.arm, run.seed, top1))
