@@ -325,10 +325,11 @@ def schemes(layer: nn.Conv2d | nn.Linear) -> dict[str, tuple[str, float]]:
         "he-fan-out": fan_out if isinstance(layer, nn.Conv2d) else ("uniform", math.sqrt(1 / (3 * into))),
         "glorot": ("uniform", math.sqrt(2 / (area * into + area * out))),
         "normal-0.1": ("normal", 0.1),
+        "torch-default": ("uniform", math.sqrt(1 / (3 * area * into))),
     }
 
 
-@pytest.mark.parametrize("scheme", ["he-fan-in", "he-fan-out", "glorot", "normal-0.1"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_initial_weights_follow_their_formula(scheme: str) -> None:
     models = [resnet(init=scheme), small_vgg(config="C", init=scheme, width_divisor=2, size=64)]
     layers = [layer for model in models for layer in of_type(model, nn.Conv2d | nn.Linear)]
@@ -340,6 +341,16 @@ def test_initial_weights_follow_their_formula(scheme: str) -> None:
         assert abs(float(w.mean())) < 5 * std / math.sqrt(w.numel())
         edge = float(w.abs().max()) / std
         assert (edge <= math.sqrt(3) * (1 + 1e-5)) if shape == "uniform" else (edge > 3)
+
+
+def test_torch_default_draws_what_torch_draws() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        layers = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 12, (1, 5), groups=4, bias=False), nn.Linear(12, 7), nn.Linear(7, 2)
+    model = nn.Sequential(*layers)
+    expected = {name: value.clone() for name, value in model.state_dict().items()}
+    initialise(model, "torch-default", seeded(5))
+    assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
 
 
 def test_biases_start_at_zero_and_batch_norm_as_plain_normalisation() -> None:
@@ -504,7 +515,7 @@ def test_local_response_norm_in_bfloat16_is_rounded_once() -> None:
         (RESNET, dict(subsample="pool"), "subsample\n.*'in-block' or 'separate-conv'"),
         (RESNET, dict(shortcut="none", block="full-preact"), '"none".*"original"'),
         (RESNET, dict(width=0), "width\n.*greater than 0"),
-        (RESNET, dict(init="he"), "init\n.*'he-fan-in', 'he-fan-out', 'glorot' or 'normal-0.1'"),
+        (RESNET, dict(init="he"), "init\n.*'he-fan-in', 'he-fan-out', 'glorot', 'normal-0.1' or 'torch-default'"),
         (RESNET, dict(bn_batch=0), "group 0 .*at least 1"),
         (VGG, dict(config="F"), "config\n.*'A', 'A-LRN', 'B', 'C', 'D' or 'E'"),
         (VGG, dict(size=48), "image_size = 48: .*multiple of 32"),

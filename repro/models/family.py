@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1"]  # the keys of repro.models.init.SCHEMES
+# the keys of repro.models.init.SCHEMES
+Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1", "torch-default"]
 
 
 class Network(Frozen):

@@ -10,8 +10,9 @@ With fan_in the number of inputs to one unit (k*k*in for a convolution) and fan_
     glorot        uniform in +-sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010, eq. 16, "normalized
                   initialization".
     normal-0.1    normal, variance 0.01. Simonyan & Zisserman 2014, arXiv:1409.1556, section 3.1.
+    torch-default uniform in +-1 / sqrt(fan_in), biases too: what nn.Conv2d and nn.Linear draw when they are built.
 
-In every scheme biases are 0 and batch normalisation starts as plain normalisation (weight 1, bias 0).
+In every other scheme biases are 0. Batch normalisation starts as plain normalisation (weight 1, bias 0).
 """
 
 import math
@@ -55,11 +56,21 @@ def _normal(layer: Weighted, generator: torch.Generator) -> None:
     nn.init.normal_(layer.weight, 0, 0.1, generator=generator)
 
 
+def _torch_default(layer: Weighted, generator: torch.Generator) -> None:
+    """The formula and the order of the layers' own reset_parameters, which takes no generator."""
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(fans(layer)[0])
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+
+# Each draws the weights of one layer, whose biases are 0 before, and may draw those too.
 SCHEMES: dict[str, Callable[[Weighted, torch.Generator], None]] = {
     "he-fan-in": _he_fan_in,
     "he-fan-out": _he_fan_out,
     "glorot": _glorot,
     "normal-0.1": _normal,
+    "torch-default": _torch_default,
 }
 
 
@@ -73,9 +84,9 @@ def initialise(model: nn.Module, scheme: str, generator: torch.Generator) -> Non
     draw = lookup(SCHEMES, "init", scheme)
     for name, module in model.named_modules():
         if type(module) in (nn.Conv2d, nn.Linear):
-            draw(module, generator)
             if module.bias is not None:
                 module.bias.zero_()
+            draw(module, generator)
         elif type(module) in (nn.BatchNorm2d, GhostBatchNorm2d):
             module.reset_running_stats()
             module.weight.fill_(1)
