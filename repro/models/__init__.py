@@ -5,7 +5,9 @@ Imports torch only to build a network. Does not contain losses or training.
 
 from typing import TYPE_CHECKING, Any
 
+from repro.models.cnn import Cnn
 from repro.models.family import Network
+from repro.models.mlp import Mlp
 from repro.models.resnet_cifar import ResNetCifar
 from repro.models.vgg import Vgg
 
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Network", "build", "parameters"]
 
-FAMILIES: dict[str, type[Network]] = {"resnet-cifar": ResNetCifar, "vgg": Vgg}
+FAMILIES: dict[str, type[Network]] = {
+    "resnet-cifar": ResNetCifar,
+    "vgg": Vgg,
+    "mlp": Mlp,
+    "cnn": Cnn,
+}
 
 
 def build(
