@@ -17,7 +17,7 @@ from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
-from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
+from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup, Weights
 from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
@@ -79,8 +79,9 @@ def read_toml(path: Path) -> Table:
 class _Reader:
     """Turns one spec file into an Experiment; error messages name the table that a value came from."""
 
-    def __init__(self, path: Path, tables: Table) -> None:
+    def __init__(self, path: Path, tables: Table, starting_here: tuple[str, ...] = ()) -> None:
         self.path, self.tables = path, tables
+        self.starting_here = starting_here  # experiments that start from this one, each from the next
 
     def experiment(self) -> Experiment:
         self._known_keys(self.tables, TOP_KEYS, "the top level")
@@ -89,10 +90,12 @@ class _Reader:
         base, demo = self._table("base"), self.tables.get("demo")
         if not isinstance(demo, dict | None):
             self._fail("[demo] must be a table")
+        arms = tuple(self._arm(entry, base, demo) for entry in self._list("arm"))
         fields = {
             "name": self.path.stem,
             "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
-            "arms": tuple(self._arm(entry, base, demo) for entry in self._list("arm")),
+            "arms": arms,
+            "sources": self._sources(arms),
             "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
             "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
             "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
@@ -100,6 +103,20 @@ class _Reader:
         }
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
+
+    def _sources(self, arms: tuple[Arm, ...]) -> tuple[Experiment, ...]:
+        """The other experiments whose runs this one starts from."""
+        names = {weights.run[0] for weights in _weights_of(arms) if weights.run} - {self.path.stem}
+        found = []
+        for name in sorted(names):
+            path = self.path.with_name(f"{name}.toml")
+            if not path.exists():
+                self._fail(f"weights: source: there is no experiment {name!r}")
+            chain = (*self.starting_here, self.path.stem)
+            if name in chain:
+                self._fail(f"weights: source: {' starts from '.join((*chain, name))}, which is a circle")
+            found.append(_Reader(path, read_toml(path), chain).experiment())
+        return tuple(found)
 
     def _arm(self, entry: Table, base: Table, demo: Table | None) -> Arm:
         place = f"[[arm]] {entry.get('name', '?')!r}"
@@ -165,6 +182,13 @@ class _Reader:
 
     def _fail(self, message: str) -> NoReturn:
         raise UserError(f"{self.path}: {message}")
+
+
+def _weights_of(arms: tuple[Arm, ...]) -> Iterator[Weights]:
+    for arm in arms:
+        for recipe in filter(None, (arm.recipe, arm.demo)):
+            if recipe.weights:
+                yield recipe.weights
 
 
 def _without_other_unit(below: Table, above: Table) -> Table:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen, Name, Positive, array
 from repro.spec.recipe import Recipe, StatedRecipe
@@ -178,6 +179,11 @@ class Experiment(Frozen):
     lessons: tuple[Lesson, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     costs: tuple[Cost, ...] = ()
+    sources: tuple["Experiment", ...] = ()  # other experiments whose runs this one starts from
+
+    def source_experiment(self, name: str) -> "Experiment":
+        """The experiment called `name`: this one, or one of its sources."""
+        return next(found for found in (self, *self.sources) if found.name == name)
 
     def arm(self, name: str) -> Arm:
         """The arm called `name`. UserError if there is none."""
@@ -210,6 +216,7 @@ class Experiment(Frozen):
                 if arm not in names:
                     raise ValueError(f"{user} names an unknown arm {arm!r}; the arms are: {', '.join(names)}")
         self._references_known()
+        self._sources_known()
         ids = [claim.id for claim in self.claims]
         for lesson in self.lessons:
             for claim_id in lesson.claims:
@@ -237,6 +244,22 @@ class Experiment(Frozen):
                     f"{user} names an unknown reference {name!r}; the references are: {', '.join(known) or 'none'}"
                 )
 
+    def _sources_known(self) -> None:
+        """Runs to start from exist, do not start from a run in turn, and are trained on a built-in data set."""
+        for arm in self.arms:
+            for recipe in filter(None, (arm.recipe, arm.demo)):
+                if not (recipe.weights and recipe.weights.run):
+                    continue
+                name, source, _ = recipe.weights.run
+                where = f"arm {arm.name!r}: weights: source = {recipe.weights.source!r}"
+                arms = {a.name: a for a in self.source_experiment(name).arms}
+                if source not in arms:
+                    raise ValueError(f"{where}: unknown arm; the arms of {name!r} are: {', '.join(arms)}")
+                if (other := arms[source].recipe.weights) and other.run:
+                    raise ValueError(f"{where} itself starts from a run, {other.source!r}, which is not allowed")
+                if not catalog.built_in(arms[source].recipe.dataset):
+                    raise ValueError(f"{where} is trained on an image folder; allowed: runs on a built-in data set")
+
     def _margin_below_steps(self, claim: Claim) -> None:
         """Comparable published test errors of neighbouring arms in an order must differ by more than the margin."""
         if claim.metric == "train_error":
@@ -263,11 +286,14 @@ def _check_unique(kind: str, names: list[str]) -> None:
 class Run(Frozen):
     """An arm with a seed: all that training needs."""
 
+    ADDED = ("source",)
+
     experiment: str
     arm: str
     seed: Annotated[int, Field(ge=0)]
     scale: ScaleField
     recipe: Recipe
+    source: "Run | None" = None  # the run whose weights it starts from
 
     @property
     def name(self) -> str:
