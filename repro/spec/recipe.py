@@ -174,9 +174,8 @@ class StatedRecipe(Frozen):
     train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$")] = "train"
     order: Literal["shuffled", "file"] = "shuffled"  # of the training images: anew in each epoch, or as in the files
     image_size: Positive | None = None  # pixels per side; left out = the data set's own (filled in by `load`)
-    # how images are resized to image_size: once, antialiased, of a photograph the central square; "stretched", the same
-    # but all of a photograph, whatever its shape; or "per-batch" on the device, bilinearly, which needs no memory for the
-    # large images
+    # how images are resized to image_size: once, antialiased, and photographs cropped to their central square; once,
+    # "stretched" to a square instead; or "per-batch" on the device, bilinearly, which needs no memory for large images
     resize: Literal["once", "stretched", "per-batch"] = "once"
     normalise: Annotated[
         Annotated[Literal["per-pixel-mean", "mean-std", "half", "none"], Tag("name")]
