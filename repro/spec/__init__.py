@@ -1,11 +1,12 @@
 """A paper's claims and its training recipe, as data: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
 
+from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.recipe import Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
 from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated_recipe
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
 
 __all__ = [
     "DEMO",
