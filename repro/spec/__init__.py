@@ -1,5 +1,6 @@
 """A paper's claims and its training recipe, as data: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
 
+from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe, Weights
@@ -14,7 +15,7 @@ from repro.spec.resolve import (
     stated_recipe,
 )
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
 
 __all__ = [
     "DEMO",

@@ -12,13 +12,14 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from repro.claims.rules import KINDS, Claim, Published
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup, Weights
-from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
+from repro.spec.schema import Arm, Cost, Deviation, Experiment, Lesson, Reference
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 ARM_KEYS = ("name", "label", "published", "demo")
@@ -96,7 +97,7 @@ class _Reader:
             "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
             "arms": arms,
             "sources": self._sources(arms),
-            "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
+            "claims": tuple(self._claim(entry) for entry in self._list("claim")),
             "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
             "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
             "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
@@ -133,6 +134,18 @@ class _Reader:
         if "published" in entry:
             fields["published"] = self._model(Published, entry["published"], f"{place} published")
         return self._model(Arm, fields, place)
+
+    def _claim(self, entry: Table) -> Claim:
+        place = f"[[claim]] {entry.get('id', '?')!r}"
+        kind = entry.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            wrong = f"kind = {kind!r} is not allowed" if "kind" in entry else "'kind' is missing"
+            self._fail(f"{place}: {wrong}; allowed: {', '.join(map(repr, KINDS))}")
+        for key in entry.keys() - KINDS[kind].model_fields.keys():
+            if users := [repr(name) for name, model in KINDS.items() if key in model.model_fields]:
+                kinds = f"kind{'s' * (len(users) > 1)} {', '.join(users)}"
+                self._fail(f"{place}: {key} is allowed only for {kinds}, not {kind!r}")
+        return self._model(KINDS[kind], entry, place)
 
     def _recipe(self, layers: list[tuple[str, Table]]) -> StatedRecipe:
         merged: Table = {}
