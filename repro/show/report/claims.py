@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from repro import numbers
 from repro.claims.judge import Judged, arm_errors
 from repro.claims.rules import DECIDED, METRICS, Outcome, arm_text
-from repro.show.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
+from repro.show.report.document import (
+    Badge,
+    Break,
+    Cell,
+    Code,
+    Inline,
+    Link,
+    Strong,
+    Table,
+    Text,
+    lines,
+    prose,
+    prose_cells,
+)
 from repro.show.report.load import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
@@ -92,7 +105,7 @@ def _row(view: ClaimView) -> tuple[Cell, ...]:
     steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
     where: Text = (Break(), view.row.where) if view.row.where else ()
     return (
-        Cell((claim.says, *where)),
+        Cell((*prose(claim.says), *where)),
         Cell(view.verdict),
         Cell(lines([_ours(view, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
@@ -143,7 +156,7 @@ def published(part: Part, claim: Claim) -> list[str]:
 def tested(part: Part) -> Table:
     """What each claim says, its source, and how it is tested."""
     rows = [
-        cells(
+        prose_cells(
             claim.says + (" (primary)" if claim.primary else ""),
             ": ".join(filter(None, [claim.origin, part.experiment.cited(claim)])),
             statement(part, claim) + (", paired by seed" if claim.paired else ""),
