@@ -137,6 +137,14 @@ def test_vggs_have_table_1s_parameters(config: str) -> None:
     assert parameters(small_vgg(config=config, size=96, fc_width=256, classes=3)) == vgg_count(config, 96, 256, 3, 8)
 
 
+def test_the_courses_networks_have_its_parameters() -> None:
+    mlp = models.build("mlp", channels=1, size=28, hidden=[256, 64], dropout=0.2)
+    assert parameters(mlp) == (784 + 1) * 256 + (256 + 1) * 64 + (64 + 1) * 10
+    cnn = models.build("cnn", widths=[16, 32, 64], hidden=200, dropout=0.2)
+    convolutions = (9 * 3 + 1) * 16 + (9 * 16 + 1) * 32 + (9 * 32 + 1) * 64
+    assert parameters(cnn) == convolutions + (1024 + 1) * 200 + (200 + 1) * 10
+
+
 # Forward passes
 
 
@@ -517,7 +525,7 @@ def test_local_response_norm_in_bfloat16_is_rounded_once() -> None:
         (RESNET, dict(width=0), "width\n.*greater than 0"),
         (RESNET, dict(init="he"), "init\n.*'he-fan-in', 'he-fan-out', 'glorot', 'normal-0.1' or 'torch-default'"),
         (RESNET, dict(bn_batch=0), "group 0 .*at least 1"),
-        (VGG, dict(config="F"), "config\n.*'A', 'A-LRN', 'B', 'C', 'D' or 'E'"),
+        (VGG, dict(config="F"), "config\n.*'A', 'A-LRN', 'B', 'C', 'D', 'E' or 'one-per-stage'"),
         (VGG, dict(size=48), "image_size = 48: .*multiple of 32"),
         (VGG, dict(width_divisor=3), "width_divisor = 3 must divide 64"),
         (VGG, dict(fc_width=12, width_divisor=8), "must divide 64 and fc_width = 12"),

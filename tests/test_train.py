@@ -336,7 +336,15 @@ def test_bn_batch_reaches_the_network() -> None:
 
 @pytest.mark.parametrize(
     ("device", "size", "images"),
-    [("cpu", 32, 500), ("cpu", 224, 500), ("cuda", 28, 2500), ("cuda", 32, 2500), ("cuda", 224, 51), ("cuda", 9999, 1)],
+    [
+        ("cpu", 32, 500),
+        ("cpu", 64, 500),
+        ("cpu", 224, 40),
+        ("cuda", 28, 2500),
+        ("cuda", 32, 2500),
+        ("cuda", 224, 51),
+        ("cuda", 9999, 1),
+    ],
 )
 def test_images_are_evaluated_in_batches_that_fit_the_device(device: str, size: int, images: int) -> None:
     assert step.evaluation_batch(torch.device(device), size, size) == images

@@ -34,7 +34,7 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
         dataset, recipe.batch_size, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
     )
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores
-    model = Learner.build_model(run, learner.splits, learner.dropout).to(device)
+    model = Learner.build_model(run, learner.image, len(learner.splits.classes), learner.dropout).to(device)
     optimizer = optim.build(recipe, model)
     total = 0.0
     while True:

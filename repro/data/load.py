@@ -93,7 +93,7 @@ def _firsts_of_each_class(order: torch.Tensor, labels: torch.Tensor, each: int) 
     """`order` with the first `each` images of every class moved to the front."""
     ordered = labels[order]
     rank = torch.empty_like(order)  # of each image within its class
-    for label in labels.unique():
+    for label in range(int(labels.max()) + 1):
         rank[ordered == label] = torch.arange(int((ordered == label).sum()))
     return torch.cat([order[rank < each], order[rank >= each]])
 

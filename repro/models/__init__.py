@@ -5,10 +5,12 @@ Imports torch only to build a network. Does not contain losses or training.
 
 from typing import TYPE_CHECKING, Any
 
+from repro.models.cnn import Cnn
 from repro.models.densenet_cifar import DenseNetCifar
 from repro.models.dpn import Dpn
 from repro.models.family import Network
 from repro.models.lenet import LeNet
+from repro.models.mlp import Mlp
 from repro.models.mobilenet_v2 import MobileNetV2
 from repro.models.regnet import RegNet
 from repro.models.resnet import ResNet
@@ -26,6 +28,8 @@ __all__ = ["FAMILIES", "Network", "build", "parameters"]
 FAMILIES: dict[str, type[Network]] = {
     "resnet-cifar": ResNetCifar,
     "vgg": Vgg,
+    "mlp": Mlp,
+    "cnn": Cnn,
     "lenet": LeNet,
     "resnet": ResNet,
     "vgg-cifar": VggCifar,

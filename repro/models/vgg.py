@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# The columns of Table 1: for each stage, the kernel sizes of its convolutions; "L" is local response normalisation.
-# Each convolution is followed by ReLU, each stage by 2x2 max-pooling.
+# The columns of Table 1, and a network that some code calls VGG11, with one convolution per stage. For each stage, the
+# kernel sizes of its convolutions; "L" is local response normalisation. Each convolution is followed by ReLU, each
+# stage by 2x2 max-pooling.
 CONFIGS: dict[str, tuple[str, str, str, str, str]] = {
+    "one-per-stage": ("3", "3", "3", "3", "3"),
     "A": ("3", "3", "33", "33", "33"),
     "A-LRN": ("3L", "3", "33", "33", "33"),
     "B": ("33", "33", "33", "33", "33"),
@@ -35,8 +37,8 @@ VARIANTS = {"A-LRN": "VGG with LRN", "C": "VGG with 1x1"}  # as deep as A and D,
 class Vgg(Network):
     """Simonyan & Zisserman 2014, Table 1: five stages of convolutions, two hidden layers and the classifier.
 
-    config: a column of Table 1. Local response normalisation follows the ReLU, as in Krizhevsky et al. 2012; the table
-        does not say where it goes.
+    config: a column of Table 1, or "one-per-stage". Local response normalisation follows the ReLU, as in Krizhevsky et
+        al. 2012; the table does not say where it goes.
     batch_norm: between each convolution and its ReLU; the paper has none. The convolutions then have no biases, which
         the normalisation would cancel.
     dropout: rate in the first two of the three fully connected layers (section 3.1: 0.5), after their ReLU.
@@ -46,7 +48,7 @@ class Vgg(Network):
     """
 
     name: Literal["vgg"]
-    config: Literal["A", "A-LRN", "B", "C", "D", "E"]
+    config: Literal["A", "A-LRN", "B", "C", "D", "E", "one-per-stage"]
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     fc_width: Positive = 512

@@ -45,11 +45,11 @@ class Learner:
         self.run, self.device = run, device
         self.splits = splits or load(recipe, device, data_dir)
         self.transform = Transform.fit(recipe, self.splits.train)
-        image = self.transform.image(self.splits.train.pixels)
-        self.method, self.note = method.choose(run, image, device, precision, step)
+        self.image = self.transform.image(self.splits.train.pixels)
+        self.method, self.note = method.choose(run, self.image, device, precision, step)
         self.sampler = Sampler(recipe, len(self.splits.train), run.seed, device)
         self.dropout = random_streams.generator(run.seed, "dropout", device=device)
-        model = self.build_model(run, image, len(self.splits.classes), self.dropout)
+        model = self.build_model(run, self.image, len(self.splits.classes), self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         fast = self.method.step == "kernels"
@@ -65,9 +65,7 @@ class Learner:
             self.note = "; ".join(filter(None, [self.note, self._compile(self.step)]))
 
     @staticmethod
-    def build_model(
-        run: Run, image: tuple[int, int, int], classes: int, dropout: torch.Generator
-    ) -> torch.nn.Module:
+    def build_model(run: Run, image: tuple[int, int, int], classes: int, dropout: torch.Generator) -> torch.nn.Module:
         """The run's network for images (channels, height, width), on the CPU, initialised from the run's seed."""
         return models.build(
             **run.recipe.model.model_dump(),
