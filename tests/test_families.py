@@ -94,7 +94,7 @@ def test_its_settings_are_validated_as_those_of_every_family(root: Path) -> None
     wrong = {
         "hiden = 16": "[[arm]] 'bn-after-add': unknown key 'model.hiden'; did you mean 'hidden'?",
         "hidden = 0": "model.hidden = 0 is not allowed",
-        'name = "mpl"': "'resnet-cifar', 'vgg', 'mlp', 'cnn', 'perceptron'",
+        'name = "mpl"': "'resnet-cifar', 'vgg', 'mlp', 'cnn', 'lenet', ",
         "hidden = 16 }\nbn_batch = 8 #": "a perceptron has no batch norm",
     }
     names = [f"wrong-{number}" for number in range(len(wrong))]

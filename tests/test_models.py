@@ -531,7 +531,7 @@ def test_local_response_norm_in_bfloat16_is_rounded_once() -> None:
         (VGG, dict(fc_width=12, width_divisor=8), "must divide 64 and fc_width = 12"),
         (VGG, dict(dropout=1.0), "dropout\n.*less than 1"),
         (VGG, dict(bn_batch=64), "bn_batch = 64 goes with batch_norm"),
-        ({"name": "resnet"}, {}, "'resnet' is unknown; allowed: resnet-cifar, vgg"),
+        ({"name": "alexnet"}, {}, "'alexnet' is unknown; allowed: resnet-cifar, vgg"),
     ],
 )
 def test_bad_arguments_are_named(network: dict[str, Any], changes: dict[str, Any], message: str) -> None:

@@ -690,7 +690,7 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
     ),
     "published error above 100 %": ({"test_error = 40.0": "test_error = 140.0"}, "", ["test_error", "140.0", "100"]),
     "depth not 6n+2": ({"depth = 8": "depth = 9"}, "", ["[base]", "model.depth", "9", "6n+2", "8, 14, 20"]),
-    "unknown network": ({'"resnet-cifar"': '"resnet"'}, "", ["model", "'resnet'", "'resnet-cifar', 'vgg'"]),
+    "unknown network": ({'"resnet-cifar"': '"alexnet"'}, "", ["model", "'alexnet'", "'resnet-cifar', 'vgg'"]),
     "plain net with another block": (
         {"width = 4": 'width = 4, shortcut = "none"'},
         "",

@@ -6,10 +6,18 @@ Imports torch only to build a network. Does not contain losses or training.
 from typing import TYPE_CHECKING, Any
 
 from repro.models.cnn import Cnn
+from repro.models.densenet_cifar import DenseNetCifar
+from repro.models.dpn import Dpn
 from repro.models.family import Network
+from repro.models.lenet import LeNet
 from repro.models.mlp import Mlp
+from repro.models.mobilenet_v2 import MobileNetV2
+from repro.models.regnet import RegNet
+from repro.models.resnet import ResNet
 from repro.models.resnet_cifar import ResNetCifar
+from repro.models.resnext_cifar import ResNextCifar
 from repro.models.vgg import Vgg
+from repro.models.vgg_cifar import VggCifar
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +30,14 @@ FAMILIES: dict[str, type[Network]] = {
     "vgg": Vgg,
     "mlp": Mlp,
     "cnn": Cnn,
+    "lenet": LeNet,
+    "resnet": ResNet,
+    "vgg-cifar": VggCifar,
+    "resnext-cifar": ResNextCifar,
+    "regnet": RegNet,
+    "mobilenet-v2": MobileNetV2,
+    "densenet-cifar": DenseNetCifar,
+    "dpn": Dpn,
 }
 
 
