@@ -9,10 +9,11 @@ import numpy as np
 
 from repro.claims import rules, stats
 from repro.claims.judge import arm_errors
+from repro.claims.rules import arm_text
 from repro.errors import UserError
+from repro.numbers import points
 from repro.records.results import Results
-from repro.show.numbers import points
-from repro.show.verdicts import arm_text, comparison
+from repro.show.verdicts import comparison
 from repro.spec import Arm, Scale
 from repro.wording import plural
 
