@@ -630,7 +630,7 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
     "a bound without its number": (
         {},
         BOUND_CLAIM.replace("above = 60.0\n", ""),
-        ["'b': 'above' is missing"],
+        ["[[claim]] 'b': kind 'bound' takes either above or below"],
     ),
     "a bound of two arms": (
         {},
