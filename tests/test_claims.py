@@ -327,6 +327,35 @@ def test_compare_any_two_arms(two_arms: None, small_root: Path, cli: Cli) -> Non
 
 
 @pytest.mark.parametrize(
+    ("flags", "scale", "heading"), [(["--scale", "1/2"], "1/2", "REDUCED SCALE 1/2"), (["--demo"], "demo", "DEMO")]
+)
+def test_a_comparison_at_reduced_scale_is_of_means_alone(
+    record: Record, cli: Cli, outcomes: Callable[[str], list[str]], flags: list[str], scale: str, heading: str
+) -> None:
+    for seed, (good, worse) in enumerate(zip(GOOD, WORSE, strict=True)):
+        for arm, error in (("original", good), ("bn-after-add", worse + seed)):
+            predict(record(arm, seed, errors=[50.0, error], scale=scale), {0: 1})
+    record("bn-after-add", 3, errors=[50.0, 90.1], scale=scale)
+    command = ("compare", "tiny/original", "tiny/bn-after-add", *flags)
+    text = cli(*command).stdout
+    assert text.startswith(f"tiny/original against tiny/bn-after-add. {heading}")
+    ours = "BN after addition 30.85 ± 39.51 % (n = 4) against Original 8.10 ± 0.10 % (n = 3)"
+    assert text.splitlines()[1:] == [f"{ours}: +22.75 points."]
+    paired = cli(*command, "--paired").stdout
+    assert paired.splitlines()[1:] == [f"{ours}: +3.00 points, over 3 shared seeds."]
+    content = cli(*command, "--json").stdout
+    assert list(json.loads(content)) == ["first", "second", "scale", "means", "points", "same_run"]
+    assert outcomes(text + paired + content) == []
+
+
+def test_a_comparison_at_reduced_scale_without_runs_has_no_difference(record: Record, cli: Cli) -> None:
+    record("original", 0, errors=[50.0, 9.0], scale="1/2")
+    for flags in ([], ["--paired"]):
+        lines = cli("compare", "tiny/original", "tiny/bn-after-add", "--scale", "1/2", *flags).stdout.splitlines()
+        assert lines[1:] == ["BN after addition (n = 0) against Original 9.00 % (n = 1)."]
+
+
+@pytest.mark.parametrize(
     "first,message",
     [("tiny", "EXPERIMENT/ARM"), ("tiny/orignal", "did you mean 'original'"), ("tyny/original", "did you mean 'tiny'")],
 )

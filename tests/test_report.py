@@ -572,6 +572,22 @@ def test_markdown_takes_no_words_for_syntax() -> None:
     assert row == r"""| &lt;script>alert('x')&lt;/script> \| \*a\* \[b](c) \`d\` "e" & f | x |"""
 
 
+def test_code_in_the_words_of_a_spec_is_code_in_both_forms(root: Path) -> None:
+    path = root / "experiments" / "tiny.toml"
+    text = path.read_text()
+    changes = {"A reaches 10.31 %": "A `reaches` 10.31 %", "they are bundled": "`load | digits` has <them>"}
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    content, page = markdown(root), report.html(root, stand_in)
+    assert r"| `load \| digits` has &lt;them> |" in content
+    assert "<td><code>load | digits</code> has &lt;them&gt;</td>" in page
+    assert "| A `reaches` 10.31 %<br>" in content and ">A <code>reaches</code> 10.31 %<br>" in page
+    assert "**A `reaches` 10.31 %.**" in content and "<strong>A <code>reaches</code> 10.31 %.</strong>" in page
+    assert "`" not in page.partition("<script>")[0].partition("<main>")[2]
+
+
 @pytest.mark.parametrize("name", ["missing/page.html", ""])
 def test_a_page_that_cannot_be_written_is_told_before_anything_is_drawn(root: Path, cli: Cli, name: str) -> None:
     result = cli("report", "--html", str(root / name) if name else "")

@@ -10,7 +10,9 @@ import pytest
 from repro.claims.judge import Judged, PostHoc
 from repro.claims.rules import (
     ArmErrors,
+    Bound,
     Verdict,
+    arm_text,
     judge_bound,
     judge_difference,
     judge_equivalence,
@@ -18,9 +20,8 @@ from repro.claims.rules import (
     judge_order,
     judge_value,
 )
-from repro.show.numbers import mean_sd, p_value, points, published
-from repro.show.verdicts import arm_text, comparison, difference, label, marks, post_hoc, sentence
-from repro.spec import Claim
+from repro.numbers import mean_sd, p_value, points, published
+from repro.show.verdicts import comparison, difference, label, marks, post_hoc, sentence
 from repro.spec.freeze import Entry
 from repro.wording import plural
 
@@ -250,7 +251,7 @@ def test_what_is_left_open_says_how_many_seeds_would_do() -> None:
 
 
 def judged(verdict: Verdict, *found: PostHoc) -> Judged:
-    claim = Claim(id="c", kind="bound", arms=("low",), says="s", origin="own", above=6.0)
+    claim = Bound(id="c", kind="bound", arms=("low",), says="s", origin="own", above=6.0)
     return Judged(claim, verdict, pd.DataFrame(), found)
 
 

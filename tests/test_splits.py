@@ -73,6 +73,23 @@ def test_some_classes_of_an_image_folder(tmp_path: Path) -> None:
     assert splits.train.pixels[splits.train.labels == 0].unique().tolist() == [160]
 
 
+def test_photographs_are_cropped_or_stretched(tmp_path: Path) -> None:
+    """Of an image that is black on its left and white on its right half, 8 pixels high and 16 wide, with red ends."""
+    image = np.zeros((8, 16, 3), np.uint8)
+    image[:, 8:] = 255
+    image[:, :4, 0] = image[:, 12:, 0] = 200
+    for part in ("train", "test"):
+        for label in ("cat", "dog"):
+            (tmp_path / "wide" / part / label).mkdir(parents=True)
+            Image.fromarray(image).save(tmp_path / "wide" / part / label / "one.png")
+    settings = {"dataset": "folder:wide", "image_size": 8, "batch_size": 2}
+    cropped, stretched = (
+        load(recipe(**settings, resize=how), CPU, tmp_path).train.pixels for how in ("once", "stretched")
+    )
+    assert cropped.shape == stretched.shape == (2, 3, 8, 8)
+    assert (cropped[:, 0] == 200).sum() == 0 and (stretched[:, 0, :, 0] == 200).all()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -3,7 +3,7 @@
 | file | what it holds |
 |---|---|
 | `judge.py` | one verdict per claim of an experiment, from its records |
-| `rules/` | one rule per kind of claim |
+| `rules/` | the kinds of claims, one file each: fields, rule, words |
 | `stats/` | estimates, intervals, tests: numbers in, numbers out |
 | `protocol.py` | why a published number is not directly comparable with ours |
 | `deviations.py` | deviations: those stated in the spec, and those that follow from the runs |

@@ -7,7 +7,7 @@ from repro.spec import Deviation, Experiment
 ROUNDED = {
     "bf16": Deviation(
         what="trained in bfloat16: products and activations are rounded to 8 bits",
-        why="--precision auto uses it if the device has units for it; the sources computed in float32",
+        why="`--precision auto` uses it if the device has units for it; the sources computed in float32",
         effect="none expected; the experiment precision tests it",
     ),
     "tf32": Deviation(

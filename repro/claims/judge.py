@@ -1,6 +1,5 @@
 """One verdict per claim of an experiment, from its records. The rules are in `repro.claims.rules`."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -8,15 +7,12 @@ import pandas as pd
 
 from repro import spec
 from repro.claims import protocol, rules
-from repro.claims.rules import ArmErrors, Verdict
+from repro.claims.rules import METRICS, ArmErrors, Verdict
 from repro.data import catalog
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.spec import Claim, Experiment, Published, freeze
 from repro.spec.freeze import Entry, Registry
-
-COLUMN = {"final": "test_error", "best": "best_test_error", "train_error": "train_error"}  # metric -> column of runs
-NO_DIFFERENCE = {"equivalence": rules.judge_equivalence, "non-inferiority": rules.judge_non_inferiority}
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,11 @@ def judge(results: Results) -> list[Judged]:
     assert results.scale.is_full, "no claim is judged on a demo or at a reduced scale"
     experiment, registry, usable = results.experiment, results.registry, results.usable()
     bases = [runs_of(claim, usable) for claim in experiment.claims]
-    found = [_verdict(claim, experiment, runs) for claim, runs in zip(experiment.claims, bases, strict=True)]
+    both = list(zip(experiment.claims, bases, strict=True))
+    found = rules.adjust([claim.judge(_Evidence(claim, experiment, runs)) for claim, runs in both])
     return [
         Judged(claim, verdict, runs, _post_hoc(claim, experiment, runs, registry))
-        for claim, verdict, runs in zip(experiment.claims, rules.adjust(found), bases, strict=True)
+        for (claim, runs), verdict in zip(both, found, strict=True)
     ]
 
 
@@ -71,60 +68,47 @@ def _post_hoc(claim: Claim, experiment: Experiment, runs: pd.DataFrame, registry
         if entry is None or then is None:
             found.append(PostHoc(count, None))
         elif then != now:
-            found.append(PostHoc(count, entry, _verdict(*freeze.restore(experiment, claim, then), runs)))
+            old, experiment_then = freeze.restore(experiment, claim, then)
+            found.append(PostHoc(count, entry, old.judge(_Evidence(old, experiment_then, runs))))
         elif entry.rules != freeze.RULES_VERSION:
             found.append(PostHoc(count, entry))
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class _Evidence:
+    """The runs that a claim rests on, as a kind's rule asks for them (`rules.Evidence`)."""
+
+    claim: Claim
+    experiment: Experiment
+    runs: pd.DataFrame
+
+    @property
+    def _arms(self) -> list[spec.Arm]:
+        return [self.experiment.arm(name) for name in self.claim.arms]
+
+    @property
+    def arms(self) -> list[ArmErrors]:
+        return [arm_errors(arm, self.runs, set(self.runs.seed), self.claim.metric) for arm in self._arms]
+
+    @property
+    def published(self) -> list[Published | None]:
+        return [arm.published for arm in self._arms]
+
+    @property
+    def different_protocol(self) -> bool:
+        return any(protocol.mismatches(number, self.claim.metric) for number in self.published if number)
+
+    def chance_error(self) -> float:
+        return chance_error(self._arms[0].recipe.dataset)
+
+
 def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], metric: str = "final") -> ArmErrors:
     """An arm's errors by seed. `seeds`: those of all arms; any that this arm lacks are counted as missing."""
-    runs = counted[counted.arm == arm.name]
-    label = f"{arm.label} in training" if metric == "train_error" else arm.label
+    runs, of = counted[counted.arm == arm.name], METRICS[metric]
     done = runs[runs.status == "done"]
-    errors = {int(seed): float(error) for seed, error in zip(done.seed, done[COLUMN[metric]], strict=True)}
-    return ArmErrors(label, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
-
-
-def _verdict(claim: Claim, experiment: Experiment, runs: pd.DataFrame) -> Verdict:
-    arms = [experiment.arm(name) for name in claim.arms]
-    seeds = set(runs.seed)
-    errors = [arm_errors(arm, runs, seeds, claim.metric) for arm in arms]
-    published = [arm.published for arm in arms if arm.published and claim.metric != "train_error"]
-    differs = any(protocol.mismatches(number, claim.metric) for number in published)
-    if claim.above is not None:
-        return rules.judge_bound(errors[0], claim.above, alpha=claim.alpha, different_protocol=differs)
-    assert claim.margin is not None  # every other kind has one
-    if claim.kind == "value":
-        number = published[0]
-        return rules.judge_value(
-            errors[0],
-            number.test_error,
-            margin=claim.margin,
-            published_sd=number.sd,
-            published_runs=number.runs,
-            alpha=claim.alpha,
-            different_protocol=differs,
-            chance_error=chance_error(arms[0].recipe.dataset) if errors[0].diverged else None,
-        )
-    margin, paired, alpha = claim.margin, claim.paired, claim.alpha
-    if claim.kind == "order":
-        return rules.judge_order(errors, margin=margin, paired=paired, alpha=alpha, different_protocol=differs)
-    first, second = errors
-    if claim.kind in NO_DIFFERENCE:
-        return NO_DIFFERENCE[claim.kind](
-            first, second, margin=margin, paired=paired, alpha=alpha, different_protocol=differs
-        )
-    return rules.judge_difference(
-        first,
-        second,
-        margin=margin,
-        size=claim.size,
-        size_runs=min(_runs(arm.published) for arm in arms),
-        paired=paired,
-        alpha=alpha,
-        different_protocol=differs,
-    )
+    errors = {int(seed): float(error) for seed, error in zip(done.seed, done[of.column], strict=True)}
+    return ArmErrors(arm.label + of.of_arm, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
 
 
 def chance_error(dataset: str) -> float:
@@ -138,11 +122,3 @@ def chance_error(dataset: str) -> float:
     except UserError:
         classes = 2
     return 100 * (1 - 1 / classes)
-
-
-def _runs(number: Published | None) -> int:
-    """The number of runs whose mean is as precise as the published number. A median of n counts as a mean of 2n/pi."""
-    if number is None:
-        return 1
-    share = 2 / math.pi if number.statistic == "median" else 1.0
-    return max(1, int(share * (number.runs or 1)))

@@ -1,10 +1,12 @@
 """Why a published number is not directly comparable with ours: data set, protocol, selection."""
 
-from repro.spec import Published
+from repro.claims.rules import METRICS, Published
 
 
 def mismatches(number: Published, metric: str = "final") -> list[str]:
-    """The reasons, in words; empty if the number is comparable with our `metric` ("final" or "best")."""
+    """The reasons, in words; empty if the number is comparable with our `metric`, or it has no published numbers."""
+    if METRICS[metric].selection is None:
+        return []
     found = []
     if number.dataset is not None:
         found.append(f"on {number.dataset}, not comparable")
@@ -17,4 +19,4 @@ def mismatches(number: Published, metric: str = "final") -> list[str]:
 
 def selected_otherwise(selection: str, metric: str = "final") -> bool:
     """Whether a published number was selected differently from `metric`; an unstated selection counts as the same."""
-    return selection not in ("unstated", {"best": "best-test"}.get(metric, metric))
+    return selection not in ("unstated", METRICS[metric].selection)

@@ -66,6 +66,8 @@ def table(
 def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: str, demo: bool, as_json: bool) -> None:
     """Compare any two arms: difference with confidence interval, effect sizes, McNemar's test per seed.
 
+    At a reduced scale and in demos only the means and their difference, because training is too short.
+
     \b
     repro compare bn-placement/original bn-placement/full-preact
     """

@@ -41,11 +41,11 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     "--save-json",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the W&B Report to this file and the report run offline; send nothing.",
+    help="Write the W&B Report to this file and the review run offline; send nothing.",
 )
 @click.pass_context
 def review(ctx: click.Context, experiments: tuple[str, ...], scale: str, file: Path | None) -> None:
-    """Make a report run and a W&B Report for each experiment: tables, figures, one section per claim with its verdict.
+    """Make a review run and a W&B Report for each experiment: tables, figures, one section per claim with its verdict.
 
     At a reduced scale no claim is judged, so the sections on claims are left out.
 

@@ -62,19 +62,26 @@ def load(recipe: Recipe, device: torch.device, directory: Path | None = None) ->
     dataset = catalog.describe(recipe.dataset, directory)
     size = None if recipe.resize == "per-batch" else recipe.image_size
     per_class = recipe.train_split.endswith("-per-class")
-    return _loaded(dataset, directory, size, train_images(recipe, directory), per_class, device)
+    stretched = recipe.resize == "stretched"
+    return _loaded(dataset, directory, size, stretched, train_images(recipe, directory), per_class, device)
 
 
 @lru_cache(KEPT)
 def _loaded(
-    dataset: DataSet, directory: Path, size: int | None, count: int, per_class: bool, device: torch.device
+    dataset: DataSet,
+    directory: Path,
+    size: int | None,
+    stretched: bool,
+    count: int,
+    per_class: bool,
+    device: torch.device,
 ) -> Splits:
     """The first `count` images of the shuffled training set are used for training, the rest for validation.
 
     `per_class`: the first of each class instead, equally many.
     """
     catalog.require(dataset, directory)
-    train, test = (_read(dataset, directory, part, size) for part in PARTS)
+    train, test = (_read(dataset, directory, part, size, stretched) for part in PARTS)
     validation = None
     if count < len(train):
         # one split for all seeds and arms, so that they can be compared on the same validation images
@@ -98,7 +105,7 @@ def _firsts_of_each_class(order: torch.Tensor, labels: torch.Tensor, each: int) 
     return torch.cat([order[rank < each], order[rank >= each]])
 
 
-def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Images:
+def _read(dataset: DataSet, directory: Path, part: Part, size: int | None, stretched: bool) -> Images:
     pixels, labels = dataset.read(directory, part)
     if isinstance(pixels, np.ndarray):
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
@@ -107,11 +114,11 @@ def _read(dataset: DataSet, directory: Path, part: Part, size: int | None) -> Im
 
             images = v2.functional.resize(images, [size, size], antialias=True)
     else:
-        # images of different sizes: resize the shorter side to `size`, then crop the centre
+        # images of different sizes: stretch them, or resize the shorter side to `size`, then crop the centre
         if size is None:
             raise UserError(f"data set {dataset.name!r} has images of different sizes: the recipe must set image_size")
         from torchvision.transforms import v2
 
-        square = v2.Compose([v2.Resize(size), v2.CenterCrop(size)])
+        square = v2.Resize((size, size)) if stretched else v2.Compose([v2.Resize(size), v2.CenterCrop(size)])
         images = torch.stack([square(torch.from_numpy(image).permute(2, 0, 1)) for image in pixels])
     return Images(images, torch.from_numpy(labels))

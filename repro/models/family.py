@@ -41,6 +41,11 @@ class Network(Frozen):
         """The fast steps (repro.step.method) that support this network, besides those that support any."""
         return ()
 
+    @property
+    def torchvision_name(self) -> str:
+        """The name of the same network in torchvision.models, whose weights it can take; "" if there is none."""
+        return ""
+
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
         """Why the network does not fit a recipe; "" if it does.
 

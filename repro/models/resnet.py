@@ -59,6 +59,10 @@ class ResNet(Network):
         return self.depth
 
     @property
+    def torchvision_name(self) -> str:
+        return f"resnet{self.depth}" if self.stem == "imagenet" and self.width == 64 else ""
+
+    @property
     def kind(self) -> str:
         return "pre-activation ResNet" if self.preact else "ResNet"
 

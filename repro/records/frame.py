@@ -57,7 +57,14 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
         recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
         fields = dict(spec.stated_recipe(experiment, experiment.arm(record.arm), record.scale)) | recorded
         recipe = Recipe.model_validate(fields)
-        return Run(experiment=experiment.name, arm=record.arm, seed=record.seed, scale=record.scale, recipe=recipe)
+        return Run(
+            experiment=experiment.name,
+            arm=record.arm,
+            seed=record.seed,
+            scale=record.scale,
+            recipe=recipe,
+            source=spec.source_of(experiment, recipe, record.seed, record.scale),
+        )
 
 
 COLUMNS = (

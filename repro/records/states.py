@@ -50,12 +50,20 @@ def difference(record: Record, run: Run, checksum: str) -> str:
     run = spec.in_precision(run, record.precision)
     if record.recipe_version != RECIPE_VERSION:
         return f"recipe version {record.recipe_version}, today {RECIPE_VERSION}"
-    old, new = flatten(record.run.recipe.model_dump(mode="json")), flatten(run.recipe.model_dump(mode="json"))
+    old, new = _recipes(record.run.model_dump(mode="json")), _recipes(run.model_dump(mode="json"))
     keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
     if keys:
         changes = [f"{key} {json.dumps(old.get(key))}, today {json.dumps(new.get(key))}" for key in keys[:3]]
         return "; ".join(changes) + (f"; and {len(keys) - 3} more" if len(keys) > 3 else "")
     return f"data checksum {record.data_checksum}, today {checksum}"
+
+
+def _recipes(run: dict[str, Any]) -> dict[str, Any]:
+    """A run's recipe, flattened, and that of the run it starts from."""
+    source = run.get("source")
+    return flatten(run["recipe"]) | (
+        flatten(source["recipe"], "source.") | {"source.seed": source["seed"]} if source else {}
+    )
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

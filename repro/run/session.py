@@ -20,7 +20,8 @@ from repro.run import launch, resources
 from repro.run.launch import Ending, Task
 from repro.run.progress import Display
 from repro.tracking.mirror import mirrored
-from repro.train.loop import Settings, Stop
+from repro.train import weights
+from repro.train.loop import Progress, Settings, Stop
 from repro.wording import plural
 
 
@@ -99,6 +100,10 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
         records.check_writable(records.results_folder(root, scale))
     for name in {p.run.recipe.dataset for p in todo}:
         catalog.require(catalog.describe(name), catalog.data_dir())
+    names = {p.run.name for p in todo}
+    for p in todo:
+        if p.run.source and p.run.source.name not in names:
+            weights.check_source(p.run, root)
     settings = Settings(
         device=device,
         threads=options.threads,
@@ -117,10 +122,9 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
         mirrored(root, todo, options.wandb, display.print),
         stopping_on_signals(stop, display),
     ):
-        tasks = [Task(p.run, p.folder) for p in todo]
         jobs, settings = resources.allocate(planned, todo, jobs, settings, display)
         trained, refusal = False, ""
-        for task, event in launch.LAUNCHERS[launch.choose(settings.device, jobs)](tasks, settings, stop, jobs):
+        for task, event in _launch(todo, settings, stop, jobs):
             if isinstance(event, Ending):
                 if event.status == "refused" and not trained:  # wrong options: start no other run
                     refusal, stop.reason = event.message, stop.reason or "refused"
@@ -134,6 +138,15 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
         raise UserError(refusal)
     result.not_begun = len(planned) - len(result.outcomes)
     return result
+
+
+def _launch(todo: list[Planned], settings: Settings, stop: Stop, jobs: int) -> Iterator[tuple[Task, Ending | Progress]]:
+    """Train the runs; those that start from the weights of others among them after those have ended."""
+    launcher, names = launch.LAUNCHERS[launch.choose(settings.device, jobs)], {p.run.name for p in todo}
+    later = [p for p in todo if p.run.source and p.run.source.name in names]
+    for wave in ([p for p in todo if p not in later], later):
+        if wave and not stop.requested():
+            yield from launcher([Task(p.run, p.folder) for p in wave], settings, stop, jobs)
 
 
 def _other_precision(planned: Planned, asked: str) -> str:

@@ -7,5 +7,4 @@
 | `plots/` | figures |
 | `report/` | REPORT.md and the HTML page |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
-| `numbers.py` | number formats: points, intervals, p, mean ± sd, published numbers |
 """

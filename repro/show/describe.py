@@ -5,12 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from repro import records, spec
+from repro import numbers, records, spec
 from repro.claims.deviations import all_deviations, expected_effect
 from repro.data import catalog
 from repro.records.results import Results
-from repro.show import numbers
-from repro.spec import Claim, Experiment, Published, Scale
+from repro.spec import Experiment, Published, Scale
 from repro.spec.freeze import Registry
 
 
@@ -27,7 +26,7 @@ def experiment(results: Results) -> str:
         source = ": ".join(filter(None, [c.origin, e.cited(c)]))
         lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{source}]")
         looks = f"; judged at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
-        lines.append(f"    {c.kind}{_margin(c)}{looks}{f'; same claim as {c.same_as}' if c.same_as else ''}")
+        lines.append(f"    {c.kind} {c.limit}{looks}{f'; same claim as {c.same_as}' if c.same_as else ''}")
     lines.append(f"  {_frozen(e, results.registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]
@@ -46,12 +45,6 @@ def experiment(results: Results) -> str:
 def _published(number: Published, cited: str) -> str:
     text = numbers.published(number.test_error, number.sd, number.runs, number.statistic, unit=" %")
     return f"{text} [{cited}{f': {number.quote}' if number.quote else ''}]"
-
-
-def _margin(claim: Claim) -> str:
-    if claim.above is not None:
-        return f" above {claim.above:g} %"
-    return f" with a margin of {claim.margin:g} points: {claim.why_margin}"
 
 
 def _frozen(experiment: Experiment, registry: Registry) -> str:

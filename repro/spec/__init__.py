@@ -1,11 +1,21 @@
 """A paper's claims and its training recipe, as data: TOML in, frozen `Experiment` and `Run` out. Imports no torch."""
 
+from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
-from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe
-from repro.spec.resolve import RECIPE_VERSION, fingerprint, fingerprints, identity, in_precision, resolve, stated_recipe
+from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe, Weights
+from repro.spec.resolve import (
+    RECIPE_VERSION,
+    fingerprint,
+    fingerprints,
+    identity,
+    in_precision,
+    resolve,
+    source_of,
+    stated_recipe,
+)
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Claim, Deviation, Experiment, Lesson, Published, Reference, Run
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
 
 __all__ = [
     "DEMO",
@@ -29,6 +39,7 @@ __all__ = [
     "ScaleField",
     "Schedule",
     "StatedRecipe",
+    "Weights",
     "fingerprint",
     "fingerprints",
     "identity",
@@ -37,6 +48,7 @@ __all__ = [
     "names",
     "parse",
     "resolve",
+    "source_of",
     "stated_recipe",
     "train_images",
 ]

@@ -18,6 +18,7 @@ from typing import Any
 import tomli_w
 
 from repro import spec
+from repro.claims.rules import KINDS
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.spec import Claim, Experiment, Published
@@ -69,9 +70,7 @@ def claims_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
 def restore(experiment: Experiment, claim: Claim, then: Mapping[str, Any]) -> tuple[Claim, Experiment]:
     """The claim and its experiment as they were frozen in `then`. Descriptive keys and recipes are today's."""
     fields = {key: value for key, value in then.items() if key not in ("primary", "published")}
-    old = Claim.model_validate(
-        claim.model_dump(include=set(DESCRIPTIVE_KEYS)) | {"margin": None, "why_margin": ""} | fields
-    )
+    old = KINDS[fields["kind"]].model_validate(claim.model_dump(include=set(DESCRIPTIVE_KEYS)) | fields)
     numbers = then.get("published", {})
     arms = tuple(
         arm.model_copy(update={"published": Published(reference="frozen", where="", **numbers[arm.name])})

@@ -12,13 +12,14 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from repro.claims.rules import KINDS, Claim, Published
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
-from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup
-from repro.spec.schema import Arm, Claim, Cost, Deviation, Experiment, Lesson, Published, Reference
+from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup, Weights
+from repro.spec.schema import Arm, Cost, Deviation, Experiment, Lesson, Reference
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 ARM_KEYS = ("name", "label", "published", "demo")
@@ -79,8 +80,9 @@ def read_toml(path: Path) -> Table:
 class _Reader:
     """Turns one spec file into an Experiment; error messages name the table that a value came from."""
 
-    def __init__(self, path: Path, tables: Table) -> None:
+    def __init__(self, path: Path, tables: Table, starting_here: tuple[str, ...] = ()) -> None:
         self.path, self.tables = path, tables
+        self.starting_here = starting_here  # experiments that start from this one, each from the next
 
     def experiment(self) -> Experiment:
         self._known_keys(self.tables, TOP_KEYS, "the top level")
@@ -89,17 +91,33 @@ class _Reader:
         base, demo = self._table("base"), self.tables.get("demo")
         if not isinstance(demo, dict | None):
             self._fail("[demo] must be a table")
+        arms = tuple(self._arm(entry, base, demo) for entry in self._list("arm"))
         fields = {
             "name": self.path.stem,
             "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
-            "arms": tuple(self._arm(entry, base, demo) for entry in self._list("arm")),
-            "claims": tuple(self._model(Claim, entry, "[[claim]]") for entry in self._list("claim")),
+            "arms": arms,
+            "sources": self._sources(arms),
+            "claims": tuple(self._claim(entry) for entry in self._list("claim")),
             "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
             "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
             "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
         }
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
+
+    def _sources(self, arms: tuple[Arm, ...]) -> tuple[Experiment, ...]:
+        """The other experiments whose runs this one starts from."""
+        names = {weights.run[0] for weights in _weights_of(arms) if weights.run} - {self.path.stem}
+        found = []
+        for name in sorted(names):
+            path = self.path.with_name(f"{name}.toml")
+            if not path.exists():
+                self._fail(f"weights: source: there is no experiment {name!r}")
+            chain = (*self.starting_here, self.path.stem)
+            if name in chain:
+                self._fail(f"weights: source: {' starts from '.join((*chain, name))}, which is a circle")
+            found.append(_Reader(path, read_toml(path), chain).experiment())
+        return tuple(found)
 
     def _arm(self, entry: Table, base: Table, demo: Table | None) -> Arm:
         place = f"[[arm]] {entry.get('name', '?')!r}"
@@ -116,6 +134,18 @@ class _Reader:
         if "published" in entry:
             fields["published"] = self._model(Published, entry["published"], f"{place} published")
         return self._model(Arm, fields, place)
+
+    def _claim(self, entry: Table) -> Claim:
+        place = f"[[claim]] {entry.get('id', '?')!r}"
+        kind = entry.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            wrong = f"kind = {kind!r} is not allowed" if "kind" in entry else "'kind' is missing"
+            self._fail(f"{place}: {wrong}; allowed: {', '.join(map(repr, KINDS))}")
+        for key in entry.keys() - KINDS[kind].model_fields.keys():
+            if users := [repr(name) for name, model in KINDS.items() if key in model.model_fields]:
+                kinds = f"kind{'s' * (len(users) > 1)} {', '.join(users)}"
+                self._fail(f"{place}: {key} is allowed only for {kinds}, not {kind!r}")
+        return self._model(KINDS[kind], entry, place)
 
     def _recipe(self, layers: list[tuple[str, Table]]) -> StatedRecipe:
         merged: Table = {}
@@ -165,6 +195,13 @@ class _Reader:
 
     def _fail(self, message: str) -> NoReturn:
         raise UserError(f"{self.path}: {message}")
+
+
+def _weights_of(arms: tuple[Arm, ...]) -> Iterator[Weights]:
+    for arm in arms:
+        for recipe in filter(None, (arm.recipe, arm.demo)):
+            if recipe.weights:
+                yield recipe.weights
 
 
 def _without_other_unit(below: Table, above: Table) -> Table:

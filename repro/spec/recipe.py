@@ -145,10 +145,48 @@ class Constants(Frozen):
         return self
 
 
+class Weights(Frozen):
+    """The weights that training starts from, in place of random ones.
+
+    source: the kept network of another run, as EXPERIMENT/ARM (the run with the same seed) or EXPERIMENT/ARM/seed-N; a
+        .safetensors or .pt file; or the name of a set of torchvision's weights, such as "IMAGENET1K_V2".
+    sha256: of the file.
+    head: whether the last linear layer starts from the source too, or is "new" and random.
+    train: "all" layers, or only the "head"; the others then keep their weights and batch-norm statistics.
+    """
+
+    source: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    head: Literal["new", "loaded"] = "new"
+    train: Literal["all", "head"] = "all"
+
+    @model_validator(mode="after")
+    def _identified(self) -> "Weights":
+        if self.is_file != bool(self.sha256):
+            raise ValueError(f"sha256 is required for a file of weights, and only for that; source = {self.source!r}")
+        if not (self.is_file or self.run or re.fullmatch(r"[A-Z0-9_]+", self.source)):
+            raise ValueError(
+                f"source = {self.source!r}; allowed: EXPERIMENT/ARM, EXPERIMENT/ARM/seed-N, a .safetensors or .pt "
+                "file, or the name of torchvision's weights, such as IMAGENET1K_V2"
+            )
+        return self
+
+    @property
+    def is_file(self) -> bool:
+        return self.source.endswith((".safetensors", ".pt", ".pth"))
+
+    @property
+    def run(self) -> tuple[str, str, int | None] | None:
+        """(experiment, arm, seed) if the source is a run; seed None = the same seed."""
+        name = r"[a-z0-9][a-z0-9.-]*"
+        found = None if self.is_file else re.fullmatch(rf"({name})/({name})(?:/seed-(\d{{1,9}}))?", self.source)
+        return (found[1], found[2], int(found[3]) if found[3] else None) if found else None
+
+
 class StatedRecipe(Frozen):
     """Everything that a run's numbers depend on except its seed, as the spec states it: the schedule in either unit."""
 
-    ADDED = ("order", "resize", "keep")
+    ADDED = ("order", "resize", "keep", "weights")
 
     dataset: str
     # train45k: 45,000 of the images; train80%: 80% of them; train100-per-class: 100 of each class. The rest is for
@@ -156,9 +194,9 @@ class StatedRecipe(Frozen):
     train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$")] = "train"
     order: Literal["shuffled", "file"] = "shuffled"  # of the training images: anew in each epoch, or as in the files
     image_size: Positive | None = None  # pixels per side; left out = the data set's own (filled in by `load`)
-    # when images are resized to image_size: once, antialiased; or batch by batch on the device, bilinearly, which needs
-    # no memory for the large images
-    resize: Literal["once", "per-batch"] = "once"
+    # how images are resized to image_size: once, antialiased, and photographs cropped to their central square; once,
+    # "stretched" to a square instead; or "per-batch" on the device, bilinearly, which needs no memory for large images
+    resize: Literal["once", "stretched", "per-batch"] = "once"
     normalise: Annotated[
         Annotated[Literal["per-pixel-mean", "mean-std", "half", "none"], Tag("name")]
         | Annotated[Constants, Tag("Constants")],
@@ -170,6 +208,7 @@ class StatedRecipe(Frozen):
     last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: a batch continues into the next epoch
     bn_batch: Positive | None = None  # images per batch-norm group; None = the whole batch
     model: Model
+    weights: Weights | None = None
     optimizer: Optimizer
     schedule: Annotated[
         Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],

@@ -5,6 +5,7 @@ import json
 from fractions import Fraction
 from typing import Any
 
+from repro.data import catalog
 from repro.errors import UserError
 from repro.spec.epochs import resolve_schedule
 from repro.spec.recipe import Precision, Recipe, StatedRecipe
@@ -55,33 +56,59 @@ def resolve(
         recipe = resolve_schedule(stated_recipe(experiment, arm, scale))
         recipes[arm.name] = recipe if scale.fraction in (None, 1) else scaled(recipe, scale.fraction)
     return [
-        Run(experiment=experiment.name, arm=arm, seed=seed, scale=scale, recipe=recipe)
+        Run(
+            experiment=experiment.name,
+            arm=arm,
+            seed=seed,
+            scale=scale,
+            recipe=recipe,
+            source=source_of(experiment, recipe, seed, scale),
+        )
         for seed in seeds
         for arm, recipe in recipes.items()
     ]
+
+
+def source_of(experiment: Experiment, recipe: StatedRecipe, seed: int, scale: Scale) -> Run | None:
+    """The run whose weights a run of this recipe starts from; None if it does not start from a run."""
+    if not (recipe.weights and recipe.weights.run):
+        return None
+    name, arm, fixed = recipe.weights.run
+    (run,) = resolve(experiment.source_experiment(name), [seed if fixed is None else fixed], arms=[arm], scale=scale)
+    return run
 
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
 
 
 def in_precision(run: Run, precision: Precision) -> Run:
-    """The run with `precision` set, unless its recipe already sets one."""
-    chosen = run.recipe.precision or precision
-    return run.model_copy(update={"recipe": run.recipe.model_copy(update={"precision": chosen})})
+    """The run and its source with `precision` set, unless their recipes already set one."""
+    recipe = run.recipe.model_copy(update={"precision": run.recipe.precision or precision})
+    source = run.source and in_precision(run.source, precision)
+    return run.model_copy(update={"recipe": recipe, "source": source})
 
 
 def fingerprint(run: Run, data_checksum: str) -> str:
-    """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION.
+    """Sixteen hex digits that identify a run's numbers: resolved recipe, seed, the data's checksum, RECIPE_VERSION, and
+    the fingerprint of the run it starts from.
 
     The precision is part of the recipe and must be set (see `in_precision`). Names, device, paths, logging and launcher
     are not part of the fingerprint.
     """
     assert run.recipe.precision, f"{run.name}: its precision is not set"
-    return identity(run.recipe.model_dump(mode="json"), run.seed, data_checksum, RECIPE_VERSION)
+    source = None
+    if run.source:
+        source = fingerprint(run.source, catalog.describe(run.source.recipe.dataset).checksum)
+    return identity(run.recipe.model_dump(mode="json"), run.seed, data_checksum, RECIPE_VERSION, source)
 
 
-def identity(recipe: dict[str, Any], seed: int, data_checksum: str, recipe_version: int) -> str:
+def identity(
+    recipe: dict[str, Any], seed: int, data_checksum: str, recipe_version: int, source: str | None = None
+) -> str:
+    """`source`: the fingerprint of the run whose weights this one starts from."""
     content = {"recipe": recipe, "seed": seed, "data": data_checksum, "recipe_version": recipe_version}
+    if source:
+        content["source"] = source
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

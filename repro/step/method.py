@@ -61,7 +61,9 @@ def choose(
 
 def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -> str:
     """Why a step cannot train this run; "" if it can."""
-    model = run.recipe.model
+    model, weights = run.recipe.model, run.recipe.weights
+    if weights and weights.train == "head" and step not in ("plain", "graph"):
+        return "it trains every layer, and the recipe only the head"
     if step == "compiled":
         return compiled.refusal(model)
     if step in ("plain", "graph"):

@@ -115,7 +115,8 @@ def evaluation_batch(device: torch.device, height: int, width: int) -> int:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, step: Step, images: Images, transform: Transform) -> Evaluation:
-    """Evaluate `model` once on every image, without crop or flip. Leaves the model in training mode."""
+    """Evaluate `model` once on every image, without crop or flip. Leaves every module in the mode it was in."""
+    training = [module for module in model.modules() if module.training]
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=images.labels.device)
     predictions = []
@@ -125,7 +126,8 @@ def evaluate(model: nn.Module, step: Step, images: Images, transform: Transform)
         logits = step.logits(transform.normalise(part))
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         predictions.append(logits.argmax(1))
-    model.train()
+    for module in training:
+        module.training = True
     top1 = torch.cat(predictions)
     wrong = int((top1 != images.labels).sum())
     return Evaluation(float(loss) / len(images), 100 * wrong / len(images), top1.to(torch.uint8).cpu())

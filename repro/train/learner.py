@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from repro import models, random_streams
+from repro import models, random_streams, spec
 from repro.data.batches import Draws, Sampler, Transform
 from repro.data.load import Splits, load
 from repro.errors import UserError
@@ -21,7 +21,7 @@ from repro.step.kernels.network import FastNetwork
 from repro.step.kernels.ops import Augmentation
 from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
-from repro.train import optim
+from repro.train import optim, weights
 
 
 class Learner:
@@ -29,7 +29,8 @@ class Learner:
 
     `precision` and `step` are requests, "auto" among them; `method` holds the precision and step in use, and `note`
     what the user should know about the choice (see repro.step.method).
-    `splits` replaces the recipe's data set; its images must be on the device.
+    `splits` replaces the recipe's data set; its images must be on the device. `root`: the project folder, for a run
+    that starts from the weights of another.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Learner:
         precision: str = "fp32",
         step: str = "plain",
         splits: Splits | None = None,
+        root: Path | None = None,
     ) -> None:
         recipe = run.recipe
         self.run, self.device = run, device
@@ -50,6 +52,7 @@ class Learner:
         self.sampler = Sampler(recipe, len(self.splits.train), run.seed, device)
         self.dropout = random_streams.generator(run.seed, "dropout", device=device)
         model = self.build_model(run, self.image, len(self.splits.classes), self.dropout)
+        weights.start_from(model, spec.in_precision(run, self.method.precision), root)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         fast = self.method.step == "kernels"

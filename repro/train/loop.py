@@ -104,7 +104,10 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     saved = checkpoint.load(folder, fingerprints, notes.append)
     settings = resume_settings(run, settings, saved)
     device = prepare(settings)
-    learner, clock = Learner(run, device, settings.data_dir, settings.precision, settings.step), Clock()
+    learner, clock = (
+        Learner(run, device, settings.data_dir, settings.precision, settings.step, root=settings.root),
+        Clock(),
+    )
     run = spec.in_precision(run, learner.method.precision)
     fingerprint = spec.fingerprint(run, checksum)
     if existing and existing.fingerprint not in fingerprints:  # only now, when no error can prevent the new run

@@ -40,10 +40,11 @@ def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.
         if recipe.optimizer.name == "adam":
             args["capturable"] = True
             warnings.filterwarnings("ignore", "This instance was constructed with capturable")  # also run uncaptured
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": parameters}]
     if not recipe.optimizer.decay_norm_and_bias:
-        weights = [p for p in model.parameters() if p.dim() > 1]
-        rest = [p for p in model.parameters() if p.dim() <= 1]
+        weights = [p for p in parameters if p.dim() > 1]
+        rest = [p for p in parameters if p.dim() <= 1]
         groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]
     return OPTIMIZERS[recipe.optimizer.name](groups, **args)
 

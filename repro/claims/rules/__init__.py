@@ -1,14 +1,17 @@
-"""The rules: per-seed test errors and plain numbers in, a `Verdict` out, with outcome, reason, notes and numbers.
+"""The kinds of claims, one file each: the fields in a spec, the rule, the words. `KINDS` lists them.
 
-The arithmetic is in `repro.claims.stats`, the sentences are in `repro.show.verdicts`; specs and records are not read here.
+A rule takes per-seed errors and plain numbers and returns a `Verdict` with outcome, reason, notes and numbers. The
+arithmetic is in `repro.claims.stats`; specs and records are not read here.
 Units: test errors in % of images; differences, sizes and margins in points of test error.
 
 | file | what it holds |
 |---|---|
+| `claim.py` | `Claim`, the interface of a kind, with the fields that all kinds share |
+| `published.py`, `metrics.py` | a published number; what a claim may be about |
 | `model.py` | `ArmErrors`, `Verdict`, Holm over an experiment's verdicts |
-| `reasons.py` | the reasons for a verdict, and the notes on it |
-| `value.py`, `bound.py` | the rules that compare an arm with a published number or a bound |
-| `arms.py`, `equality.py` | the rules that compare arms: one is better; the difference is too small to matter |
+| `reasons.py`, `words.py` | the reasons for a verdict and the notes on it; words that several kinds share |
+| `value.py`, `bound.py` | the kinds that compare an arm with a published number or a bound |
+| `difference.py`, `order.py`, `equality.py` | the kinds that compare arms: one is better; the difference is too small to matter |
 | `pair.py` | what all rules on two arms start from: their difference, or why there is none |
 
 These are the rules as computed today. docs/statistics.md holds version 2 and lists which of its rules are not implemented.
@@ -53,19 +56,39 @@ Details:
   (the others), never the one observed.
 """  # noqa: E501 (tables)
 
-from repro.claims.rules.arms import judge_difference, judge_order
-from repro.claims.rules.bound import judge_bound
-from repro.claims.rules.equality import judge_equivalence, judge_non_inferiority
+from repro.claims.rules.bound import Bound, judge_bound
+from repro.claims.rules.claim import Claim, Evidence
+from repro.claims.rules.difference import Difference, judge_difference
+from repro.claims.rules.equality import Equivalence, NonInferiority, judge_equivalence, judge_non_inferiority
+from repro.claims.rules.metrics import METRICS
 from repro.claims.rules.model import DECIDED, ArmErrors, Lean, Outcome, Verdict, adjust
-from repro.claims.rules.value import judge_value
+from repro.claims.rules.order import Order, judge_order
+from repro.claims.rules.published import Published
+from repro.claims.rules.value import Value, judge_value
+from repro.claims.rules.words import arm_text
+
+KINDS: dict[str, type[Claim]] = {
+    "value": Value,
+    "difference": Difference,
+    "order": Order,
+    "equivalence": Equivalence,
+    "non-inferiority": NonInferiority,
+    "bound": Bound,
+}
 
 __all__ = [
     "DECIDED",
+    "KINDS",
+    "METRICS",
     "ArmErrors",
+    "Claim",
+    "Evidence",
     "Lean",
     "Outcome",
+    "Published",
     "Verdict",
     "adjust",
+    "arm_text",
     "judge_bound",
     "judge_difference",
     "judge_equivalence",

@@ -1,11 +1,81 @@
-"""The rules for claims that a difference is too small to matter: equivalence and non-inferiority."""
+"""The kinds `equivalence` and `non-inferiority`: a difference is too small to matter."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from repro.claims import stats
+from repro.claims.rules.claim import Evidence, WithMargin
 from repro.claims.rules.model import ArmErrors, Lean, Outcome, Verdict, check, conclude, open_verdict
 from repro.claims.rules.pair import Pair, pair_up
+from repro.claims.rules.published import Published
 from repro.claims.rules.reasons import ByDivergenceRates, IntervalLies, SeedsNeeded
+from repro.numbers import p_value
+
+
+class Equivalence(WithMargin):
+    """Two arms differ by less than `margin` points."""
+
+    kind: Literal["equivalence"]
+
+    def judge(self, evidence: Evidence) -> Verdict:
+        return judge_equivalence(
+            *evidence.arms,
+            margin=self.margin,
+            paired=self.paired,
+            alpha=self.alpha,
+            different_protocol=evidence.different_protocol,
+        )
+
+    def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
+        return f"{labels[0]} and {labels[1]} differ by less than {self.margin:.2f} points"
+
+    @classmethod
+    def position(cls, verdict: Verdict) -> str:
+        reason, p = verdict.reason, verdict.p
+        assert isinstance(reason, IntervalLies) and p is not None
+        if reason.where == "inside":
+            return f"inside ±{reason.bound:.2f}, equivalence {p_value(p)}"
+        where = "outside" if reason.where == "outside" else "neither inside nor outside"
+        return f"{where} ±{reason.bound:.2f}"
+
+    @classmethod
+    def aim(cls, effect: float) -> str:
+        return f"show true equality inside ±{effect:.2f}"
+
+
+class NonInferiority(WithMargin):
+    """The first of two arms is worse by less than `margin` points, or not at all."""
+
+    kind: Literal["non-inferiority"]
+
+    def judge(self, evidence: Evidence) -> Verdict:
+        return judge_non_inferiority(
+            *evidence.arms,
+            margin=self.margin,
+            paired=self.paired,
+            alpha=self.alpha,
+            different_protocol=evidence.different_protocol,
+        )
+
+    def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
+        return f"{labels[0]} is worse than {labels[1]} by less than {self.margin:.2f} points, or not at all"
+
+    @classmethod
+    def position(cls, verdict: Verdict) -> str:
+        reason, p = verdict.reason, verdict.p
+        assert isinstance(reason, IntervalLies) and p is not None
+        if reason.where == "above":
+            return f"above {reason.bound:.2f}, non-inferiority {p_value(p)}"
+        where = "below" if reason.where == "below" else "neither above nor below"
+        return f"{where} {reason.bound:.2f}"
+
+    @classmethod
+    def aim(cls, effect: float) -> str:
+        return f"show true equality above -{effect:.2f}"
+
+
+# --- the rules ----------------------------------------------------------------------------------------------
 
 
 def judge_equivalence(

@@ -11,7 +11,6 @@ from repro.claims import stats
 from repro.claims.rules.reasons import DifferentProtocol, Interim, Note, Reason
 from repro.claims.stats import Interval, Summary
 
-Kind = Literal["value", "difference", "order", "equivalence", "non-inferiority", "bound"]
 Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
 Lean = Literal["consistent", "leaning against"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -53,6 +52,7 @@ class ArmErrors:
 class Verdict:
     """A claim's verdict with its reason and numbers. None means not applicable.
 
+    kind: a key of repro.claims.rules.KINDS, whose words its sentence has.
     arms: what was compared, in the claim's order. margin: in points; None for a bound.
     target: the published number of a value, the bound, or the published size of a difference.
     published: the published mean, sd and n, if all three are known and were used for a value.
@@ -70,7 +70,7 @@ class Verdict:
     steps: an order's adjacent differences. ends: the difference of its first and last arm, if it has over two arms.
     """
 
-    kind: Kind
+    kind: str
     arms: tuple[ArmErrors, ...]
     margin: float | None = None
     target: float | None = None
@@ -108,7 +108,7 @@ class Verdict:
 
 
 def open_verdict(
-    kind: Kind,
+    kind: str,
     arms: Sequence[ArmErrors],
     different_protocol: bool,
     margin: float | None = None,

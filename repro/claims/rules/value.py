@@ -1,11 +1,83 @@
-"""The rule for a value claim: an arm's mean test error against a published number."""
+"""The kind `value`: an arm's mean test error equals the published number."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from repro.claims import stats
+from repro.claims.rules.claim import Evidence, WithMargin
+from repro.claims.rules.metrics import TEST_ERRORS
 from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict
+from repro.claims.rules.published import Published
 from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed, TooFewRuns
+from repro.claims.rules.words import arm_text
 from repro.claims.stats import Summary
+from repro.numbers import p_value, percent
+from repro.numbers import published as published_text
+
+
+class Value(WithMargin):
+    """The arm's error equals the published one within `margin` points."""
+
+    takes_arms = (1, 1)
+    metrics = TEST_ERRORS  # as published numbers are
+
+    kind: Literal["value"]
+
+    def misfit(self, published: Sequence[Published | None]) -> str:
+        return f"arm {self.arms[0]!r} has no published number" if published[0] is None else ""
+
+    def judge(self, evidence: Evidence) -> Verdict:
+        (ours,), (number,) = evidence.arms, evidence.published
+        assert number is not None  # the spec's validation requires it
+        return judge_value(
+            ours,
+            number.test_error,
+            margin=self.margin,
+            published_sd=number.sd,
+            published_runs=number.runs,
+            alpha=self.alpha,
+            different_protocol=evidence.different_protocol,
+            chance_error=evidence.chance_error() if ours.diverged else None,
+        )
+
+    def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
+        assert published[0] is not None  # the spec's validation requires it
+        return f"{labels[0]} is within {self.margin:.2f} points of {published[0].test_error:.2f} %"
+
+    @classmethod
+    def compared(cls, verdict: Verdict) -> str:
+        (ours,), target, theirs = verdict.arms, verdict.target, verdict.published
+        assert target is not None
+        number = published_text(target, theirs.sd if theirs else None, theirs.n if theirs else None, unit=" %")
+        return f"{arm_text(ours)} against {number} published"
+
+    @classmethod
+    def position(cls, verdict: Verdict) -> str:
+        reason, p = verdict.reason, verdict.p
+        assert isinstance(reason, IntervalLies) and p is not None
+        if reason.where == "inside":
+            return f"inside ±{reason.bound:.2f}, equivalence {p_value(p)}"
+        if reason.where == "outside":
+            return f"outside ±{reason.bound:.2f}, {_predicted(verdict)}"
+        return f"neither inside nor outside ±{reason.bound:.2f}"
+
+    @classmethod
+    def aim(cls, effect: float) -> str:
+        return f"show a true match within ±{effect:.2f}"
+
+
+def _predicted(verdict: Verdict) -> str:
+    """Whether the published number lies where further runs are predicted to fall."""
+    prediction, target = verdict.prediction, verdict.target
+    assert prediction is not None and target is not None
+    lies = f"but {target:.2f} is inside" if prediction.holds(target) else f"and {target:.2f} is outside"
+    further = "a further run" if verdict.published is None else f"the mean of {verdict.published.n} further runs"
+    between = f"{prediction.low:.2f} to {prediction.high:.2f} %"
+    return f"{lies} the {percent(prediction.level)} prediction interval of {further}, {between}"
+
+
+# --- the rule -----------------------------------------------------------------------------------------------
 
 
 def judge_value(

@@ -1,6 +1,7 @@
 """Estimates, intervals, tests and power for per-seed test errors: numbers in, numbers out.
 
 Reads no files, draws no random numbers, imports no torch. Verdicts are in `repro.claims.rules`.
+Specs import this, so scipy's modules are loaded on first use: `scipy.special` takes a quarter of a second.
 Units: test errors in % of images, differences in points of test error, probabilities in [0, 1].
 
 | file | what it holds |

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def divergence_p(diverged: int, runs: int, highest_mean: float, diverged_error: 
     A small p shows that the mean error, diverged runs included, is above `highest_mean`, whatever its distribution.
     """
     q = min(1.0, highest_mean / diverged_error)
-    return float(special.bdtrc(diverged - 1, runs, q)) if diverged else 1.0
+    return float(scipy.special.bdtrc(diverged - 1, runs, q)) if diverged else 1.0
 
 
 def divergence_rates_p(diverged: tuple[int, int], runs: tuple[int, int]) -> float:
@@ -73,5 +73,5 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     if a.shape != b.shape or a.dtype != bool or b.dtype != bool:
         raise ValueError(f"needs two boolean arrays of the same shape, not {a.dtype} {a.shape}, {b.dtype} {b.shape}")
     only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    tail = special.bdtr(min(only_first, only_second), only_first + only_second, 0.5)
+    tail = scipy.special.bdtr(min(only_first, only_second), only_first + only_second, 0.5)
     return McNemar(only_first, only_second, min(1.0, 2 * float(tail)))

@@ -8,7 +8,7 @@ the observed effect only restates p (Hoenig & Heisey 2001, Am. Stat. 55:19-24). 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-from scipy import special
+import scipy
 
 from repro.claims.stats.student import Summary, satterthwaite, t_quantile
 
@@ -29,7 +29,7 @@ def seeds_for_difference(
     def power_at(n: int) -> float:
         se, df = satterthwaite([(sd**2 / n, n - 1) for sd in sds])
         critical, noncentrality = t_quantile(1 - alpha, df), min(effect / se, FULL_POWER)
-        above, below = special.nctdtr(df, noncentrality, [critical, -critical])
+        above, below = scipy.special.nctdtr(df, noncentrality, [critical, -critical])
         return float(1 - above + below)
 
     return _fewest(power_at, sds, power)
@@ -55,7 +55,7 @@ def seeds_for_equivalence(
     def power_at(n: int) -> float:
         se, df = satterthwaite([(sd**2 / n, n - 1) for sd in sds] + fixed)
         critical, noncentrality = t_quantile(1 - 2 * alpha, df), min(margin / se, FULL_POWER)
-        return float(1 - 2 * special.nctdtr(df, noncentrality, critical))
+        return float(1 - 2 * scipy.special.nctdtr(df, noncentrality, critical))
 
     return _fewest(power_at, sds, power)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 def t_quantile(level: float, df: float) -> float:
     """The t that bounds the central `level` of Student's distribution."""
-    return float(special.stdtrit(df, (1 + level) / 2))
+    return float(scipy.special.stdtrit(df, (1 + level) / 2))
 
 
 def finite(values: ArrayLike) -> NDArray[np.float64]:
@@ -190,7 +190,7 @@ def _tail(distance: float, se: float, df: float) -> float:
     """P(T > distance/se); the limit for se = 0, a half at distance 0."""
     if se == 0:
         return 0.5 * (1 - float(np.sign(distance)))
-    return float(special.stdtr(df, -distance / se))
+    return float(scipy.special.stdtr(df, -distance / se))
 
 
 def _sd(x: NDArray[np.float64]) -> float:

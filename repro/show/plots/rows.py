@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from repro import numbers
 from repro.claims.protocol import mismatches
 from repro.claims.stats import Estimate, estimate
-from repro.show import numbers
 from repro.show.plots.plot_data import PlotData
 from repro.show.plots.style import FAINT, INK, arm_style, remove_frame, titled_figure
 from repro.spec import Arm, Published

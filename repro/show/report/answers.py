@@ -1,7 +1,7 @@
 """The spec's questions ([[lesson]]), each answered by claims with their verdicts. Does not judge."""
 
 from repro.show.report.claims import KINDS, ClaimView, as_sentence, claim_views, deciding_difference
-from repro.show.report.document import Badge, Break, Inline, Link, Strong, Text
+from repro.show.report.document import Badge, Break, Inline, Link, Strong, Text, prose
 from repro.show.report.load import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.spec import Lesson
@@ -22,7 +22,7 @@ def answer(part: Part, lesson: Lesson, claims: list[ClaimView]) -> Text:
     """The question, and one line per claim with its verdict, n and hardware."""
     parts: list[Inline] = [Strong(lesson.question), " (", Link(part.name, f"#{part.name}"), ")"]
     for view in claims:
-        parts += [Break(), f"{as_sentence(view.claim.says).removesuffix('.')}: ", verdict_badge(view)]
+        parts += [Break(), *prose(as_sentence(view.claim.says).removesuffix(".")), ": ", verdict_badge(view)]
         if view.outcome != "no verdict":
             parts.append(f" ({basis(view)})")
     return tuple(parts)

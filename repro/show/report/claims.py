@@ -3,14 +3,27 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from repro import numbers
 from repro.claims.judge import Judged, arm_errors
-from repro.claims.rules import DECIDED, Outcome
-from repro.show import numbers
-from repro.show.report.document import Badge, Break, Cell, Code, Inline, Link, Strong, Table, Text, cells, lines
+from repro.claims.rules import DECIDED, METRICS, Outcome, arm_text
+from repro.show.report.document import (
+    Badge,
+    Break,
+    Cell,
+    Code,
+    Inline,
+    Link,
+    Strong,
+    Table,
+    Text,
+    lines,
+    prose,
+    prose_cells,
+)
 from repro.show.report.load import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
-from repro.show.verdicts import arm_text, difference, marks
+from repro.show.verdicts import difference, marks
 from repro.spec import Claim
 from repro.wording import plural
 
@@ -73,21 +86,8 @@ def _be(count: int) -> str:
 
 def statement(part: Part, claim: Claim) -> str:
     """The statement that is tested, made from the claim's kind and arms."""
-    arms = [part.label(arm) for arm in claim.arms]
-    if claim.kind == "value":
-        published = part.experiment.arm(claim.arms[0]).published
-        assert published  # the spec's validation requires it
-        return f"{arms[0]} is within {claim.margin:.2f} points of {published.test_error:.2f} %"
-    error = "training error" if claim.metric == "train_error" else "test error"
-    if claim.above is not None:
-        return f"the {error} of {arms[0]} is above {claim.above:g} %"
-    if claim.kind == "difference":
-        return f"{arms[0]} has a lower {error} than {arms[1]}"
-    if claim.kind == "order":
-        return f"in {error} {' < '.join(arms)}"
-    if claim.kind == "non-inferiority":
-        return f"{arms[0]} is worse than {arms[1]} by less than {claim.margin:.2f} points, or not at all"
-    return f"{arms[0]} and {arms[1]} differ by less than {claim.margin:.2f} points"
+    published = [part.experiment.arm(arm).published for arm in claim.arms]
+    return claim.statement([part.label(arm) for arm in claim.arms], published)
 
 
 def table(part: Part) -> Table:
@@ -105,7 +105,7 @@ def _row(view: ClaimView) -> tuple[Cell, ...]:
     steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
     where: Text = (Break(), view.row.where) if view.row.where else ()
     return (
-        Cell((claim.says, *where)),
+        Cell((*prose(claim.says), *where)),
         Cell(view.verdict),
         Cell(lines([_ours(view, arm) for arm in claim.arms])),
         Cell(lines([(line,) for line in published(part, claim)])),
@@ -141,11 +141,11 @@ def runs_anchor(part: Part, arm: str) -> str:
 
 
 def published(part: Part, claim: Claim) -> list[str]:
-    """The published number of each arm, marked * if not directly comparable, and the size that the claim names."""
+    """The published number of each arm, marked * if not directly comparable, and what the claim itself names."""
     rows = {row.arm: row for row in part.summary.rows}
-    parts = [] if claim.size is None else [f"difference {numbers.points(claim.size)}"]
+    parts = claim.printed
     for arm in map(part.experiment.arm, reversed(claim.arms)):
-        if arm.published and claim.metric != "train_error":  # published numbers are test errors
+        if arm.published and METRICS[claim.metric].selection:  # published numbers are test errors
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
             theirs = arm.published
             number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
@@ -156,11 +156,11 @@ def published(part: Part, claim: Claim) -> list[str]:
 def tested(part: Part) -> Table:
     """What each claim says, its source, and how it is tested."""
     rows = [
-        cells(
+        prose_cells(
             claim.says + (" (primary)" if claim.primary else ""),
             ": ".join(filter(None, [claim.origin, part.experiment.cited(claim)])),
             statement(part, claim) + (", paired by seed" if claim.paired else ""),
-            NONE if claim.margin is None else f"{claim.margin:.2f} points: {claim.why_margin}",
+            claim.tolerance or NONE,
             ", ".join(map(str, claim.looks)) or "any",
         )
         for claim in part.experiment.claims

@@ -18,7 +18,7 @@ from repro.show.report.document import (
     Strong,
     Table,
     Text,
-    cells,
+    prose_cells,
 )
 from repro.show.report.load import Part, Report
 from repro.show.tables import mixed_hardware_notes, run_notes
@@ -146,7 +146,10 @@ def _deviations(part: Part) -> list[Element]:
     found = all_deviations(part.experiment, part.results.usable().runs)
     if not found:
         return [Paragraph(("None stated.",))]
-    rows = [cells(d.what, d.why, expected_effect(d), "; ".join(map(part.label, d.arms)) or "all") for d in found]
+    rows = [
+        (*prose_cells(d.what, d.why, expected_effect(d)), Cell(("; ".join(map(part.label, d.arms)) or "all",)))
+        for d in found
+    ]
     return [Table(f"Deviations of {part.name}", ("what", "why", "expected effect", "arms"), tuple(rows))]
 
 

@@ -1,8 +1,9 @@
 """A document as data: headings, paragraphs, tables. The writers turn it into Markdown or HTML.
 
-A text is a tuple of inlines; the writers escape a plain `str`.
+A text is a tuple of inlines; the writers escape a plain `str`. `prose` reads the code spans of a spec's own words.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,6 +11,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Strong:
+    """`...` in its text is code, as in `prose`."""
+
     text: str
 
 
@@ -101,6 +104,16 @@ Element = Heading | Paragraph | Bullets | Table | Picture | Folded
 
 def cells(*texts: str) -> tuple[Cell, ...]:
     return tuple(Cell((text,)) for text in texts)
+
+
+def prose(text: str) -> Text:
+    """The words of a spec, in which `...` is code."""
+    parts = re.split(r"`([^`]+)`", text)  # words and code in turns
+    return tuple(Code(" ".join(part.split())) if at % 2 else part for at, part in enumerate(parts) if part)
+
+
+def prose_cells(*texts: str) -> tuple[Cell, ...]:
+    return tuple(Cell(prose(text)) for text in texts)
 
 
 def lines(texts: list[Text]) -> Text:

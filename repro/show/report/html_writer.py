@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from repro.show.report.document import Element, Heading, Picture
+from repro.show.report.document import Element, Heading, Picture, prose
 
 HERE = Path(__file__).parent
 
@@ -17,6 +17,7 @@ def as_page(elements: list[Element]) -> str:
     page = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     page.filters["kind"] = lambda value: type(value).__name__
     page.filters["encoded"] = _encoded
+    page.filters["prose"] = prose
     headings = [element for element in elements if isinstance(element, Heading)]
     return page.get_template("page.html").render(
         title=headings[0].text,

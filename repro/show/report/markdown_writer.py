@@ -17,6 +17,7 @@ from repro.show.report.document import (
     Strong,
     Table,
     Text,
+    prose,
 )
 
 SPECIAL = re.compile(r"[\\*`~]|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\()")
@@ -67,9 +68,10 @@ def _inline(inline: Inline, anchors: set[str]) -> str:
     if isinstance(inline, Link):
         known = not inline.target.startswith("#") or inline.target.removeprefix("#") in anchors
         return f"[{_escape(inline.text)}]({inline.target})" if known else _escape(inline.text)
-    assert isinstance(inline, Strong | Badge)
-    plain = isinstance(inline, Badge) and inline.kind not in ("good", "bad")
-    return _escape(inline.text) if plain else f"**{_escape(inline.text)}**"
+    if isinstance(inline, Strong):
+        return f"**{_text(prose(inline.text), anchors)}**"
+    assert isinstance(inline, Badge)
+    return f"**{_escape(inline.text)}**" if inline.kind in ("good", "bad") else _escape(inline.text)
 
 
 def _escape(text: str) -> str:

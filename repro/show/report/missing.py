@@ -1,6 +1,6 @@
 """The runs that an experiment lacks at full scale, and the commands that train them."""
 
-from repro.show.report.document import Break, Code, Text
+from repro.show.report.document import Break, Code, Text, prose
 from repro.show.report.load import Part
 
 FEWEST = 3  # seeds per arm; with fewer, a t-interval is too wide to be useful
@@ -64,7 +64,7 @@ def notes(part: Part) -> list[Text]:
         if verdict.seeds_needed and min(verdict.runs) < verdict.seeds_needed <= MOST:
             notes.append(
                 (
-                    f"To decide “{claim.says}” with 80% power at the observed spread:",
+                    *prose(f"To decide “{claim.says}” with 80% power at the observed spread:"),
                     Break(),
                     Code(command(part, list(claim.arms), verdict.seeds_needed)),
                 )

@@ -2,7 +2,7 @@
 
 from repro.show.report import answers
 from repro.show.report.claims import ClaimView, claim_views, tally
-from repro.show.report.document import Cell, Element, Inline, Link, Paragraph, Strong, Table
+from repro.show.report.document import Cell, Element, Link, Paragraph, Strong, Table, cells, prose
 from repro.show.report.load import Report
 
 REPORT = "REPORT.md"
@@ -19,6 +19,10 @@ def elements(report: Report) -> list[Element]:
 
 def _row(view: ClaimView) -> tuple[Cell, ...]:
     name = view.part.name
-    row: list[Inline] = [Link(name, f"{REPORT}#{name}"), view.claim.says, answers.verdict_badge(view)]
-    row += ["; ".join(filter(None, answers.difference_and_p(view))), answers.run_counts(view), answers.hardware(view)]
-    return tuple(Cell((inline,)) for inline in row)
+    basis = ["; ".join(filter(None, answers.difference_and_p(view))), answers.run_counts(view), answers.hardware(view)]
+    return (
+        Cell((Link(name, f"{REPORT}#{name}"),)),
+        Cell(prose(view.claim.says)),
+        Cell((answers.verdict_badge(view),)),
+        *cells(*basis),
+    )

@@ -3,15 +3,19 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from repro.claims import rules, stats
 from repro.claims.judge import arm_errors
+from repro.claims.rules import arm_text
 from repro.errors import UserError
+from repro.numbers import points
 from repro.records.results import Results
 from repro.show.verdicts import comparison
 from repro.spec import Arm, Scale
+from repro.wording import plural
 
 MARGIN = 0.3  # points; smaller differences are called negligible, and the seeds needed depend on it
 
@@ -56,40 +60,67 @@ def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
 
 
 def compare(first: Side, second: Side, paired: bool, as_json: bool) -> str:
-    """Report second - first in points of test error. UserError for arms tested on different images."""
+    """Report second - first in points of test error. UserError for arms tested on different images.
+
+    At a reduced scale and in demos: the means and their difference, without intervals and tests.
+    """
+    scale = first.results.scale
     shared = sorted(first.trained_as.keys() & second.trained_as.keys())
     same = [seed for seed in shared if first.trained_as[seed] == second.trained_as[seed]]
-    verdict = rules.judge_difference(first.errors(), second.errors(), margin=MARGIN, paired=paired)
-    exact = {}
-    for seed in shared:
-        (top_one, label), (top_other, label_other) = first.predictions(seed), second.predictions(seed)
-        if len(label) != len(label_other) or (label != label_other).any():
-            raise UserError(f"{first.name} and {second.name} were not tested on the same images")
-        exact[seed] = stats.mcnemar(top_one == label, top_other == label)
+    exact = {seed: _mcnemar(first, second, seed) for seed in shared}
+    if scale.is_full:
+        content, lines = _tested(first, second, paired, exact)
+    else:
+        content, lines = _means(first.errors(), second.errors(), paired)
     if as_json:
-        content = {
-            "first": first.name,
-            "second": second.name,
-            "scale": str(first.results.scale),
-            "points": verdict.estimate,
-            "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
-            "p": verdict.p,
-            "hedges_g": verdict.hedges_g,
-            "probability_second_worse": verdict.probability,
-            "seed_correlation": verdict.correlation,
-            "same_run": same,
-            "mcnemar": {
-                seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
-            },
-        }
-        return json.dumps(content, indent=1)
-    lines = [f"{first.name} against {second.name}. {first.results.scale.heading}.", comparison(verdict)]
+        names = {"first": first.name, "second": second.name, "scale": str(scale)}
+        return json.dumps(names | content | {"same_run": same}, indent=1)
     if same:
         seeds = ", ".join(map(str, same))
-        lines.append(f"seed {seeds}: both arms share one run, so their results are identical")
-    lines += [
+        lines.insert(1, f"seed {seeds}: both arms share one run, so their results are identical")
+    return "\n".join([f"{first.name} against {second.name}. {scale.heading}.", *lines])
+
+
+def _mcnemar(first: Side, second: Side, seed: int) -> stats.McNemar:
+    (top_one, label), (top_other, label_other) = first.predictions(seed), second.predictions(seed)
+    if len(label) != len(label_other) or (label != label_other).any():
+        raise UserError(f"{first.name} and {second.name} were not tested on the same images")
+    return stats.mcnemar(top_one == label, top_other == label)
+
+
+def _means(first: rules.ArmErrors, second: rules.ArmErrors, paired: bool) -> tuple[dict[str, Any], list[str]]:
+    """For JSON, and as text. `paired`: the difference over the seeds that both arms have."""
+    means = [float(arm.values.mean()) if arm.errors else None for arm in (first, second)]
+    if paired:
+        changes = stats.paired_values(first.errors, second.errors)
+        change = float(changes.mean()) if changes.size else None
+    else:
+        change = None if means[0] is None or means[1] is None else means[1] - means[0]
+    over = f", over {plural(changes.size, 'shared seed')}" if paired else ""
+    text = f"{arm_text(second)} against {arm_text(first)}"
+    line = f"{text}." if change is None else f"{text}: {points(change)} points{over}."
+    return {"means": means, "points": change}, [line]
+
+
+def _tested(
+    first: Side, second: Side, paired: bool, exact: dict[int, stats.McNemar]
+) -> tuple[dict[str, Any], list[str]]:
+    """For JSON, and as text: the difference with its interval and effect sizes, then McNemar's test per seed."""
+    verdict = rules.judge_difference(first.errors(), second.errors(), margin=MARGIN, paired=paired)
+    content = {
+        "points": verdict.estimate,
+        "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
+        "p": verdict.p,
+        "hedges_g": verdict.hedges_g,
+        "probability_second_worse": verdict.probability,
+        "seed_correlation": verdict.correlation,
+        "mcnemar": {
+            seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
+        },
+    }
+    lines = [
         f"seed {seed}: only {first.name} correct on {m.only_first} images, only {second.name} on {m.only_second}; "
         f"McNemar's exact {f'p = {m.p:.3g}' if m.p else 'p < 1e-300'}"
         for seed, m in exact.items()
     ]
-    return "\n".join(lines)
+    return content, [comparison(verdict), *lines]

@@ -11,8 +11,8 @@ from repro.claims.judge import Judged
 from repro.claims.rules import Outcome
 from repro.data import catalog
 from repro.durations import duration
+from repro.numbers import mean_sd, points, published, spread
 from repro.records.results import Results
-from repro.show.numbers import mean_sd, points, published, spread
 from repro.show.tables.summary import ArmRow, Summary, mixed_hardware_notes, summarise
 from repro.show.verdicts import difference, label
 from repro.spec import Experiment

@@ -10,10 +10,10 @@ from repro.claims.deviations import all_deviations, expected_effect
 from repro.claims.judge import Judged, judge
 from repro.claims.protocol import mismatches
 from repro.claims.rules import Lean, Outcome
+from repro.numbers import mean_sd
 from repro.records.record import FINISHED
 from repro.records.results import Results
 from repro.show.describe import title
-from repro.show.numbers import mean_sd
 from repro.show.verdicts import post_hoc, sentence
 from repro.spec import Arm, Experiment
 from repro.wording import plural
@@ -147,7 +147,7 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
         says=claim.says,
         kind=claim.kind,
         arms=claim.arms,
-        margin=claim.margin,
+        margin=verdict.margin,
         where=experiment.cited(claim),
         verdict=verdict.outcome,
         lean=verdict.lean,

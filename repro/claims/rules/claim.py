@@ -1,0 +1,162 @@
+"""The interface of a kind of claim: its fields, its rule, and its words.
+
+To add one, subclass `Claim` in a file of this folder and add it to `repro.claims.rules.KINDS`.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Protocol
+
+from pydantic import Field, field_validator, model_validator
+
+from repro.claims.rules.metrics import METRICS
+from repro.claims.rules.model import ArmErrors, Verdict
+from repro.claims.rules.published import Published
+from repro.claims.rules.words import arm_text
+from repro.fields import Frozen, Name, array
+
+Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
+COUNTS = {1: "one arm", 2: "two arms", 3: "three arms"}
+
+
+class Evidence(Protocol):
+    """What a kind may ask of the runs that a claim rests on. Sequences have one entry per arm, in the claim's order."""
+
+    @property
+    def arms(self) -> Sequence[ArmErrors]:
+        """The arms' errors at the claim's metric."""
+
+    @property
+    def published(self) -> Sequence[Published | None]:
+        """The arms' published numbers."""
+
+    @property
+    def different_protocol(self) -> bool:
+        """Whether a published number was selected or obtained differently from ours."""
+
+    def chance_error(self) -> float:
+        """The error (%) of guessing among the classes of the first arm's data set."""
+
+
+class Claim(Frozen):
+    """A claim of the source, as a test that is fixed before the runs (docs/statistics.md).
+
+    Subclasses declare `kind` as a Literal, their own name. All fields but the descriptive ones (repro.spec.freeze) are
+    frozen with the claim. The class variables: the fewest and most arms (None = any number), the metrics allowed.
+    """
+
+    takes_arms: ClassVar[tuple[int, int | None]] = (2, 2)
+    metrics: ClassVar[Sequence[str]] = tuple(METRICS)
+
+    id: Name
+    kind: str
+    arms: array(str)  # type: ignore[valid-type]
+    says: str  # the claim in words
+    origin: Literal["paper", "note", "own"]  # "note": of a reproduction; "own": a question of this project
+    reference: Name | None = None  # the id of a [[reference]]; None for an own claim
+    where: str = ""  # table, figure, page
+    primary: bool = False  # whether it is a main claim of the experiment; the primary claims share alpha (Holm)
+    same_as: str = ""  # the EXPERIMENT/CLAIM with the same arm and published number, which is counted instead
+    metric: str = "final"  # a key of METRICS
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    looks: Looks = ()  # numbers of seeds per arm at which a verdict is given; empty = at any number
+    paired: bool = False  # over shared seeds
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str) -> str:
+        if metric not in cls.metrics:
+            raise ValueError(f"kind {cls.name()!r} takes {', '.join(cls.metrics)}")
+        return metric
+
+    @model_validator(mode="after")
+    def _number_of_arms(self) -> "Claim":
+        least, most = self.takes_arms
+        if len(self.arms) < least or (most is not None and len(self.arms) > most):
+            allowed = COUNTS.get(least, f"{least} arms") + (" or more" if most is None else "")
+            raise ValueError(f"kind {self.kind!r} takes {allowed}, not {list(self.arms)}")
+        if len(set(self.arms)) < len(self.arms):
+            raise ValueError(f"arms = {list(self.arms)} lists an arm twice")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_matches_origin(self) -> "Claim":
+        if (self.origin == "own") != (self.reference is None):
+            raise ValueError("reference is required for origin 'paper' or 'note'; 'own' has none")
+        if list(self.looks) != sorted(set(self.looks)):
+            raise ValueError(f"looks = {list(self.looks)} must be strictly increasing")
+        return self
+
+    @classmethod
+    def name(cls) -> str:
+        """The kind's name in a spec."""
+        return str(cls.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]
+
+    def misfit(self, published: Sequence[Published | None]) -> str:
+        """Why the claim does not fit its arms' published numbers; "" if it does."""
+        return ""
+
+    def judge(self, evidence: Evidence) -> Verdict:
+        """The verdict on the claim, by the kind's rule."""
+        raise NotImplementedError
+
+    # --- words ---------------------------------------------------------------------------------------------------
+
+    @property
+    def limit(self) -> str:
+        """What the arms are compared with, for `repro show`: "with a margin of 0.3 points: why"."""
+        raise NotImplementedError
+
+    @property
+    def tolerance(self) -> str:
+        """The margin and its reason; "" for a kind without a margin."""
+        return ""
+
+    def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
+        """The statement that is tested, in words made from the fields. `labels`: of the arms."""
+        raise NotImplementedError
+
+    @property
+    def noun(self) -> str:
+        """What is compared: "test error"."""
+        return METRICS[self.metric].noun
+
+    @classmethod
+    def compared(cls, verdict: Verdict) -> str:
+        """What is compared with what, such as "plain-56 13.20 % (n = 1) against plain-20 9.10 % (n = 1)"."""
+        first, second = verdict.arms
+        return f"{arm_text(second)} against {arm_text(first)}"
+
+    @property
+    def printed(self) -> list[str]:
+        """What the claim itself states as published, besides the numbers of its arms."""
+        return []
+
+    @classmethod
+    def explain(cls, verdict: Verdict) -> str:
+        """The whole reason of a verdict, where it is none that all kinds share (`repro.claims.rules.reasons`)."""
+        raise NotImplementedError
+
+    @classmethod
+    def position(cls, verdict: Verdict) -> str:
+        """Where the deciding interval lies, and what else the rule considers."""
+        raise NotImplementedError
+
+    @classmethod
+    def aim(cls, effect: float) -> str:
+        """What the seeds needed would show; only for kinds whose verdicts state seeds needed."""
+        raise NotImplementedError
+
+
+class WithMargin(Claim):
+    """A claim with a margin: the smallest difference that matters."""
+
+    margin: Annotated[float, Field(gt=0)]  # points of error
+    why_margin: Annotated[str, Field(min_length=1)]
+
+    @property
+    def limit(self) -> str:
+        return f"with a margin of {self.margin:g} points: {self.why_margin}"
+
+    @property
+    def tolerance(self) -> str:
+        return f"{self.margin:.2f} points: {self.why_margin}"

@@ -1,0 +1,26 @@
+"""What a claim may be about: the number of each run that is compared."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of a run.
+
+    column: of the frame of runs (repro.records.frame). noun: in "the test error of A is above 60 %".
+    of_arm: what follows an arm's label in a sentence.
+    selection: the `Published.selection` of published numbers of this metric; None if published numbers are not of it.
+    """
+
+    column: str
+    noun: str = "test error"
+    of_arm: str = ""
+    selection: str | None = None
+
+
+METRICS: dict[str, Metric] = {
+    "final": Metric("test_error", selection="final"),
+    "best": Metric("best_test_error", selection="best-test"),
+    "train_error": Metric("train_error", noun="training error", of_arm=" in training"),
+}
+TEST_ERRORS = tuple(name for name, metric in METRICS.items() if metric.selection)

@@ -1,0 +1,15 @@
+"""Words that the sentences of several kinds share."""
+
+from repro.claims import stats
+from repro.claims.rules.model import ArmErrors
+from repro.numbers import spread
+
+
+def arm_text(errors: ArmErrors) -> str:
+    """Such as "plain-56 13.20 ± 0.40 % (n = 4, 1 of 5 runs diverged)"."""
+    n = len(errors.errors)
+    diverged = f"{errors.diverged} of {errors.runs} runs diverged" if errors.diverged else ""
+    if n == 0:
+        return f"{errors.name} ({diverged or 'n = 0'})"
+    e = stats.estimate(errors.values)
+    return f"{errors.name} {e.mean:.2f}{spread(e.sd)} % ({', '.join(filter(None, [f'n = {n}', diverged]))})"
