@@ -273,6 +273,7 @@ def test_precision_is_part_of_the_identity_and_the_recipe_may_settle_it(small_ro
         {"batch_size = 16": "batch_size = 32"},
         {"lr = 0.05": "lr = 0.06"},
         {"drops = [6, 9]": "drops = [6, 10]"},
+        {"drops = [6, 9]": 'shape = "cosine"', "drops = [3]": "drops = []"},
         {"width = 4": 'width = 4, init = "he-fan-out"'},
         {"batch_size = 16": 'batch_size = 16\naugment = ["hflip"]'},
         {"batch_size = 16": 'batch_size = 16\nlast_batch = "keep"'},
@@ -332,7 +333,7 @@ last_batch = "wrap"
 diverge_above = 10000""",
             "width = 4": 'width = 4, shortcut = "identity", subsample = "in-block", init = "he-fan-in"',
             "momentum = 0.9": "momentum = 0.9, nesterov = false, weight_decay = 0, decay_norm_and_bias = true",
-            "drops = [6, 9]": "drops = [6, 9], factor = 0.1",
+            "drops = [6, 9]": 'drops = [6, 9], factor = 0.1, shape = "steps"',
         }
     )
     assert identity(run_of(small_root), DIGITS) == before
@@ -341,7 +342,7 @@ diverge_above = 10000""",
 def test_a_resolved_run_holds_every_key_of_the_models(small_root: Path) -> None:
     recipe = run_of(small_root).recipe.model_dump(mode="json")
     assert set(recipe) == set(spec.Recipe.model_fields) - set(spec.Recipe.ADDED)
-    assert set(recipe["schedule"]) == set(spec.Schedule.model_fields)
+    assert set(recipe["schedule"]) == set(spec.Schedule.model_fields) - set(spec.Schedule.ADDED)
     assert {"block", "shortcut", "subsample", "init", "width"} < set(recipe["model"])
     assert {"nesterov", "weight_decay", "decay_norm_and_bias"} < set(recipe["optimizer"])
     assert recipe["image_size"] == 8
@@ -675,6 +676,16 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         {"iterations = 12, drops = [6, 9]": "epochs = 4, drops = [2, 4]"} | NO_DEMO,
         "",
         ["schedule", "drops = [2, 4] must be below the schedule's 4 epochs"],
+    ),
+    "drops of a cosine schedule": (
+        {"iterations = 12, drops = [6, 9]": 'iterations = 12, drops = [6], shape = "cosine"'},
+        "",
+        ["schedule", 'drops = [6] goes with shape = "steps"; a cosine schedule has none'],
+    ),
+    "pieces of a step schedule": (
+        {"iterations = 12, drops = [6, 9]": "iterations = 12, pieces = 3"},
+        "",
+        ["schedule", 'pieces = 3 goes with shape = "cosine"'],
     ),
     "epochs of no iteration": (
         {"batch_size = 16": 'batch_size = 2000\nlast_batch = "drop"', "iterations = 12, drops = [6, 9]": "epochs = 2"}

@@ -10,17 +10,21 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
-from helpers import StopAfter, assert_same_bits, finish, small_run, weights
+from helpers import StopAfter, assert_same_bits, finish, recipe, small_run, weights
 
 from repro import records
 from repro.models.layers import GhostBatchNorm2d
-from repro.spec import Run, Schedule
+from repro.spec import Run, Schedule, StatedRecipe
+from repro.spec.epochs import epochs_to_iterations, resolve_schedule
+from repro.spec.resolve import scaled
 from repro.step import plain as step
 from repro.train import checkpoint, loop, optim
 from repro.train.learner import Learner
@@ -251,6 +255,32 @@ def test_learning_rate_by_iteration() -> None:
     rates = {0: 0.01, 399: 0.01, 400: 0.1, 31999: 0.1, 32000: 0.01, 47999: 0.01, 48000: 0.001, 63999: 0.001}
     for iteration, rate in rates.items():
         assert optim.learning_rate(schedule, 0.1, iteration) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("last_batch", ["keep", "wrap"])
+def test_a_cosine_schedule_in_epochs_is_torchs_stepped_once_per_epoch(last_batch: Any) -> None:
+    stated = StatedRecipe.model_validate(
+        recipe().model_dump() | {"last_batch": last_batch, "schedule": {"epochs": 200, "shape": "cosine"}}
+    )
+    schedule = resolve_schedule(stated).schedule
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=200)
+    rates = []
+    for epoch in range(200):
+        first, after = (epochs_to_iterations(stated, n) if n else 0 for n in (epoch, epoch + 1))
+        rates += [optimizer.param_groups[0]["lr"]] * (after - first)
+        optimizer.step(), scheduler.step()
+    found = [optim.learning_rate(schedule, 0.1, iteration) for iteration in range(schedule.iterations)]
+    assert found == pytest.approx(rates, rel=1e-9, abs=1e-12)
+
+
+def test_a_cosine_schedule_in_iterations_moves_at_each_and_keeps_its_shape_when_shortened() -> None:
+    quarters = [2, 1 + 0.5**0.5, 1, 1 - 0.5**0.5]
+    schedule = Schedule(iterations=4, shape="cosine")
+    assert [optim.learning_rate(schedule, 2.0, i) for i in range(4)] == pytest.approx(quarters)
+    full = recipe(schedule={"iterations": 16, "shape": "cosine", "pieces": 4})
+    short = scaled(full, Fraction(1, 2)).schedule
+    assert [optim.learning_rate(short, 2.0, 2 * i + 1) for i in range(4)] == pytest.approx(quarters)
 
 
 def test_the_learning_rate_is_set_where_it_changes_and_after_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:

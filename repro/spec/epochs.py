@@ -26,6 +26,8 @@ def resolve_schedule(recipe: StatedRecipe) -> Recipe:
             "warmup": {"lr": warmup.lr, "iterations": epochs_to_iterations(recipe, warmup.epochs)}
             if isinstance(warmup, EpochWarmup)
             else warmup,
+            "shape": schedule.shape,
+            "pieces": schedule.epochs if schedule.shape == "cosine" else None,
         }
     try:
         return Recipe.model_validate(fields)

@@ -210,7 +210,8 @@ def _without_other_unit(below: Table, above: Table) -> Table:
     if isinstance(old, dict) and isinstance(new, dict):
         for unit, other in (("epochs", "iterations"), ("iterations", "epochs")):
             if unit in new and other not in new and other in old:
-                return below | {"schedule": {k: v for k, v in old.items() if k not in (other, "drops", "warmup")}}
+                counted = (other, "drops", "warmup", "pieces")
+                return below | {"schedule": {k: v for k, v in old.items() if k not in counted}}
     return below
 
 

@@ -18,6 +18,7 @@ from repro.models import FAMILIES, Network
 
 Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Precision = Literal["fp32", "tf32", "bf16"]
+Shape = Literal["steps", "cosine"]
 if TYPE_CHECKING:
     Model = Network
 else:  # the settings of one of the families, chosen by name
@@ -64,23 +65,39 @@ class EpochWarmup(Frozen):
 
 
 class Schedule(Frozen):
-    """Step schedule: the learning rate is multiplied by `factor` at each of `drops`. Counted in iterations."""
+    """The learning rate by iteration.
+
+    steps: it is multiplied by `factor` at each of `drops`.
+    cosine: it falls from lr to 0 along half a cosine (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts), in
+        `pieces` equal steps, an epoch each in torch's CosineAnnealingLR; None = one per iteration.
+    """
+
+    ADDED = ("shape", "pieces")
 
     iterations: Positive
     drops: array(Positive) = ()  # type: ignore[valid-type]
     factor: Annotated[float, Field(gt=0)] = 0.1
     warmup: Warmup | None = None
+    shape: Shape = "steps"
+    pieces: Positive | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Schedule":
-        _drops_in_order(self.drops, self.iterations, "iterations")
+        _drops_fit(self.drops, self.iterations, "iterations", self.shape)
+        if self.pieces and self.shape != "cosine":
+            raise ValueError(f'pieces = {self.pieces} goes with shape = "cosine"')
         if self.warmup and self.warmup.iterations >= self.iterations:
             raise ValueError(f"warmup.iterations must be below the schedule's {self.iterations} iterations")
         return self
 
 
 class EpochSchedule(Frozen):
-    """A Schedule counted in epochs, which `resolve` converts to iterations; its warm-up may use either unit."""
+    """A Schedule counted in epochs, which `resolve` converts to iterations; its warm-up may use either unit.
+
+    A cosine schedule's rate is the same throughout an epoch.
+    """
+
+    ADDED = ("shape",)
 
     epochs: Epochs
     drops: array(Epochs) = ()  # type: ignore[valid-type]
@@ -92,10 +109,11 @@ class EpochSchedule(Frozen):
         ]
         | None
     ) = None
+    shape: Shape = "steps"
 
     @model_validator(mode="after")
     def _in_order(self) -> "EpochSchedule":
-        _drops_in_order(self.drops, self.epochs, "epochs")
+        _drops_fit(self.drops, self.epochs, "epochs", self.shape)
         if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
             raise ValueError(f"warmup.epochs must be below the schedule's {self.epochs} epochs")
         return self
@@ -105,7 +123,9 @@ def _in_epochs(value: Any) -> bool:
     return "epochs" in value if isinstance(value, dict) else isinstance(value, EpochSchedule | EpochWarmup)
 
 
-def _drops_in_order(drops: tuple[int, ...], end: int, unit: str) -> None:
+def _drops_fit(drops: tuple[int, ...], end: int, unit: str, shape: Shape) -> None:
+    if drops and shape == "cosine":
+        raise ValueError(f'drops = {list(drops)} goes with shape = "steps"; a cosine schedule has none')
     if list(drops) != sorted(set(drops)):
         raise ValueError(f"drops = {list(drops)} must be strictly increasing")
     if drops and drops[-1] >= end:

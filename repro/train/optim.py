@@ -1,5 +1,6 @@
 """Optimizers by name, and the learning rate as a function of the iteration."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,10 @@ def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
     """The learning rate of update `iteration`, counted from 0: a drop at 32000 takes effect at the 32001st update."""
     if schedule.warmup and iteration < schedule.warmup.iterations:
         return schedule.warmup.lr
+    if schedule.shape == "cosine":
+        pieces = schedule.pieces or schedule.iterations
+        passed = iteration * pieces // schedule.iterations
+        return base * (1 + math.cos(math.pi * passed / pieces)) / 2
     passed = sum(iteration >= drop for drop in schedule.drops)
     return float(base * schedule.factor**passed)
 
