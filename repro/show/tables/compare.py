@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from repro.claims import rules, stats
-from repro.claims.judge import arm_errors
+from repro.claims.evidence import arm_errors
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.show.verdicts import comparison
