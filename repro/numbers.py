@@ -7,7 +7,7 @@ from repro.claims.stats import Interval
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of measurement and its number format, which holds no unit.
+    """A unit of measurement and its number format, which leaves the unit out.
 
     name: of a value, such as "%". difference: of a difference between two values.
     decimals: None prints significant digits instead, as a loss may fall to any size.
@@ -18,13 +18,21 @@ class Unit:
     decimals: int | None = 2
 
     def value(self, value: float) -> str:
-        return f"{value:.4g}" if self.decimals is None else f"{value:.{self.decimals}f}"
+        return self._text(value, digits=4)
+
+    def spread(self, sd: float) -> str:
+        return self._text(sd, digits=2)
 
     def signed(self, value: float) -> str:
         """A difference: -0.10; zero is +0.00."""
-        if self.decimals is None:
-            return f"{value + 0.0:+.3g}"
-        return f"{round(value, self.decimals) + 0.0:+.{self.decimals}f}"
+        rounded = value if self.decimals is None else round(value, self.decimals)
+        return self._text(rounded + 0.0, digits=3, sign="+")
+
+    def margin(self, margin: float) -> str:
+        return f"±{self._text(margin, digits=3)}"
+
+    def _text(self, value: float, digits: int, sign: str = "") -> str:
+        return f"{value:{sign}.{self.decimals}f}" if self.decimals is not None else f"{value:{sign}#.{digits}g}"
 
 
 PERCENT = Unit("%", "points")

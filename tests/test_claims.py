@@ -15,7 +15,7 @@ from rich.text import Text
 from scipy import stats as scipy_stats
 
 from repro import records, spec
-from repro.claims import judge, stats
+from repro.claims import evidence, judge, stats
 from repro.claims.rules.reasons import ByDivergedRuns
 from repro.records.results import Results
 from repro.show import tables
@@ -209,7 +209,7 @@ def test_chance_is_that_of_the_data_sets_classes(
             for title in classes:
                 (tmp_path / name / part / title).mkdir(parents=True)
                 (tmp_path / name / part / title / "image.png").write_bytes(b"")
-    assert judge.chance_error(dataset) == pytest.approx(chance)
+    assert evidence.chance_error(dataset) == pytest.approx(chance)
 
 
 def test_diverged_runs_of_a_value_count_as_chance_on_their_data_set(
@@ -220,7 +220,7 @@ def test_diverged_runs_of_a_value_count_as_chance_on_their_data_set(
         record("original", seed, errors=[8.0 if status == "done" else 90.0], status=status)
     for chance, outcome in ((90.0, "not reproduced"), (50.0, "inconclusive")):
         if chance == 50.0:
-            monkeypatch.setattr(judge, "chance_error", lambda _: 50.0)
+            monkeypatch.setattr(evidence, "chance_error", lambda _: 50.0)
         verdict = verdicts(small_root)["original-value"].verdict
         assert isinstance(verdict.reason, ByDivergedRuns) and verdict.reason.counted_as == pytest.approx(chance)
         assert verdict.outcome == outcome

@@ -3,6 +3,7 @@
 | file | what it holds |
 |---|---|
 | `judge.py` | one verdict per claim of an experiment, from its records |
+| `evidence.py` | what the records of a claim's runs say: numbers by seed, curves, errors by class |
 | `rules/` | the kinds of claims, one file each: fields, rule, words |
 | `stats/` | estimates, intervals, tests: numbers in, numbers out |
 | `protocol.py` | why a published number is not directly comparable with ours |

@@ -148,7 +148,7 @@ def _note(note: Note, verdict: Verdict) -> str:
 
 
 def _seeds_needed(verdict: Verdict, have: int, effect: float) -> str:
-    power = f"{100 * stats.POWER:.0f}% power to {KINDS[verdict.kind].aim(effect)}"
+    power = f"{100 * stats.POWER:.0f}% power to {KINDS[verdict.kind].aim(verdict, effect)}"
     unit = "seeds" if len(verdict.arms) == 1 else "seeds per arm"
     if verdict.seeds_needed is None:
         return f"At this spread not even {stats.MOST_SEEDS} {unit} would give {power}."

@@ -46,7 +46,7 @@ class Entry:
 
 def frozen_fields(experiment: Experiment, claim: Claim) -> dict[str, Any]:
     """All that a claim's verdict depends on except the runs, ready for TOML; None and empty values are left out."""
-    content = claim.model_dump(mode="json", exclude=set(DESCRIPTIVE_KEYS))
+    content = claim.model_dump(mode="json", exclude=set(DESCRIPTIVE_KEYS), exclude_none=True)
     if claim.primary:  # they share alpha
         content["primary"] = [other.id for other in experiment.primary]
     arms = {name: experiment.arm(name).published for name in claim.arms}

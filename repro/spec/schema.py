@@ -131,7 +131,8 @@ class Experiment(Frozen):
                     )
             _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
-            if misfit := claim.misfit([self.arm(name).published for name in claim.arms]):
+            arms = [self.arm(name) for name in claim.arms]
+            if misfit := claim.misfit([arm.published for arm in arms], [arm.recipe.dataset for arm in arms]):
                 raise ValueError(f"claim {claim.id!r}: {misfit}")
         return self
 

@@ -49,7 +49,7 @@ def _section(claim: ClaimRow, counted: Results) -> list[Any]:
     """The claim, its verdict, and its arms' runs."""
     lean = f", {claim.lean}" if claim.lean else ""
     where = f" ({claim.where})" if claim.where else ""
-    margin = "" if claim.margin is None else f" Margin: {claim.margin:g} points."
+    margin = "" if claim.margin is None else f" Margin: {claim.margin:g} {claim.unit}."
     mark = ", post hoc" if claim.post_hoc else ""
     return [
         wr.H2(f"{claim.id}: {claim.verdict}{lean}{mark}"),

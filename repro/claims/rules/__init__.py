@@ -10,8 +10,9 @@ Units: test errors in % of images; differences, sizes and margins in points of t
 | `published.py`, `metrics.py` | a published number; what a claim may be about |
 | `model.py` | `ArmErrors`, `Verdict`, Holm over an experiment's verdicts |
 | `reasons.py`, `words.py` | the reasons for a verdict and the notes on it; words that several kinds share |
-| `value.py`, `bound.py` | the kinds that compare an arm with a published number or a bound |
+| `value.py`, `bound.py`, `curve.py` | the kinds that compare an arm with a published number, bound or curve |
 | `difference.py`, `order.py`, `equality.py` | the kinds that compare arms: one is better; the difference is too small to matter |
+| `worst_classes.py` | the kind that compares the classes of one arm |
 | `pair.py` | what all rules on two arms start from: their difference, or why there is none |
 
 These are the rules as computed today. docs/statistics.md holds version 2 and lists which of its rules are not implemented.
@@ -26,6 +27,8 @@ The rules at level alpha = 0.05; in general, 95% is 1 - alpha and 90% is 1 - 2 a
 | equivalence | 90% interval of second - first inside ±margin | 90% interval outside ±margin |
 | non-inferiority | 90% interval of second - first above -margin | 90% interval below -margin |
 | bound | 90% interval of ours - bound on the claimed side of zero | 90% interval on the other side |
+| curve | at every point, 90% interval of ours - published inside ±margin | at some point, at alpha / number of points, interval outside ±margin and the published number outside the prediction interval |
+| worst-classes | 90% interval of lowest error of the named - highest of the others, per seed, above zero | 90% interval below zero |
 
 Everything else is inconclusive. Each rule errs with probability alpha at most in either direction, a difference with
 alpha/2 (with the truth at the margin; a true difference of zero; a published number drawn from our own runs). This is
@@ -57,7 +60,8 @@ Details:
 """  # noqa: E501 (tables)
 
 from repro.claims.rules.bound import Bound, judge_bound
-from repro.claims.rules.claim import Claim, Evidence
+from repro.claims.rules.claim import Claim, Evidence, When
+from repro.claims.rules.curve import Curve, judge_curve
 from repro.claims.rules.difference import Difference, judge_difference
 from repro.claims.rules.equality import Equivalence, NonInferiority, judge_equivalence, judge_non_inferiority
 from repro.claims.rules.metrics import METRICS, TEST_ERRORS
@@ -66,6 +70,7 @@ from repro.claims.rules.order import Order, judge_order
 from repro.claims.rules.published import Published
 from repro.claims.rules.value import Value, judge_value
 from repro.claims.rules.words import arm_text
+from repro.claims.rules.worst_classes import WorstClasses, judge_worst_classes
 
 KINDS: dict[str, type[Claim]] = {
     "value": Value,
@@ -74,6 +79,8 @@ KINDS: dict[str, type[Claim]] = {
     "equivalence": Equivalence,
     "non-inferiority": NonInferiority,
     "bound": Bound,
+    "curve": Curve,
+    "worst-classes": WorstClasses,
 }
 
 __all__ = [
@@ -88,12 +95,15 @@ __all__ = [
     "Outcome",
     "Published",
     "Verdict",
+    "When",
     "adjust",
     "arm_text",
     "judge_bound",
+    "judge_curve",
     "judge_difference",
     "judge_equivalence",
     "judge_non_inferiority",
     "judge_order",
     "judge_value",
+    "judge_worst_classes",
 ]

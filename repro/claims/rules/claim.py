@@ -3,7 +3,8 @@
 To add one, subclass `Claim` in a file of this folder and add it to `repro.claims.rules.KINDS`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
@@ -16,6 +17,17 @@ from repro.fields import Frozen, Name, array
 
 Looks = Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(strict=False)]
 COUNTS = {1: "one arm", 2: "two arms", 3: "three arms"}
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A place on a training curve: after so many epochs or iterations."""
+
+    unit: Literal["epoch", "iteration"]
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.number:,}"
 
 
 class Evidence(Protocol):
@@ -36,16 +48,25 @@ class Evidence(Protocol):
     def chance_error(self) -> float:
         """The error (%) of guessing among the classes of the first arm's data set."""
 
+    def at(self, when: When) -> ArmErrors:
+        """The claim's metric of the first arm, as evaluated then."""
+
+    def by_class(self) -> Mapping[str, Mapping[int, float]]:
+        """Class -> seed -> the first arm's final test error (%) on that class."""
+
 
 class Claim(Frozen):
     """A claim of the source, as a test that is fixed before the runs (docs/statistics.md).
 
     Subclasses declare `kind` as a Literal, their own name. All fields but the descriptive ones (repro.spec.freeze) are
-    frozen with the claim. The class variables: the fewest and most arms (None = any number), the metrics allowed.
+    frozen with the claim.
+    takes_arms: the fewest and the most arms; None = any number. metrics: those allowed.
+    reading: what readers of a report need to know of the kind, if it has such claims.
     """
 
     takes_arms: ClassVar[tuple[int, int | None]] = (2, 2)
     metrics: ClassVar[Sequence[str]] = tuple(METRICS)
+    reading: ClassVar[str] = ""
 
     id: Name
     kind: str
@@ -96,8 +117,8 @@ class Claim(Frozen):
         """What is compared."""
         return METRICS[self.metric]
 
-    def misfit(self, published: Sequence[Published | None]) -> str:
-        """Why the claim does not fit its arms' published numbers; "" if it does."""
+    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
+        """Why the claim does not fit its arms' published numbers and data sets; "" if it does."""
         return ""
 
     def judge(self, evidence: Evidence) -> Verdict:
@@ -142,7 +163,7 @@ class Claim(Frozen):
         raise NotImplementedError
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         """What the seeds needed would show; only for kinds whose verdicts state seeds needed."""
         raise NotImplementedError
 

@@ -62,7 +62,7 @@ class Difference(WithMargin):
         return where + _beside(verdict)
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         return f"detect a true difference of {effect:.2f}"
 
 

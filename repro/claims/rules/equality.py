@@ -40,7 +40,7 @@ class Equivalence(WithMargin):
         return f"{where} ±{reason.bound:.2f}"
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         return f"show true equality inside ±{effect:.2f}"
 
 
@@ -71,7 +71,7 @@ class NonInferiority(WithMargin):
         return f"{where} {reason.bound:.2f}"
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         return f"show true equality above -{effect:.2f}"
 
 

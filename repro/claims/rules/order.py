@@ -23,7 +23,7 @@ class Order(WithMargin):
 
     kind: Literal["order"]
 
-    def misfit(self, published: Sequence[Published | None]) -> str:
+    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
         """Comparable published test errors of neighbouring arms must differ by more than the margin."""
         if self.measured.selection is None:
             return ""
@@ -56,7 +56,7 @@ class Order(WithMargin):
         return f"{' < '.join(map(arm_text, verdict.arms))}: {'; '.join(pairs)}"
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         return f"detect a true step of {effect:.2f}"
 
 

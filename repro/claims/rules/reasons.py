@@ -79,8 +79,15 @@ class NoInterval:
     """Runs diverged, and the rule has no other way to decide."""
 
 
+class OwnReason:
+    """The base of a reason that only one kind gives. The kind's file defines it, and its `explain` puts it in words."""
+
+    __slots__ = ()
+
+
 Reason = (
-    TooFewRuns
+    OwnReason
+    | TooFewRuns
     | NotMeasured
     | TooFewPairs
     | NoSpread

@@ -10,9 +10,9 @@ from repro.claims.rules.metrics import TEST_ERRORS
 from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
 from repro.claims.rules.published import Published
 from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed
-from repro.claims.rules.words import arm_text
+from repro.claims.rules.words import arm_text, predicted
 from repro.claims.stats import Summary
-from repro.numbers import p_value, percent
+from repro.numbers import p_value
 from repro.numbers import published as published_text
 
 
@@ -24,7 +24,7 @@ class Value(WithMargin):
 
     kind: Literal["value"]
 
-    def misfit(self, published: Sequence[Published | None]) -> str:
+    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
         return f"arm {self.arms[0]!r} has no published number" if published[0] is None else ""
 
     def judge(self, evidence: Evidence) -> Verdict:
@@ -59,22 +59,12 @@ class Value(WithMargin):
         if reason.where == "inside":
             return f"inside ±{reason.bound:.2f}, equivalence {p_value(p)}"
         if reason.where == "outside":
-            return f"outside ±{reason.bound:.2f}, {_predicted(verdict)}"
+            return f"outside ±{reason.bound:.2f}, {predicted(verdict)}"
         return f"neither inside nor outside ±{reason.bound:.2f}"
 
     @classmethod
-    def aim(cls, effect: float) -> str:
+    def aim(cls, verdict: Verdict, effect: float) -> str:
         return f"show a true match within ±{effect:.2f}"
-
-
-def _predicted(verdict: Verdict) -> str:
-    """Whether the published number lies where further runs are predicted to fall."""
-    prediction, target = verdict.prediction, verdict.target
-    assert prediction is not None and target is not None
-    lies = f"but {target:.2f} is inside" if prediction.holds(target) else f"and {target:.2f} is outside"
-    further = "a further run" if verdict.published is None else f"the mean of {verdict.published.n} further runs"
-    between = f"{prediction.low:.2f} to {prediction.high:.2f} %"
-    return f"{lies} the {percent(prediction.level)} prediction interval of {further}, {between}"
 
 
 # --- the rule -----------------------------------------------------------------------------------------------

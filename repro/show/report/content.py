@@ -3,6 +3,7 @@
 import pandas as pd
 
 from repro.claims.deviations import all_deviations, expected_effect
+from repro.claims.rules import KINDS
 from repro.durations import duration
 from repro.show.report import claims, lessons, missing, recipe
 from repro.show.report.document import (
@@ -57,6 +58,13 @@ READING: tuple[Text, ...] = (
 )
 
 
+def _reading(report: Report) -> tuple[Text, ...]:
+    """READING, and what the kinds of the report's claims add to it."""
+    kinds = {claim.kind for part in report.full for claim in part.experiment.claims}
+    own: list[Text] = [(kind.reading,) for name, kind in KINDS.items() if name in kinds and kind.reading]
+    return (*READING, *own)
+
+
 def elements(report: Report) -> list[Element]:
     """The whole report."""
     body = [*_top(report), *_summary(report), *lessons.elements(report)]
@@ -95,7 +103,7 @@ def _summary(report: Report) -> list[Element]:
             body.append(claims.table(part))
         if notes := _published_notes(part, {arm for claim in part.experiment.claims for arm in claim.arms}):
             body.append(Bullets(notes))
-    return [*body, *_left_out(report), Heading(3, "How to read the tables"), Bullets(READING)]
+    return [*body, *_left_out(report), Heading(3, "How to read the tables"), Bullets(_reading(report))]
 
 
 def _left_out(report: Report) -> list[Element]:

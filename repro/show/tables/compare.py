@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from repro.claims import rules, stats
-from repro.claims.judge import arm_errors
+from repro.claims.evidence import arm_errors
 from repro.claims.rules import arm_text
 from repro.errors import UserError
 from repro.numbers import points

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repro.claims.evidence import class_errors
 from repro.claims.judge import Judged
 from repro.claims.rules import Outcome
-from repro.data import catalog
 from repro.durations import duration
 from repro.numbers import mean_sd, points, published, spread
 from repro.records.results import Results
@@ -131,12 +131,10 @@ def per_class(results: Results) -> ExperimentTables:
     found: list[dict[str, Any]] = []
     classes: tuple[str, ...] = ()
     for run in results.counted().done():
-        top1, label = results.predictions(run)
-        own = catalog.class_names(run.recipe.dataset, 1 + int(max(top1.max(), label.max())))
-        classes = max(classes, own, key=len)
-        for index, title in enumerate(own):
-            wrong = 100 * float(np.mean(top1[label == index] != index))
-            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": wrong})
+        errors = class_errors(results, run)
+        classes = max(classes, tuple(errors), key=len)
+        for title, error in errors.items():
+            found.append({"arm": run.arm, "seed": run.seed, "class": title, "test_error": error})
     sheet = _crosstab("errors by class", "class", classes, found, results.experiment)
     return _experiment_tables(summary, [sheet], summary.notes)
 

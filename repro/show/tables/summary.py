@@ -48,12 +48,13 @@ class ArmRow:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim's verdict in numbers (points of test error) and as a `sentence`."""
+    """A claim's verdict in numbers and as a `sentence`."""
 
     id: str
     says: str
     kind: str
     arms: tuple[str, ...]
+    unit: str  # of margin, estimate and interval: points of error, or nats
     margin: float | None
     where: str  # the citation
     verdict: Outcome
@@ -147,6 +148,7 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
         says=claim.says,
         kind=claim.kind,
         arms=claim.arms,
+        unit=verdict.unit.difference,
         margin=verdict.margin,
         where=experiment.cited(claim),
         verdict=verdict.outcome,
