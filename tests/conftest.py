@@ -33,6 +33,16 @@ OUTCOME = re.compile(
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`: neighbours run in one process, which shares what they need; one that has no tests left takes some."""
+    if config.getoption("dist") != "load":  # another one is asked for
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.fixture
 def outcomes() -> Callable[[str], list[str]]:
     """outcomes(text): the words in it by which a claim would be judged: verdicts, leans, margins, p-values."""
