@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,16 @@ OUTCOME = re.compile(
     r"|margin|interval|holm|\bp(-value)? ?[<=0-9]|\| p \|",  # and what that rests on
     re.IGNORECASE,
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`: neighbours run in one process, which shares what they need; one that has no tests left takes some."""
+    if config.getoption("dist") != "load":  # another one is asked for
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.fixture
@@ -105,10 +116,23 @@ def in_turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 @pytest.fixture
+def preloaded(monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
+    """The processes that the package spawns start at once: a server that has imported torch forks them.
+
+    They share nothing else with this process, as spawned ones, so nothing that is patched here either.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch._dynamo", "sklearn.datasets", "repro.cli", "repro.run.launch.pool"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)
+    return context
+
+
+@pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes that the package spawns are forked from this one: they start at once, with what is patched here.
 
-    A test that uses it ignores "fork", the warning of some Python versions about processes with threads.
+    For processes that compute no gradients, which torch refuses in a fork of a process that has. A test that uses this
+    ignores "fork", the warning of some Python versions about processes with threads.
     """
     context = multiprocessing.get_context("fork")
     monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)

@@ -274,7 +274,7 @@ def test_latex_escapes_every_special_character(two_arms: None, edit: Edit, cli: 
 def test_only_a_verdict_has_a_colour(two_arms: None, small_root: Path, edit: Edit) -> None:
     """An arm that is called like one has none."""
     edit({'label = "BN after addition"': 'label = "inconclusive"'})
-    tables_ = [formats._rich(sheet) for sheet in sheets.arms(Results.load(small_root, "tiny")).sheets]
+    tables_ = [formats.rich_table(sheet) for sheet in sheets.arms(Results.load(small_root, "tiny")).sheets]
     cells = [cell for table in tables_ for column in table.columns for cell in column.cells if isinstance(cell, Text)]
     assert "inconclusive" in [cell.plain for cell in cells]
     assert [(cell.plain, cell.style) for cell in cells if cell.style] == [("reproduced (post hoc)", "green")]

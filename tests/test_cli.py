@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import NoReturn
 
@@ -348,9 +349,8 @@ def test_json_tells_a_program_how_it_ended(cli: Cli) -> None:
     }
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_one_failure_leaves_the_others_running_side_by_side_too(
-    small_root: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory, forked: None
+    small_root: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory, preloaded: object
 ) -> None:
     """A run whose file cannot be written fails alone; the log is named; the rest end as in a single process."""
     alone = tmp_path_factory.mktemp("alone")
@@ -479,20 +479,20 @@ def test_checkpoints_come_as_often_as_asked_for(
     assert [(settings.checkpoint_every, settings.checkpoint_seconds) for settings in seen] == [expected]
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def command(words: list[str], errors: Path) -> None:
+    """`repro` in a process, with its errors in a file."""
+    sys.argv = ["repro", *words]
+    with errors.open("w") as sys.stderr:
+        main(words)
+
+
 def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(
-    small_root: Path, cli: Cli, edit: Edit, tmp_path: Path
+    small_root: Path, cli: Cli, edit: Edit, tmp_path: Path, preloaded: ForkServerContext
 ) -> None:
-    """In a process of its own, forked so that it trains at once."""
     edit({"iterations = 12, drops = [6, 9]": "iterations = 400", "evaluate_every = 6": "evaluate_every = 20"})
     words = ["--root", str(small_root), *RUN, "--arm", "original"]
 
-    def command() -> None:
-        sys.argv = ["repro", *words]
-        with (tmp_path / "errors.txt").open("w") as sys.stderr:
-            main(words)
-
-    process = multiprocessing.get_context("fork").Process(target=command)
+    process = preloaded.Process(target=command, args=(words, tmp_path / "errors.txt"))
     process.start()
     assert process.pid
     begun = folder_of(small_root) / "metrics.csv"  # the first evaluation is done
@@ -536,7 +536,7 @@ def test_ctrl_c_before_training_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs_none(
-    small_root: Path, edit: Edit
+    small_root: Path, edit: Edit, preloaded: object
 ) -> None:
     """The first run's worker is killed, as the system does when memory is short; another one takes the second run.
     That run is done, unknown to the parent, when a stop is asked for: its worker has gone when it is dismissed.

@@ -17,7 +17,7 @@ from repro import random_streams
 from repro.data import catalog
 from repro.data.batches import Draws, Sampler, Transform, crop, draw_epoch
 from repro.data.dataset import Part
-from repro.data.load import KEPT, Images, Splits, _loaded, load
+from repro.data.load import Images, Splits, load
 from repro.data.sets.digits import Digits
 from repro.errors import UserError
 from repro.train.learner import Learner
@@ -160,7 +160,7 @@ def test_train45k_holds_out_the_same_5000_images_for_every_seed(cifar10: Path) -
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders from which digits are read, by a process that has read nothing yet."""
+    """The folders from which digits are read."""
     folders, read = [], Digits.read
 
     def counted(dataset: Digits, folder: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +168,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return read(dataset, folder, part)
 
     monkeypatch.setattr(Digits, "read", counted)
-    _loaded.cache_clear()
     return folders
 
 
@@ -177,34 +176,35 @@ def tensors(splits: Splits) -> list[torch.Tensor]:
     return [tensor for part in parts for tensor in (part.pixels, part.labels)]
 
 
-def test_the_runs_of_a_process_share_one_copy(reads: list[Path]) -> None:
-    one, other = (Learner(small_run(seed=seed), CPU) for seed in range(2))
+def test_the_runs_of_a_process_share_one_copy(reads: list[Path], tmp_path: Path) -> None:
+    one, other = (Learner(small_run(seed=seed), CPU, tmp_path) for seed in range(2))
     for ours, theirs in zip(tensors(one.splits), tensors(other.splits), strict=True):
         assert ours.data_ptr() == theirs.data_ptr()
-    assert len(reads) == 1 and one.splits.train.sums is other.splits.train.sums
+    assert reads == [tmp_path] and one.splits.train.sums is other.splits.train.sums
 
 
-def test_what_differs_is_another_copy_and_few_are_kept(reads: list[Path]) -> None:
-    copies = [
-        load(recipe(**what), CPU, Path(at)) for what, at in (({}, "a"), ({"train_split": "train1k"}, "a"), ({}, "b"))
-    ]
+def test_what_differs_is_another_copy_and_few_are_kept(reads: list[Path], tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    copies = [load(recipe(**what), CPU, at) for what, at in (({}, a), ({"train_split": "train1k"}, a), ({}, b))]
     assert [len(splits.train) for splits in copies] == [1437, 1000, 1437]
     assert len({splits.train.pixels.data_ptr() for splits in copies}) == 3
-    assert load(recipe(image_size=16), CPU, Path("b")).train.pixels.shape[2:] == (16, 16)
-    assert len(reads) == 4 and _loaded.cache_info().currsize == KEPT
-    load(recipe(), CPU, Path("a"))
-    assert reads[4:] == [Path("a")], "the oldest has been let go"
+    assert load(recipe(image_size=16), CPU, b).train.pixels.shape[2:] == (16, 16)
+    assert reads == [a, a, b, b]
+    load(recipe(), CPU, b)
+    assert reads[4:] == [], "the last two are kept"
+    load(recipe(), CPU, a)
+    assert reads[4:] == [a], "the oldest has been let go"
 
 
 @pytest.mark.parametrize("step", ["plain", "auto"])
-def test_training_does_not_write_into_the_shared_copy(step: str) -> None:
+def test_training_does_not_write_into_the_shared_copy(step: str, tmp_path: Path) -> None:
     run = small_run(train_split="train1200", iterations=200, model={"name": "resnet-cifar", "depth": 8})
     learner = Learner(run, CPU, step=step)
     for _ in range(3):
         learner.iterate()
     learner.test(), learner.validate()
-    _loaded.cache_clear()
-    assert all(map(torch.equal, tensors(learner.splits), tensors(load(run.recipe, CPU))))
+    fresh = load(run.recipe, CPU, tmp_path)  # from a folder of its own, so it is read anew
+    assert all(map(torch.equal, tensors(learner.splits), tensors(fresh)))
 
 
 def test_digits_need_no_download() -> None:

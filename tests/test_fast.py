@@ -186,13 +186,7 @@ def test_compiling_is_told_once_and_the_library_kept(
     source.write_text('extern "C" int amx_allowed() { return 0; }\n')
     monkeypatch.setattr(build, "SOURCES", (str(source),))
     monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / name)
-    for cached in (build._library, build._target):
-        cached.cache_clear()
-    try:
-        told = [method.choose(resnet20, CIFAR, CPU)[1] for _ in range(2)]
-    finally:
-        for cached in (build._library, build._target):
-            cached.cache_clear()
+    told = [method.choose(resnet20, CIFAR, CPU)[1] for _ in range(2)]
     assert "compiled the kernels" in told[0] and told[1] == ""
     assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
 
@@ -203,30 +197,20 @@ def test_where_the_kernels_cannot_be_kept_a_run_is_plain(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / "file")
-    for cached in (build._library, build._target):
-        cached.cache_clear()
-    try:
-        chosen, note = method.choose(resnet20, CIFAR, CPU)
-    finally:
-        for cached in (build._library, build._target):
-            cached.cache_clear()
+    chosen, note = method.choose(resnet20, CIFAR, CPU)
     assert chosen == method.Method("fp32", "plain") and "cannot be stored or loaded" in note
 
 
 @pytest.mark.parametrize(
     ("lacking", "value", "why"),
-    [("compiler", None, "no C++ compiler"), ("_processor", "flags : avx avx2 fma", "no AVX-512")],
+    [("compiler", None, "no C++ compiler"), ("processor", "flags : avx avx2 fma", "no AVX-512")],
 )
 def test_where_the_kernels_cannot_be_made_a_run_is_plain(
     resnet20: Run, monkeypatch: pytest.MonkeyPatch, lacking: str, value: str | None, why: str
 ) -> None:
-    monkeypatch.setattr(build, "_processor", lambda: "flags : avx512f")
+    monkeypatch.setattr(build, "processor", lambda: "flags : avx512f")
     monkeypatch.setattr(build, lacking, lambda: value)
-    build._library.cache_clear()
-    try:
-        chosen, note = method.choose(resnet20, CIFAR, CPU)
-    finally:
-        build._library.cache_clear()
+    chosen, note = method.choose(resnet20, CIFAR, CPU)
     assert chosen == method.Method("fp32", "plain") and why in note
 
 

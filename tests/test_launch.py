@@ -1,5 +1,6 @@
 """Runs side by side end as each would alone; the cores are shared out; `--jobs auto` takes what measures best."""
 
+import io
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from repro import records, spec
 from repro.run import launch, plan, progress, resources
 from repro.run.launch import tune
 from repro.run.launch.interleaved import interleaved
-from repro.run.launch.pool import _RemoteStop, split_cores
+from repro.run.launch.pool import RemoteStop, split_cores
 from repro.train.loop import Progress, Settings, Stop
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -86,8 +87,7 @@ def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyP
 
 def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) -> None:
     parents, workers = multiprocessing.Pipe()
-    stop = _RemoteStop()
-    stop.pipe = workers
+    stop = RemoteStop(pipe=workers)
     assert not stop.requested()
     parents.close()
     assert finish(small_run(), tmp_path / "run", stop=stop)[-1].status == "interrupted"
@@ -102,16 +102,14 @@ def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert message == "--jobs auto: using 2 (measured 3.0 it/s in total with 1 job, 4.5 it/s in total with 2 jobs)"
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_rates_are_measured_in_processes(forked: None) -> None:
-    """Spawned ones measure in tests/test_ways.py."""
+def test_rates_are_measured_in_processes(preloaded: object) -> None:
     rate = tune.rate(small_run(), Settings(step="plain"), jobs=1, threads=1, seconds=0.2)
     assert rate.iterations_per_second > 0 and rate.precision == "fp32"
 
 
 def test_runs_of_one_process_are_measured_in_turns() -> None:
     """As on a GPU; here without its streams."""
-    rate = tune._interleaved(small_run(), Settings(step="plain"), 2, seconds=0.2, made_up_data=True)
+    rate = tune.rate_in_turns(small_run(), Settings(step="plain"), 2, seconds=0.2, made_up_data=True)
     assert rate.iterations_per_second > 0 and rate.precision == "fp32"
 
 
@@ -126,11 +124,18 @@ def test_jobs_auto_trains(cli: Any, in_turns: list[tuple[int, int]], monkeypatch
 def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
     run = spec.resolve(spec.load("resnet-depth", REPO), [0], arms=["resnet110"])[0]
     slow = Progress(50, 64000, loss=2.0, iterations_per_second=0.25)
-    hint = progress._hint(run, slow)
-    assert "0.25 it/s" in hint and "in 2 d 23 h" in hint and "`--scale 1/72`" in hint
-    assert progress._hint(run, Progress(50, 64000, iterations_per_second=100.0)) == ""
-    assert progress._hint(run, Progress(0, 64000)) == ""
-    assert progress._hint(run.model_copy(update={"scale": spec.DEMO}), slow) == "", "a demo is not shrunk"
+
+    def shown(run: spec.Run, *seen: Progress) -> str:
+        stream = io.StringIO()
+        with progress.Display(1, stream) as display:
+            for each in seen:
+                display.show(run, each)
+        return stream.getvalue()
+
+    hint = shown(run, Progress(0, 64000), slow, slow)
+    assert "0.25 it/s" in hint and "in 2 d 23 h" in hint and hint.count("`--scale 1/72`") == 1
+    assert shown(run, Progress(50, 64000, iterations_per_second=100.0)) == ""
+    assert shown(run.model_copy(update={"scale": spec.DEMO}), slow) == "", "a demo is not shrunk"
 
 
 def test_threads_follow_the_jobs() -> None:

@@ -28,9 +28,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     git(tmp_path, "init", "-q")
     (tmp_path / "__init__.py").touch()
     commit(tmp_path)
-    provenance._code.cache_clear()
+    provenance.code_version.cache_clear()
     yield tmp_path
-    provenance._code.cache_clear()
+    provenance.code_version.cache_clear()
 
 
 def git(folder: Path, *words: str) -> str:
@@ -58,7 +58,7 @@ def test_changes_are_told_apart(checkout: Path, name: str) -> None:
     found = set()
     for text in ("a = 1\n", "a = 2\n"):
         (checkout / name).write_text(text)
-        provenance._code.cache_clear()
+        provenance.code_version.cache_clear()
         found.add(told()[1])
     assert len(found) == 2 and None not in found
 
@@ -121,7 +121,7 @@ def stamped(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, cli
     assert result.exit_code == 0 and result.stdout == f"{ours / 'COMMIT.json'}: commit {head}\n" and not result.stderr
     shutil.copytree(ours, copy, ignore=shutil.ignore_patterns(".git"))
     monkeypatch.setattr(provenance, "CODE", copy / "repro")
-    provenance._code.cache_clear()
+    provenance.code_version.cache_clear()
     return copy / "repro"
 
 
@@ -152,7 +152,7 @@ def test_a_stamped_copys_changes_are_told_apart(tmp_path: Path, stamped: Path, m
             shutil.copytree(stamped.parent, package.parent)
             change(package)
             monkeypatch.setattr(provenance, "CODE", package)
-            provenance._code.cache_clear()
+            provenance.code_version.cache_clear()
             found.add(told())
     assert len(found) == len(CHANGES), "the same change has the same hash"
     assert {where for where, _ in found} == {committed(stamped)} and None not in {dirty for _, dirty in found}
@@ -183,5 +183,5 @@ def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: p
     where, dirty = told()
     assert where == committed(ours) and dirty
     shutil.copy(PACKAGE / "errors.py", stamped / "errors.py")
-    provenance._code.cache_clear()
+    provenance.code_version.cache_clear()
     assert told() == (where, None)

@@ -131,6 +131,27 @@ def test_no_test_imports_another() -> None:
     assert {name: found for name, found in named.items() if found} == {}
 
 
+def test_no_test_reads_a_private_name() -> None:
+    """But for those of its own objects, `self._answer`, and `os._exit`, which has no other name."""
+    assert set(private_names(ast.parse("from a import _b; c._d(); setattr(e, '_f', 1); self._g"))) == {"_b", "_d", "_f"}
+    found = {path.name: set(private_names(ast.parse(path.read_text()))) for path in sorted(TESTS.glob("*.py"))}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """What is imported, read as an attribute, or named to `setattr` or one of its kin."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) != "self":
+            names = [node.attr]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("getattr", "setattr", "delattr")):
+            texts = [word.value for word in node.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+            names = [name for text in texts for name in text.split(".")]
+        yield from (name for name in names if name.startswith("_") and not name.startswith("__") and name != "_exit")
+
+
 def imported_names(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -108,7 +108,7 @@ def test_a_measuring_process_ends_with_its_parent() -> None:
     def measuring() -> None:
         os.setsid()
         ours.close()
-        ways._end_with_parent(theirs)
+        ways.end_with_parent(theirs)
 
     process = forked.Process(target=measuring)
     process.start()

@@ -146,7 +146,7 @@ def _measure(
     """Measure each of `ways` and send the result; stop after an error that may have left the device unusable."""
     os.setsid()  # its own process group: killed as a whole, and not reached by the terminal's Ctrl-C
     os.dup2(2, 1)  # whatever libraries print goes to stderr, apart from the results
-    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(pipe,), daemon=True).start()
     for number, way in enumerate(ways):
         fatal = False
         try:
@@ -168,7 +168,7 @@ def _measure(
         tune.free_memory()
 
 
-def _end_with_parent(pipe: Connection) -> None:
+def end_with_parent(pipe: Connection) -> None:
     """Kill this process group when the parent is gone: nothing is ever sent here, so recv() returns only then."""
     with suppress(EOFError, OSError):
         pipe.recv()

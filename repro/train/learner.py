@@ -60,7 +60,7 @@ class Learner:
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
         graphed = self.method.step in ("graph", "compiled")
-        self.graph = Graph(self._update, self._tensors, self.dropout, recipe.batch_size) if graphed else None
+        self.graph = Graph(self.update, self.tensors, self.dropout, recipe.batch_size) if graphed else None
         self.iteration = 0  # updates made so far
         self.rate = 0.0  # learning rate of the last update
         self.kept: dict[str, torch.Tensor] | None = None  # the weights to keep in place of the last, see the recipe
@@ -90,7 +90,7 @@ class Learner:
         if self.graph:
             self.graph.run(draws)
         else:
-            self._update(draws)
+            self.update(draws)
         self.meters.images += len(draws)
         self.iteration += 1
 
@@ -103,10 +103,11 @@ class Learner:
 
     def _compile(self, step: CompiledStep) -> str:
         draws = self.sampler.batch(0)
-        with restoring(self._tensors, self.dropout):
+        with restoring(self.tensors, self.dropout):
             return step.compile(self._images(draws), self.splits.train.labels[draws.index])
 
-    def _update(self, draws: Draws) -> None:
+    def update(self, draws: Draws) -> None:
+        """One update by these draws, at the learning rate that is set."""
         labels = self.splits.train.labels[draws.index]
         loss, logits = self.step.gradients(self._images(draws), labels)
         self.optimizer.step()
@@ -117,7 +118,7 @@ class Learner:
             return self.augmentation(draws)
         return self.transform.augment(self.splits.train.pixels[draws.index], draws)
 
-    def _tensors(self) -> list[torch.Tensor]:
+    def tensors(self) -> list[torch.Tensor]:
         """Every tensor that an update changes."""
         state = [v for s in self.optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor)]
         meters = [self.meters.loss_sum, self.meters.worst_loss, self.meters.hits]

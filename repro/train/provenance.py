@@ -42,7 +42,7 @@ def collect(device: torch.device, method: Method) -> dict[str, Any]:
     """The provenance fields of a training session that starts now, ready for JSON."""
     return {
         "started": now(),
-        **_code(),
+        **code_version(),
         "packages": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -114,7 +114,7 @@ def numerics() -> str:
 
 
 @cache
-def _code() -> dict[str, Any]:
+def code_version() -> dict[str, Any]:
     """The commit of this package and a hash of the changes to it; None if neither git nor COMMIT.json knows.
 
     Cached per process, since later commits do not change the code it has loaded.

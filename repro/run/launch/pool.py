@@ -6,7 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -91,10 +91,11 @@ def _send(worker: _Worker, message: Task | str | None) -> None:
         worker.pipe.send(message)
 
 
-class _RemoteStop(Stop):
+@dataclass
+class RemoteStop(Stop):
     """A worker's stop: its own deadline, or a message from the parent."""
 
-    pipe: Connection
+    pipe: Connection = field(kw_only=True)
 
     def requested(self) -> str:
         try:
@@ -112,8 +113,6 @@ def _work(pipe: Connection, settings: Settings, deadline: float, cores: list[int
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with suppress(EOFError, BrokenPipeError):  # the parent is gone
         while (task := pipe.recv()) is not None and isinstance(task, Task):
-            stop = _RemoteStop(deadline)
-            stop.pipe = pipe
-            for _, event in carry_out(task, settings, stop):
+            for _, event in carry_out(task, settings, RemoteStop(deadline, pipe=pipe)):
                 with suppress(BrokenPipeError):
                     pipe.send(event)

@@ -78,7 +78,7 @@ def rate(
     UserError if they cannot be trained with these settings, torch.OutOfMemoryError, or EOFError if a process died.
     """
     if settings.device.startswith("cuda"):
-        return _interleaved(run, settings, jobs, seconds, made_up_data)
+        return rate_in_turns(run, settings, jobs, seconds, made_up_data)
     return _in_processes(run, settings, jobs, threads, seconds, made_up_data)
 
 
@@ -89,8 +89,8 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _interleaved(run: Run, settings: Settings, jobs: int, seconds: float, made_up_data: bool) -> Rate:
-    """Each run on its own stream."""
+def rate_in_turns(run: Run, settings: Settings, jobs: int, seconds: float, made_up_data: bool) -> Rate:
+    """`rate` of runs that take turns in this process, each on its own stream."""
     device = prepare(settings)
     runs = []
     for _ in range(jobs):

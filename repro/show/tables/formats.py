@@ -42,7 +42,7 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
         _line(console, f"{tables.experiment}: {tables.title}", style="bold")
         _line(console, f"{tables.heading}. Test error in %.")
         for sheet in tables.sheets:
-            console.print(_rich(sheet))
+            console.print(rich_table(sheet))
         for note in tables.notes:
             _line(console, f"- {note}")
         if tables.deviations:
@@ -57,7 +57,7 @@ def _line(console: Console, line: str, style: str = "") -> None:
     console.print(Text(line, style=style))
 
 
-def _rich(sheet: Sheet) -> RichTable:
+def rich_table(sheet: Sheet) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for i, column in enumerate(sheet.columns):
         table.add_column(

@@ -45,24 +45,26 @@ def library() -> ctypes.CDLL:
     Unavailable if the processor lacks AVX-512, there is no compiler, or the library cannot be stored or loaded. torch
     must have been imported before, so that the kernels share its OpenMP.
     """
-    found = _library()
+    found = _library(compiler(), processor(), platformdirs.user_cache_path("repro") / "kernels", SOURCES)
     if isinstance(found, str):
         raise Unavailable(found)
     return found
 
 
 @cache
-def _library() -> ctypes.CDLL | str:
-    """The library, or why there is none. Failures are cached too, since a compiler may take long to fail."""
-    if "avx512f" not in _processor().split():
+def _library(found: str | None, flags: str, folder: Path, sources: tuple[str, ...]) -> ctypes.CDLL | str:
+    """The library in `folder`, or why there is none. Failures are cached too, since a compiler may take long to fail.
+
+    `found` is the compiler, `flags` are the processor's.
+    """
+    if "avx512f" not in flags.split():
         return "the processor has no AVX-512, which the kernels need"
-    found = compiler()
     if found is None:
         return "there is no C++ compiler on the path (set CXX, or install g++)"
     try:
-        target = _target(found)
+        target = folder / _file_name(found, flags, sources)
         if not target.exists():
-            _compile(found, target)
+            _compile(found, sources, target)
         return ctypes.CDLL(str(target))
     except Unavailable as error:
         return str(error)
@@ -75,12 +77,12 @@ def just_compiled() -> float:
     return _took.pop() if _took else 0.0
 
 
-def _compile(found: str, target: Path) -> None:
+def _compile(found: str, sources: tuple[str, ...], target: Path) -> None:
     """Compile into a temporary file, then rename it, so that runs that start together never load half a library."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        command = [found, *FLAGS, *(str(HERE / source) for source in SOURCES), "-o", str(made)]
+        command = [found, *FLAGS, *(str(HERE / source) for source in sources), "-o", str(made)]
         begin = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
@@ -89,16 +91,16 @@ def _compile(found: str, target: Path) -> None:
         _took.append(time.perf_counter() - begin)
 
 
-@cache
-def _target(found: str) -> Path:
-    """The library's path. Its name is a hash of the sources, the compiler, the flags and the processor."""
+def _file_name(found: str, processor_flags: str, sources: tuple[str, ...]) -> str:
+    """A hash of the sources, the compiler, its flags and the processor's."""
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
-    parts = [version, *FLAGS, _processor(), *((HERE / source).read_text() for source in (*SOURCES, *HEADERS))]
-    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return platformdirs.user_cache_path("repro") / "kernels" / f"{name}.so"
+    parts = [version, *FLAGS, processor_flags, *((HERE / source).read_text() for source in (*sources, *HEADERS))]
+    content = "\0".join(parts).encode()
+    return f"{hashlib.sha256(content).hexdigest()[:16]}.so"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The line of /proc/cpuinfo that lists the processor's flags, or what Python knows of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
