@@ -1,19 +1,48 @@
-"""Number formats: errors in % and differences in points, with two decimals."""
+"""Number formats: errors in % and differences in points, with two decimals; losses in nats, with significant digits."""
+
+from dataclasses import dataclass
 
 from repro.claims.stats import Interval
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of measurement and its number format, which holds no unit.
+
+    name: of a value, such as "%". difference: of a difference between two values.
+    decimals: None prints significant digits instead, as a loss may fall to any size.
+    """
+
+    name: str
+    difference: str
+    decimals: int | None = 2
+
+    def value(self, value: float) -> str:
+        return f"{value:.4g}" if self.decimals is None else f"{value:.{self.decimals}f}"
+
+    def signed(self, value: float) -> str:
+        """A difference: -0.10; zero is +0.00."""
+        if self.decimals is None:
+            return f"{value + 0.0:+.3g}"
+        return f"{round(value, self.decimals) + 0.0:+.{self.decimals}f}"
+
+
+PERCENT = Unit("%", "points")
+POINTS = Unit("points", "points")
+NATS = Unit("nats", "nats", decimals=None)
+
+
 def points(value: float) -> str:
     """With a sign: -0.10; zero is +0.00."""
-    return f"{round(value, 2) + 0.0:+.2f}"
+    return POINTS.signed(value)
 
 
 def percent(level: float) -> str:
     return f"{100 * level:.3g}%"
 
 
-def span(interval: Interval) -> str:
-    return f"[{points(interval.low)}, {points(interval.high)}]"
+def span(interval: Interval, unit: Unit = POINTS) -> str:
+    return f"[{unit.signed(interval.low)}, {unit.signed(interval.high)}]"
 
 
 def p_value(p: float) -> str:

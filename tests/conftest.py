@@ -1,5 +1,6 @@
 """Fixtures that several test files share: a small experiment, records made to order, the command line, data sets."""
 
+import multiprocessing
 import os
 import re
 import sys
@@ -101,6 +102,16 @@ def in_turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
     monkeypatch.setitem(launch.LAUNCHERS, "pool", launcher)
     return asked
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that the package spawns are forked from this one: they start at once, with what is patched here.
+
+    A test that uses it ignores "fork", the warning of some Python versions about processes with threads.
+    """
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)
 
 
 @pytest.fixture

@@ -26,8 +26,9 @@ class Few(Cifar10):
         return super().read(directory, part, range(64))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_bench_times_both_loops_and_counts_the_floor(
-    cifar10: Path, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch
+    cifar10: Path, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch, forked: None
 ) -> None:
     """Of ResNet-20, at the width that the kernels are made for, in batches of 16."""
     network = '{ name = "resnet-cifar", depth = 20 }'

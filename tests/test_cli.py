@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -347,8 +348,9 @@ def test_json_tells_a_program_how_it_ended(cli: Cli) -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_one_failure_leaves_the_others_running_side_by_side_too(
-    small_root: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory
+    small_root: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory, forked: None
 ) -> None:
     """A run whose file cannot be written fails alone; the log is named; the rest end as in a single process."""
     alone = tmp_path_factory.mktemp("alone")
@@ -477,20 +479,30 @@ def test_checkpoints_come_as_often_as_asked_for(
     assert [(settings.checkpoint_every, settings.checkpoint_seconds) for settings in seen] == [expected]
 
 
-def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(small_root: Path, cli: Cli, edit: Edit) -> None:
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_ctrl_c_checkpoints_exits_130_and_the_same_command_goes_on(
+    small_root: Path, cli: Cli, edit: Edit, tmp_path: Path
+) -> None:
+    """In a process of its own, forked so that it trains at once."""
     edit({"iterations = 12, drops = [6, 9]": "iterations = 400", "evaluate_every = 6": "evaluate_every = 20"})
     words = ["--root", str(small_root), *RUN, "--arm", "original"]
-    environment = os.environ | {"PYTHONPATH": str(REPO)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "repro", *words], stderr=subprocess.PIPE, text=True, cwd=REPO, env=environment
-    ) as process:
-        begun = folder_of(small_root) / "metrics.csv"  # the first evaluation is done
-        deadline = time.monotonic() + 120
-        while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+
+    def command() -> None:
+        sys.argv = ["repro", *words]
+        with (tmp_path / "errors.txt").open("w") as sys.stderr:
+            main(words)
+
+    process = multiprocessing.get_context("fork").Process(target=command)
+    process.start()
+    assert process.pid
+    begun = folder_of(small_root) / "metrics.csv"  # the first evaluation is done
+    deadline = time.monotonic() + 120
+    while not begun.exists() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130
+    errors = (tmp_path / "errors.txt").read_text()
     assert "Traceback" not in errors
     assert "Saving a checkpoint and stopping." in errors
     assert f"Stopped (SIGINT) with 1 run left. To resume: {shlex.join(['repro', *words])}" in errors
@@ -527,7 +539,9 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
     small_root: Path, edit: Edit
 ) -> None:
     """The first run's worker is killed, as the system does when memory is short; another one takes the second run.
-    That run is done, unknown to the parent, when a stop is asked for: its worker has gone when it is dismissed."""
+    That run is done, unknown to the parent, when a stop is asked for: its worker has gone when it is dismissed.
+
+    The first worker is killed while it starts, and at the latest when it trains."""
     edit({'label = "Original"': 'label = "Original"\nschedule = { iterations = 1000000 }'})
     runs = spec.resolve(spec.load("tiny", small_root), [0])
     tasks = [launch.Task(run, records.run_folder(small_root, run)) for run in runs]
@@ -539,12 +553,16 @@ def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
+    def kill_workers() -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+    threading.Timer(0.2, kill_workers).start()
     for task, event in pool(tasks, Settings(threads=1), stop, jobs=1):
         if isinstance(event, launch.Ending):
             outcomes.append((task.run.arm, event.status, event.message))
         elif task is tasks[0]:
-            for worker in multiprocessing.active_children():
-                worker.kill()
+            kill_workers()
         elif not stop.reason:
             wait(lambda: status_of(tasks[1].folder) == "done")
             time.sleep(0.5)

@@ -78,10 +78,8 @@ def test_ways_that_auto_measures(
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A measuring process that is killed closes its pipe. Forked, so that it starts at once."""
-    forked = multiprocessing.get_context("fork")
-    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: forked)
+def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyPatch, forked: None) -> None:
+    """A measuring process that is killed closes its pipe."""
     monkeypatch.setattr(tune, "Learner", lambda *_: os._exit(9))
     assert tune.best(small_run(), Settings(), cores=2, runs=6) == (1, 2, "")
 
@@ -104,7 +102,9 @@ def test_auto_takes_the_fastest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert message == "--jobs auto: using 2 (measured 3.0 it/s in total with 1 job, 4.5 it/s in total with 2 jobs)"
 
 
-def test_rates_are_measured_in_processes() -> None:
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_rates_are_measured_in_processes(forked: None) -> None:
+    """Spawned ones measure in tests/test_ways.py."""
     rate = tune.rate(small_run(), Settings(step="plain"), jobs=1, threads=1, seconds=0.2)
     assert rate.iterations_per_second > 0 and rate.precision == "fp32"
 

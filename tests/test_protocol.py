@@ -18,6 +18,7 @@ from repro.spec import Published
         ({"selection": "best-test"}, "best", []),
         ({"selection": "final"}, "best", ["selected: final"]),
         ({"same_protocol": False}, "final", ["different protocol"]),
+        ({"selection": "best-validation"}, "best-validation", []),
         ({"dataset": "imagenet"}, "final", ["on imagenet, not comparable"]),
     ],
 )

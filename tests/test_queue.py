@@ -288,6 +288,9 @@ def test_the_shipped_queues() -> None:
         ("resnet-depth", ("resnet20-45k", "resnet20-bn64"), 3, "1"),
         ("resnet-depth", ("resnet110", "resnet110-no-warmup", "plain110"), 3, "1"),
         ("bn-placement-110", None, 3, "1"),
+        ("resnet18-adam", None, 3, "1"),
+        ("vgg-fashion", None, 3, "1"),
+        ("network-zoo", None, 1, "1"),
     ]
     assert cpu == [
         ("resnet-depth", resnets, 3, "1/64"),
@@ -296,8 +299,11 @@ def test_the_shipped_queues() -> None:
         ("vgg-depth", None, 2, "1/128"),
         ("precision", None, 5, "1/20"),
     ]
-    for every in ("full", "first"):
+    notes = ("mnist-mlp", "cifar-cnn", "transfer-small")  # small enough for a CPU, in a queue of their own
+    needs_weights = ("transfer",)
+    for every, elsewhere in (("full", notes), ("first", (*notes, "network-zoo")), ("notes", ())):
         named = {(e.experiment, arm) for e in queue.load(every, REPO).entries for arm in e.arms or ("all",)}
-        for name in spec.names(REPO):
-            for claim in spec.load(name, REPO).claims:
+        names = spec.names(REPO) if every != "notes" else [*notes, "resnet18-adam", "vgg-fashion"]
+        for name in names:
+            for claim in spec.load(name, REPO).claims if name not in (*elsewhere, *needs_weights) else ():
                 assert all((name, arm) in named or (name, "all") in named for arm in claim.arms), claim.id

@@ -49,9 +49,9 @@ def test_every_way_is_a_line_and_the_best_is_the_last(
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forked: None
 ) -> None:
-    """With forked processes, which have the rates below and start at once."""
+    """With forked processes, which have the rates below."""
 
     def rate(run: Run, settings: Settings, jobs: int, *_: object) -> tune.Rate:
         match settings.step, jobs:
@@ -68,8 +68,6 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
                 time.sleep(600)
         return tune.Rate(7.0, "bf16")
 
-    forked = multiprocessing.get_context("fork")
-    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: forked)
     monkeypatch.setattr(tune, "rate", rate)
     monkeypatch.setattr(ways, "NEXT_WAY_TIMEOUT_SECONDS", 2.0)
     found = ways.measure(small_run(), Settings(), ways.ways(Settings("cuda"), 16), 0.1, made_up_data=True)

@@ -97,6 +97,8 @@ class _Evidence:
 
     @property
     def different_protocol(self) -> bool:
+        if self.claim.measured.selection is None:  # no published number is of this metric
+            return False
         return any(protocol.mismatches(number, self.claim.metric) for number in self.published if number)
 
     def chance_error(self) -> float:
@@ -107,8 +109,15 @@ def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], metric: st
     """An arm's errors by seed. `seeds`: those of all arms; any that this arm lacks are counted as missing."""
     runs, of = counted[counted.arm == arm.name], METRICS[metric]
     done = runs[runs.status == "done"]
-    errors = {int(seed): float(error) for seed, error in zip(done.seed, done[of.column], strict=True)}
-    return ArmErrors(arm.label + of.of_arm, errors, diverged=len(runs) - len(done), missing=len(seeds - set(runs.seed)))
+    known = done[done[of.column].notna()]
+    return ArmErrors(
+        arm.label + of.of_arm,
+        {int(seed): float(error) for seed, error in zip(known.seed, known[of.column], strict=True)},
+        diverged=len(runs) - len(done),
+        missing=len(seeds - set(runs.seed)),
+        lacks="" if len(known) == len(done) else f"{of.noun} of {arm.label}{of.of_arm}",
+        unit=of.unit,
+    )
 
 
 def chance_error(dataset: str) -> float:

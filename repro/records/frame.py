@@ -69,7 +69,7 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
 
 COLUMNS = (
     "experiment", "arm", "seed", "scale", "status", "stale", "fingerprint", "iteration", "iterations", "parameters",
-    "test_error", "test_error_fp32", "train_error", "best_test_error", "best_iteration", "peek_bias",
+    "test_error", "test_error_fp32", "train_error", "gap", "best_test_error", "best_iteration", "peek_bias",
     "validated_test_error", "wall_seconds", "started", "finished", "device", "hardware", "precision", "threads",
     "commit", "dirty", "sessions", "trained_as", "frozen", "numerics",
 )  # fmt: skip
@@ -83,6 +83,7 @@ def _row(record: Record, experiment: spec.Experiment) -> dict[str, Any]:
         "test_error": final and final.test_error,
         "test_error_fp32": final and final.test_error_fp32,
         "train_error": final and final.train_error,
+        "gap": final and final.test_error - final.train_error,
         "best_test_error": best and best.test_error,
         "best_iteration": best and best.iteration,
         "peek_bias": best.test_error - final.test_error if final and best else None,

@@ -25,8 +25,9 @@ def experiment(results: Results) -> str:
     for c in e.claims:
         source = ": ".join(filter(None, [c.origin, e.cited(c)]))
         lines.append(f"  {c.id}{' (primary)' if c.primary else ''}: {c.says} [{source}]")
+        of = "" if c.metric == "final" else f" of {c.metric}"
         looks = f"; judged at {', '.join(map(str, c.looks))} seeds" if c.looks else ""
-        lines.append(f"    {c.kind} {c.limit}{looks}{f'; same claim as {c.same_as}' if c.same_as else ''}")
+        lines.append(f"    {c.kind}{of} {c.limit}{looks}{f'; same claim as {c.same_as}' if c.same_as else ''}")
     lines.append(f"  {_frozen(e, results.registry)}")
     if e.lessons:
         lines += ["", "questions, and the claims that answer them"]

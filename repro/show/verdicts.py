@@ -16,6 +16,7 @@ from repro.claims.rules.reasons import (
     NoInterval,
     NoSpread,
     Note,
+    NotMeasured,
     NotPaired,
     Paired,
     RefutesAlone,
@@ -70,7 +71,9 @@ def difference(verdict: Verdict) -> str:
     """The estimate with the deciding interval: +1.55 [+1.39, +1.71] 95%; "" if there is none."""
     if verdict.estimate is None or verdict.deciding is None:
         return ""
-    return f"{points(verdict.estimate)} {span(verdict.deciding)} {percent(verdict.deciding.level)}"
+    unit, interval = verdict.unit, verdict.deciding
+    name = "" if unit.difference == "points" else f" {unit.difference}"
+    return f"{unit.signed(verdict.estimate)} {span(interval, unit)}{name} {percent(interval.level)}"
 
 
 # --- why ----------------------------------------------------------------------------------------------------
@@ -81,6 +84,8 @@ def _why(verdict: Verdict) -> str:
     match verdict.reason:
         case TooFewRuns(name, runs):
             return f"{name} has {'no runs' if runs == 0 else 'one run; a verdict needs at least two seeds'}"
+        case NotMeasured(what):
+            return f"some records have no {what}"
         case TooFewPairs(shared):
             first, second = verdict.arms
             return f"{first.name} and {second.name} share {plural(shared, 'seed')}; pairing needs at least two"
@@ -99,8 +104,9 @@ def _why(verdict: Verdict) -> str:
             )
         case IntervalLies() | RefutesAlone():
             assert verdict.estimate is not None and verdict.interval is not None
-            interval = f"{percent(verdict.interval.level)} interval {span(verdict.interval)}"
-            why = f"{points(verdict.estimate)} points, {interval} {kind.position(verdict)}"
+            interval = f"{percent(verdict.interval.level)} interval {span(verdict.interval, verdict.unit)}"
+            estimate = f"{verdict.unit.signed(verdict.estimate)} {verdict.unit.difference}"
+            why = f"{estimate}, {interval} {kind.position(verdict)}"
         case _:
             return kind.explain(verdict)
     return f"{kind.compared(verdict)}: {why}"

@@ -25,7 +25,7 @@ The rules at level alpha = 0.05; in general, 95% is 1 - alpha and 90% is 1 - 2 a
 | order | every adjacent step is a reproduced difference | some step, or last - first, is not reproduced, at alpha / their number |
 | equivalence | 90% interval of second - first inside ±margin | 90% interval outside ±margin |
 | non-inferiority | 90% interval of second - first above -margin | 90% interval below -margin |
-| bound | 90% interval of ours - bound above zero | 90% interval below zero |
+| bound | 90% interval of ours - bound on the claimed side of zero | 90% interval on the other side |
 
 Everything else is inconclusive. Each rule errs with probability alpha at most in either direction, a difference with
 alpha/2 (with the truth at the margin; a true difference of zero; a published number drawn from our own runs). This is
@@ -60,7 +60,7 @@ from repro.claims.rules.bound import Bound, judge_bound
 from repro.claims.rules.claim import Claim, Evidence
 from repro.claims.rules.difference import Difference, judge_difference
 from repro.claims.rules.equality import Equivalence, NonInferiority, judge_equivalence, judge_non_inferiority
-from repro.claims.rules.metrics import METRICS
+from repro.claims.rules.metrics import METRICS, TEST_ERRORS
 from repro.claims.rules.model import DECIDED, ArmErrors, Lean, Outcome, Verdict, adjust
 from repro.claims.rules.order import Order, judge_order
 from repro.claims.rules.published import Published
@@ -80,6 +80,7 @@ __all__ = [
     "DECIDED",
     "KINDS",
     "METRICS",
+    "TEST_ERRORS",
     "ArmErrors",
     "Claim",
     "Evidence",

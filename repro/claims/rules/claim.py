@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
-from repro.claims.rules.metrics import METRICS
+from repro.claims.rules.metrics import METRICS, Metric
 from repro.claims.rules.model import ArmErrors, Verdict
 from repro.claims.rules.published import Published
 from repro.claims.rules.words import arm_text
@@ -91,6 +91,11 @@ class Claim(Frozen):
         """The kind's name in a spec."""
         return str(cls.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]
 
+    @property
+    def measured(self) -> Metric:
+        """What is compared."""
+        return METRICS[self.metric]
+
     def misfit(self, published: Sequence[Published | None]) -> str:
         """Why the claim does not fit its arms' published numbers; "" if it does."""
         return ""
@@ -114,11 +119,6 @@ class Claim(Frozen):
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         """The statement that is tested, in words made from the fields. `labels`: of the arms."""
         raise NotImplementedError
-
-    @property
-    def noun(self) -> str:
-        """What is compared: "test error"."""
-        return METRICS[self.metric].noun
 
     @classmethod
     def compared(cls, verdict: Verdict) -> str:

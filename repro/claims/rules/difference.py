@@ -40,7 +40,7 @@ class Difference(WithMargin):
         )
 
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
-        return f"{labels[0]} has a lower {self.noun} than {labels[1]}"
+        return f"{labels[0]} has a lower {self.measured.noun} than {labels[1]}"
 
     @property
     def printed(self) -> list[str]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from repro.numbers import PERCENT, POINTS, Unit
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -9,18 +11,25 @@ class Metric:
 
     column: of the frame of runs (repro.records.frame). noun: in "the test error of A is above 60 %".
     of_arm: what follows an arm's label in a sentence.
-    selection: the `Published.selection` of published numbers of this metric; None if published numbers are not of it.
+    selection: the `Published.selection` of published numbers of this metric; None if no published number is of it.
+    rises: whether a run that diverges has a high value.
     """
 
     column: str
     noun: str = "test error"
     of_arm: str = ""
     selection: str | None = None
+    unit: Unit = PERCENT
+    rises: bool = True
 
 
 METRICS: dict[str, Metric] = {
     "final": Metric("test_error", selection="final"),
     "best": Metric("best_test_error", selection="best-test"),
+    "best-validation": Metric(
+        "validated_test_error", of_arm=" at the best validation error", selection="best-validation"
+    ),
     "train_error": Metric("train_error", noun="training error", of_arm=" in training"),
+    "gap": Metric("gap", noun="gap between test and training error", of_arm="'s gap", unit=POINTS, rises=False),
 }
 TEST_ERRORS = tuple(name for name, metric in METRICS.items() if metric.selection)

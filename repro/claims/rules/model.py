@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.claims import stats
-from repro.claims.rules.reasons import DifferentProtocol, Interim, Note, Reason
+from repro.claims.rules.reasons import DifferentProtocol, Interim, Note, NotMeasured, Reason, TooFewRuns
 from repro.claims.stats import Interval, Summary
+from repro.numbers import PERCENT, Unit
 
 Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
 Lean = Literal["consistent", "leaning against"]
@@ -21,17 +22,20 @@ NO_SPREAD = 1e-9  # points; test errors move in steps of 100 / images, so less t
 
 @dataclass(frozen=True, slots=True)
 class ArmErrors:
-    """An arm's results over its seeds.
+    """An arm's results over its seeds, in `unit`.
 
-    errors: seed -> test error in %, of the completed runs.
+    errors: seed -> test error in % (or another metric), of the completed runs.
     diverged: number of diverged runs. They are results too, but not in `errors`.
     missing: number of seeds that another arm of the claim has and this one lacks (not run, crashed, stale).
+    lacks: what the record of some completed run lacks, so that its number is not in `errors`; "" = nothing.
     """
 
     name: str
     errors: Mapping[int, float]
     diverged: int = 0
     missing: int = 0
+    lacks: str = ""
+    unit: Unit = PERCENT
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -98,6 +102,11 @@ class Verdict:
         return tuple(arm.runs for arm in self.arms)
 
     @property
+    def unit(self) -> Unit:
+        """Of the arms' values; the estimate and the margin are in its `difference`."""
+        return self.arms[0].unit
+
+    @property
     def different_protocol(self) -> bool:
         return DifferentProtocol() in self.notes
 
@@ -126,6 +135,13 @@ def conclude(base: Verdict, outcome: Outcome | Lean, reason: Reason | None, *not
     if outcome == "consistent" or outcome == "leaning against":
         return replace(found, outcome="inconclusive", lean=outcome)
     return replace(found, outcome=outcome)
+
+
+def too_few(arm: ArmErrors) -> Reason | None:
+    """Why no rule can judge this arm; None if it has the two measured runs that every rule needs."""
+    if arm.lacks:
+        return NotMeasured(arm.lacks)
+    return TooFewRuns(arm.name, arm.runs) if arm.runs < 2 else None
 
 
 def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

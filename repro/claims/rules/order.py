@@ -8,7 +8,6 @@ from typing import Literal, get_args
 from repro.claims import stats
 from repro.claims.rules.claim import Evidence, WithMargin
 from repro.claims.rules.difference import decide
-from repro.claims.rules.metrics import METRICS
 from repro.claims.rules.model import ArmErrors, Lean, Outcome, Verdict, check, conclude, open_verdict
 from repro.claims.rules.pair import pair_up
 from repro.claims.rules.published import Published
@@ -26,7 +25,7 @@ class Order(WithMargin):
 
     def misfit(self, published: Sequence[Published | None]) -> str:
         """Comparable published test errors of neighbouring arms must differ by more than the margin."""
-        if METRICS[self.metric].selection is None:
+        if self.measured.selection is None:
             return ""
         for (better, first), (worse, second) in pairwise(zip(self.arms, published, strict=True)):
             known = [n.test_error for n in (first, second) if n and n.same_protocol and n.dataset is None]
@@ -47,7 +46,7 @@ class Order(WithMargin):
         )
 
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
-        return f"in {self.noun} {' < '.join(labels)}"
+        return f"in {self.measured.noun} {' < '.join(labels)}"
 
     @classmethod
     def explain(cls, verdict: Verdict) -> str:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from repro.claims import stats
-from repro.claims.rules.model import NO_SPREAD, ArmErrors, Verdict
-from repro.claims.rules.reasons import NoSpread, NotPaired, Paired, Reason, TooFewPairs, TooFewRuns
+from repro.claims.rules.model import NO_SPREAD, ArmErrors, Verdict, too_few
+from repro.claims.rules.reasons import NoSpread, NotPaired, Paired, Reason, TooFewPairs
 from repro.claims.stats import Difference, Interval, Summary
 
 
@@ -45,8 +45,8 @@ def pair_up(base: Verdict, paired: bool) -> Pair:
     """The two arms of `base` with their difference, or with the obstacle to one."""
     first, second = base.arms
     for arm in base.arms:
-        if arm.runs < 2:
-            return Pair(base, TooFewRuns(arm.name, arm.runs))
+        if obstacle := too_few(arm):
+            return Pair(base, obstacle)
     base = replace(base, probability=stats.probability_greater(first.ranked, second.ranked))
     if first.diverged or second.diverged:
         return Pair(replace(base, notes=(NotPaired(), *base.notes)) if paired else base)

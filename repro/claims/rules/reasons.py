@@ -18,6 +18,13 @@ class TooFewRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """Some records do not hold the number that the claim is about."""
+
+    what: str  # such as "evaluation of ResNet-20 at iteration 391"
+
+
+@dataclass(frozen=True, slots=True)
 class TooFewPairs:
     """The arms of a paired claim share fewer than two seeds."""
 
@@ -74,6 +81,7 @@ class NoInterval:
 
 Reason = (
     TooFewRuns
+    | NotMeasured
     | TooFewPairs
     | NoSpread
     | IntervalLies

@@ -7,9 +7,9 @@ from typing import Literal
 from repro.claims import stats
 from repro.claims.rules.claim import Evidence, WithMargin
 from repro.claims.rules.metrics import TEST_ERRORS
-from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict
+from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
 from repro.claims.rules.published import Published
-from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed, TooFewRuns
+from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoSpread, SeedsNeeded, SpreadNotUsed
 from repro.claims.rules.words import arm_text
 from repro.claims.stats import Summary
 from repro.numbers import p_value, percent
@@ -101,8 +101,8 @@ def judge_value(
     """
     check(margin, alpha)
     base = open_verdict("value", [ours], different_protocol, margin, published)
-    if ours.runs < 2:
-        return conclude(base, "no verdict", TooFewRuns(ours.name, ours.runs))
+    if obstacle := too_few(ours):
+        return conclude(base, "no verdict", obstacle)
     if ours.diverged:
         if chance_error is None:
             raise ValueError(f"{ours.name} has diverged runs, so chance_error must be given")

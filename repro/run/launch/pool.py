@@ -39,9 +39,8 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
         process = context.Process(target=_work, args=(theirs, settings, stop.deadline, cores), daemon=True)
         process.start()
         theirs.close()
-        task = waiting.popleft()
-        ours.send(task)
-        workers.append(_Worker(process, ours, task, cores))
+        workers.append(_Worker(process, ours, waiting.popleft(), cores))
+        _send(workers[-1], workers[-1].task)
 
     stop_sent = False
     try:
@@ -52,7 +51,7 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                 worker = next(w for w in workers if w.pipe is pipe)
                 try:
                     event = worker.pipe.recv()
-                except EOFError:
+                except (EOFError, ConnectionResetError):  # reset: it died before it had read its task
                     workers.remove(worker)
                     worker.process.join()
                     message = f"its worker process died with exit code {worker.process.exitcode}"

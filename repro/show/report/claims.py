@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from repro import numbers
-from repro.claims.judge import Judged, arm_errors
-from repro.claims.rules import DECIDED, METRICS, Outcome, arm_text
+from repro.claims.judge import Judged
+from repro.claims.rules import DECIDED, ArmErrors, Outcome, arm_text
 from repro.show.report.document import (
     Badge,
     Break,
@@ -107,7 +107,7 @@ def _row(view: ClaimView) -> tuple[Cell, ...]:
     return (
         Cell((*prose(claim.says), *where)),
         Cell(view.verdict),
-        Cell(lines([_ours(view, arm) for arm in claim.arms])),
+        Cell(lines([_ours(view, *each) for each in zip(claim.arms, verdict.arms, strict=True)])),
         Cell(lines([(line,) for line in published(part, claim)])),
         Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
         Cell((p_cell(verdict.p) or NONE,), verdict.p),
@@ -125,14 +125,12 @@ def deciding_difference(view: ClaimView) -> str:
     return f"{difference(step) or NONE} ({'ends' if step is verdict.ends else 'a step'})"
 
 
-def _ours(view: ClaimView, name: str) -> Text:
+def _ours(view: ClaimView, name: str, errors: ArmErrors) -> Text:
     """The arm's mean over the runs that the claim rests on, with a link to them."""
-    part, metric = view.part, view.claim.metric
-    arm = part.experiment.arm(name)
-    errors = arm_errors(arm, view.judged.runs, set(view.judged.runs.seed), metric)
+    part = view.part
     if not errors.runs:
-        return (f"{arm.label}: no runs",)
-    best = " at its best" if metric == "best" else ""
+        return (f"{part.label(name)}: no runs",)
+    best = " at its best" if view.claim.metric == "best" else ""
     return (Link(f"{arm_text(errors)}{best}", f"#{runs_anchor(part, name)}"),)
 
 
@@ -145,7 +143,7 @@ def published(part: Part, claim: Claim) -> list[str]:
     rows = {row.arm: row for row in part.summary.rows}
     parts = claim.printed
     for arm in map(part.experiment.arm, reversed(claim.arms)):
-        if arm.published and METRICS[claim.metric].selection:  # published numbers are test errors
+        if arm.published and claim.measured.selection:  # published numbers are test errors
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
             theirs = arm.published
             number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
