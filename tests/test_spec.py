@@ -389,6 +389,21 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
         "adam-1e-3-no-aug": 39.0,
         "adam-1e-4-no-aug": 39.0,
     },
+    "network-zoo": {  # 100 - the accuracies of kuangliu/pytorch-cifar
+        "vgg16": 7.36,
+        "resnet18": 6.98,
+        "resnet50": 6.38,
+        "resnet101": 6.25,
+        "regnetx-200mf": 5.76,
+        "regnety-400mf": 5.71,
+        "mobilenet-v2": 5.57,
+        "resnext29-32x4d": 5.27,
+        "resnext29-2x64d": 5.18,
+        "densenet121": 4.96,
+        "preact-resnet18": 4.89,
+        "dpn92": 4.84,
+        "resnet50-batch32": None,
+    },
     "precision": {"fp32": None, "bf16": None},  # no paper's
     "vgg-depth": {  # Simonyan & Zisserman 2014, Table 3; with BN: accuracies elsewhere
         "a": 29.6,
@@ -544,6 +559,28 @@ def test_vgg_depth_has_the_six_configurations_as_published_and_four_with_bn() ->
             assert not arm.published.same_protocol and arm.published.selection == "best-test"
         else:
             assert arm.published.dataset == "imagenet"
+
+
+def test_network_zoo_is_the_recipe_of_its_source_and_compares_best_epochs() -> None:
+    experiment = spec.load("network-zoo", REPO)
+    runs = {run.arm: run.recipe for run in spec.resolve(experiment, [0])}
+    own = runs.pop("resnet50-batch32")
+    assert len(runs) == 12
+    for recipe in (*runs.values(), own):
+        epoch = math.ceil(50_000 / recipe.batch_size)
+        assert recipe.batch_size == (32 if recipe is own else 128)
+        assert recipe.evaluate_every == epoch
+        schedule = recipe.schedule
+        assert (schedule.iterations, schedule.shape, schedule.pieces) == (200 * epoch, "cosine", 200)
+        assert recipe.model.init == "torch-default"
+    assert own.model == runs["resnet50"].model
+    for arm in experiment.arms:
+        if arm.published:
+            assert arm.published.selection == "best-test"
+            assert f"{100 - arm.published.test_error:.2f} %" == arm.published.quote
+    assert {claim.metric for claim in experiment.claims} == {"best"}
+    hand_set = next(d.arms for d in experiment.deviations if "cosine" in d.what and "earlier README" in d.why)
+    assert set(hand_set) == {arm.name for arm in experiment.arms if arm.published and not arm.published.same_protocol}
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
