@@ -19,6 +19,7 @@ from repro.step.compiled import CompiledStep
 from repro.step.cuda_graph import Graph, restoring
 from repro.step.kernels.network import FastNetwork
 from repro.step.kernels.ops import Augmentation
+from repro.step.kernels.sequential import SequentialStep
 from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
 from repro.train import optim
@@ -52,7 +53,7 @@ class Learner:
         model = self.build_model(run, self.image, len(self.splits.classes), self.dropout)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
-        fast = self.method.step == "kernels"
+        fast = self.method.step in ("kernels", "sequential")
         self.augmentation = Augmentation(self.transform, self.splits.train.pixels) if fast else None
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
@@ -92,8 +93,10 @@ class Learner:
         self.iteration += 1
 
     def _step(self) -> Step:
-        if self.method.step == "kernels":
+        if self.method.step in ("kernels", "sequential"):
             assert isinstance(self.model, torch.nn.Sequential)
+            if self.method.step == "sequential":
+                return SequentialStep(self.model)
             return FastNetwork(self.model, self.method.precision)
         steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
         return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
