@@ -14,7 +14,8 @@ from repro.spec import Precision, Run
 from repro.step import compiled, matmul
 from repro.step.kernels import build, network, ops, sequential
 
-STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "compiled")}  # fast steps, in the order that "auto" tries
+# fast steps, in the order that "auto" tries
+STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "compiled")}
 UNMEASURED = ("compiled",)  # "auto" skips these
 KERNELS_MIN_ITERATIONS = 100  # a shorter run would save less time than compiling the kernels takes
 
@@ -69,10 +70,10 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
     if step == "matrices":
         return matmul.refusal(model, image)
     refusal = network.refusal(model, image) if step == "kernels" else sequential.refusal(model, image)
-    return refusal or _compiled_refusal(step, run, precision)
+    return refusal or _kernels_refusal(step, run, precision)
 
 
-def _compiled_refusal(step: str, run: Run, precision: str) -> str:
+def _kernels_refusal(step: str, run: Run, precision: str) -> str:
     """Why a step of compiled kernels cannot train this run, whatever its network."""
     if run.recipe.schedule.iterations < KERNELS_MIN_ITERATIONS:
         return f"the run is shorter than {KERNELS_MIN_ITERATIONS} iterations"

@@ -108,8 +108,7 @@ class Learner:
 
     def _update(self, draws: Draws) -> None:
         labels = self.splits.train.labels[draws.index]
-        loss, logits = self.step.gradients(self._images(draws), labels)
-        self.optimizer.step()
+        loss, logits = self.step.update(self._images(draws), labels, self.optimizer)
         self.meters.add(loss, logits, labels)
 
     def _images(self, draws: Draws) -> torch.Tensor:

@@ -12,7 +12,7 @@ STATE_BYTES = 5056  # of torch's CPU generator
 
 def draw(generator: torch.Generator, rate: float, mask: torch.Tensor) -> None:
     """mask = 0 with probability `rate`, else 1 / (1 - rate); advances the generator as torch does."""
-    if _torch_draws_the_same():
+    if torch_draws_the_same():
         _draw(generator, rate, mask)
     else:
         mask.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
@@ -25,7 +25,7 @@ def _draw(generator: torch.Generator, rate: float, mask: torch.Tensor) -> None:
 
 
 @cache
-def _torch_draws_the_same() -> bool:
+def torch_draws_the_same() -> bool:
     """Whether this version of torch draws the kernel's masks; the layout of a generator's state is not documented."""
     ours, theirs = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
     if len(ours.get_state()) != STATE_BYTES:

@@ -47,9 +47,10 @@ void dots_of(int outs, const float* x, const float* w, const float* b, float* y,
 }
 
 // c (M, columns) = the sum over k of a(m, k) times row k of b; a(m, k) is a[m * am + k * ak]. The last of the V vectors
-// of columns has the given lanes.
+// of columns has the given lanes. With a `rate`, c -= rate times that sum instead.
 template <int M, int V>
-void sums(const float* a, size_t am, size_t ak, const float* b, int depth, float* c, int columns, __mmask16 lanes) {
+void sums(const float* a, size_t am, size_t ak, const float* b, int depth, float* c, int columns, __mmask16 lanes,
+          const float* rate) {
     floats acc[M][V] = {};
     for (int k = 0; k < depth; k++, b += columns, a += ak) {
         floats v[V];
@@ -63,19 +64,23 @@ void sums(const float* a, size_t am, size_t ak, const float* b, int depth, float
 #pragma GCC unroll 8
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 8
-        for (int j = 0; j < V; j++)
-            _mm512_mask_storeu_ps(c + m * size_t(columns) + j * LANES, j < V - 1 ? 0xffff : lanes, (__m512)acc[m][j]);
+        for (int j = 0; j < V; j++) {
+            const __mmask16 here = j < V - 1 ? 0xffff : lanes;
+            float* to = c + m * size_t(columns) + j * LANES;
+            _mm512_mask_storeu_ps(to, here, (__m512)(rate ? load_part(to, here) - *rate * acc[m][j] : acc[m][j]));
+        }
 }
 
-using Sums = void (*)(const float*, size_t, size_t, const float*, int, float*, int, __mmask16);
+using Sums = void (*)(const float*, size_t, size_t, const float*, int, float*, int, __mmask16, const float*);
 template <int M>
 Sums sums_of(int vectors) {
     const Sums by[] = {sums<M, 1>, sums<M, 2>, sums<M, 3>, sums<M, 4>};
     return by[vectors - 1];
 }
 
-// c (high, columns) = a times b (depth, columns), with a(m, k) as in `sums`
-void product(const float* a, size_t am, size_t ak, const float* b, int high, int depth, int columns, float* c) {
+// c (high, columns) = a times b (depth, columns), with a(m, k) and `rate` as in `sums`
+void product(const float* a, size_t am, size_t ak, const float* b, int high, int depth, int columns, float* c,
+             const float* rate) {
     const int vectors = (columns + LANES - 1) / LANES;
 #pragma omp parallel for schedule(static)
     for (int m = 0; m < high; m += HIGH) {
@@ -84,7 +89,8 @@ void product(const float* a, size_t am, size_t ak, const float* b, int high, int
         for (int v = 0; v < vectors; v += VECTORS) {
             const int here = std::min(VECTORS, vectors - v);
             const __mmask16 lanes = v + here == vectors ? last_lanes(columns) : __mmask16(0xffff);
-            choose(here)(a + m * am, am, ak, b + v * LANES, depth, c + size_t(m) * columns + v * LANES, columns, lanes);
+            choose(here)(a + m * am, am, ak, b + v * LANES, depth, c + size_t(m) * columns + v * LANES, columns, lanes,
+                         rate);
         }
     }
 }
@@ -114,20 +120,22 @@ void linear_forward(const float* x, const float* w, const float* b, const float*
 // dx (n, in) = dy (n, out) times w (out, in), times `mask` if given, and zero where x is not positive if `relu`.
 void linear_backward_input(const float* dy, const float* w, const float* x, const float* mask, float* dx, int n, int in,
                            int out, int relu) {
-    product(dy, out, 1, w, n, out, in, dx);
+    product(dy, out, 1, w, n, out, in, dx, nullptr);
     for (size_t k = 0; k < size_t(n) * in; k++) {
         const float passed = mask ? dx[k] * mask[k] : dx[k];
         dx[k] = relu && x[k] <= 0 ? 0 : passed;
     }
 }
 
-// dw (out, in) = dy (n, out), transposed, times x (n, in); db (out) = the sum of dy's rows.
-void linear_backward_weights(const float* dy, const float* x, float* dw, float* db, int n, int in, int out) {
-    product(dy, 1, out, x, out, n, in, dw);
+// dw (out, in) = dy (n, out), transposed, times x (n, in); db (out) = the sum of dy's rows. With a `rate`, both are
+// subtracted `rate` times instead, from weights and biases: a step of gradient descent.
+void linear_backward_weights(const float* dy, const float* x, float* dw, float* db, const float* rate, int n, int in,
+                             int out) {
+    product(dy, 1, out, x, out, n, in, dw, rate);
     for (int o = 0; o < out; o++) {
         float sum = 0;
         for (int r = 0; r < n; r++) sum += dy[size_t(r) * out + o];
-        db[o] = sum;
+        db[o] = rate ? db[o] - *rate * sum : sum;
     }
 }
 

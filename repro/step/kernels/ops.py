@@ -208,6 +208,10 @@ class Augmentation:
     def __init__(self, transform: Transform, train: torch.Tensor) -> None:
         self.transform, self.train = transform, train
         self.mean = transform.mean.expand(train.shape[1:]).contiguous()
+        channels = train.shape[1]
+        levels = torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, channels, 1, 1)
+        per_channel = transform.mean.numel() == channels
+        self.table = transform.normalise(levels).view(256, channels).t().contiguous() if per_channel else None
         self.images = torch.empty(0)
 
     def __call__(self, draws: Draws) -> torch.Tensor:
@@ -217,7 +221,7 @@ class Augmentation:
         corner, flip = draws.corner if transform.padding else None, draws.flip if transform.hflip else None
         call(
             "augment",
-            *(self.train, draws.index, corner, flip, self.mean, transform.std, self.images),
+            *(self.train, draws.index, corner, flip, self.mean, transform.std, self.table, self.images),
             *(count, *shape, transform.padding, transform.pad_after),
         )
         return self.images

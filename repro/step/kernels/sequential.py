@@ -48,17 +48,33 @@ class SequentialStep(PlainStep):
             elif isinstance(layer, nn.Linear):
                 self.linears.append(Linear(layer, dropout))
                 dropout = None
-        for layer in (*(conv.layer for conv in self.convs), *(linear.layer for linear in self.linears)):
-            assert layer.bias is not None
-            layer.weight.grad, layer.bias.grad = torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
         self.batches: dict[torch.Size, Batch] = {}  # by the shape of the images
 
-    @torch.no_grad()
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return self._batch(images).gradients(images, labels)
+
+    def update(self, images: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
+        """Fully connected networks under plain gradient descent are updated as their gradients are computed.
+
+        Writing the gradients of an mlp and reading them again takes as long as computing them.
+        """
+        if self.convs or not _plain_descent(optimizer):
+            return super().update(images, labels, optimizer)
+        return self._batch(images).gradients(images, labels, float(optimizer.param_groups[0]["lr"]))
+
+    def _batch(self, images: Tensor) -> "Batch":
         batch = self.batches.get(images.shape)
         if batch is None:
             batch = self.batches[images.shape] = Batch(self.convs, self.linears, images.shape)
-        return batch.gradients(images, labels)
+        return batch
+
+
+def _plain_descent(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an update is w - lr * gradient, at one learning rate."""
+    groups = optimizer.param_groups
+    return isinstance(optimizer, torch.optim.SGD) and not any(g["momentum"] or g["weight_decay"] for g in groups)
 
 
 class Batch:
@@ -68,17 +84,20 @@ class Batch:
         rows, channels, height, width = shape
         self.stages: list[Stage] = []
         if convs:
+            scratch = torch.empty(rows * max(conv.out * height * width >> 2 * k for k, conv in enumerate(convs)))
             channels = LEAST[torch.float32]  # that the image's are padded to
             self.images = x = images_of(rows, channels, height, width)
             for conv in convs:
-                self.stages.append(Stage(conv, x))
+                self.stages.append(Stage(conv, x, scratch))
                 x = self.stages[-1].y
         self.dense = Dense(linears, rows, needs_grad=bool(convs))
 
-    def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def gradients(self, images: Tensor, labels: Tensor, rate: float | None = None) -> tuple[Tensor, Tensor]:
+        """As `Dense.gradients`; a `rate` is for networks without convolutions."""
         if not self.stages:
             self.dense.input.copy_(images.flatten(1))
-            return self.dense.gradients(labels)
+            return self.dense.gradients(labels, rate)
         ops.widen_channels(images, self.images)
         for stage in self.stages:
             stage.forward()
@@ -93,19 +112,24 @@ class Batch:
 
 
 class Stage:
-    """A convolution of x with bias, ReLU and 2x2 max-pooling into y; dy is the gradient by y."""
+    """A convolution of x with bias, ReLU and 2x2 max-pooling into y; dy is the gradient by y.
 
-    def __init__(self, conv: Conv, x: Tensor) -> None:
+    What lies between convolution and bias, and its gradient, share the memory of all stages, `scratch`: the backward
+    pass needs only the places of the maxima.
+    """
+
+    def __init__(self, conv: Conv, x: Tensor, scratch: Tensor) -> None:
         rows, _, height, width = x.shape
         self.conv, self.x = conv, x
-        self.z, self.dz = (images_of(rows, conv.out, height, width) for _ in range(2))  # before the bias
+        count = rows * conv.out * height * width
+        self.z = scratch[:count].view(rows, height, width, conv.out).permute(0, 3, 1, 2)
         self.y, self.dy = (images_of(rows, conv.out, height // 2, width // 2) for _ in range(2))
         bias, size = conv.layer.bias, (rows, height, width, conv.out)
         assert bias is not None
         place = torch.empty(self.y.numel(), dtype=torch.uint8)  # of each window's maximum
         self.pool = ops.bind("relu_pool_forward", self.z, bias, self.y, place, *size)
         partial = torch.empty(rows, conv.out)
-        self.pool_backward = ops.bind("relu_pool_backward", self.dy, place, self.dz, bias.grad, partial, *size)
+        self.pool_backward = ops.bind("relu_pool_backward", self.dy, place, self.z, bias.grad, partial, *size)
 
     def forward(self) -> None:
         self.conv.pack()
@@ -115,9 +139,9 @@ class Stage:
     def backward(self, dx: Tensor | None) -> None:
         """Set the layer's gradients, and dx, unless it is None, to the gradient by x."""
         self.pool_backward()
-        self.conv.backward_weights(self.dz, self.x)
+        self.conv.backward_weights(self.z, self.x)
         if dx is not None:
-            self.conv.backward_input(self.dz, None, dx)
+            self.conv.backward_input(self.z, None, dx)
 
 
 def images_of(rows: int, channels: int, height: int, width: int) -> Tensor:
