@@ -136,7 +136,8 @@ def test_the_most_promising_ways_come_first() -> None:
         ("graph", 1),
     ]
     found = [(way.step, way.jobs, way.threads) for way in ways.ways(Settings(), 2)]
-    assert found == [(step, *share) for step in ("kernels", "matrices", "plain") for share in ((1, 2), (2, 1))]
+    steps = ("kernels", "matrices", "sequential", "plain")
+    assert found == [(step, *share) for step in steps for share in ((1, 2), (2, 1))]
 
 
 def test_of_ways_that_are_nearly_as_fast_the_one_with_fewer_runs_at_a_time_is_taken() -> None:
@@ -149,8 +150,8 @@ def test_of_ways_that_are_nearly_as_fast_the_one_with_fewer_runs_at_a_time_is_ta
 
 def test_a_line_has_eighty_columns() -> None:
     long = Way("compiled", 8, 1, error="--step compiled: only the blocks\nof ResNets " + "are compiled " * 9)
-    assert len(long.text()) == 80 and long.text().startswith("compiled  8 at a time  only the blocks of ResNets are")
-    assert Way("graph", 4, 1, "bf16", 1650.123).text() == "graph     4 at a time  bf16   1650.12 it/s in total"
+    assert len(long.text()) == 80 and long.text().startswith("compiled    8 at a time  only the blocks of ResNets are")
+    assert Way("graph", 4, 1, "bf16", 1650.123).text() == "graph       4 at a time  bf16   1650.12 it/s in total"
 
 
 @pytest.mark.parametrize("option", [["--seconds", "3"], ["--made-up-data"]])
@@ -165,7 +166,7 @@ def test_nothing_measured_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     result = cli("bench", "--ways", "--model", "tiny/original")
     assert (result.exit_code, result.stdout) == (
         2,
-        "tiny/original, 3 s per measurement\nplain     1 at a time  no time left\n",
+        "tiny/original, 3 s per measurement\nplain       1 at a time  no time left\n",
     )
     assert "no way of training could be measured" in result.stderr
 

@@ -37,7 +37,7 @@ def kernels(learner: Learner) -> tuple[float, dict[str, float]]:
     spent: dict[str, float] = defaultdict(float)
     call = ops.call
 
-    def timed(name: str, *arguments: torch.Tensor | float | None) -> None:
+    def timed(name: str, *arguments: ops.Argument) -> None:
         first = next(a for a in arguments if isinstance(a, torch.Tensor))
         begin = time.perf_counter()
         call(name, *arguments)

@@ -156,7 +156,7 @@ step_option = click.option(
     "--step",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "plain", "kernels", "matrices", "graph", "compiled"]),
+    type=click.Choice(["auto", "plain", "kernels", "matrices", "sequential", "graph", "compiled"]),
     help="How an update is computed. plain: eager PyTorch; kernels, matrices: faster on the CPU; graph: a CUDA graph; "
     "compiled: a CUDA graph of compiled blocks; auto: the fastest that applies.",
 )

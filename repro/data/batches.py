@@ -63,6 +63,8 @@ class Sampler:
         size = self.recipe.batch_size
         if self.recipe.last_batch == "wrap":
             epoch, start = divmod(iteration * size, self.images)
+            if start + size <= self.images:
+                return self._epoch(epoch)[start : start + size]
             parts = [self._epoch(epoch)[start : start + size]]
             while (short := size - sum(map(len, parts))) > 0:
                 epoch += 1
@@ -82,8 +84,6 @@ class Sampler:
 
 
 def _concatenated(parts: list[Draws]) -> Draws:
-    if len(parts) == 1:
-        return parts[0]
     columns = zip(*((p.index, p.corner, p.flip) for p in parts), strict=True)
     return Draws(*(torch.cat(column) for column in columns))
 

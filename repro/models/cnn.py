@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+KERNELS_WIDTHS = (16, 32, 64)  # channels that the kernels (repro.step.kernels.ops) convolve
+
 
 class Cnn(Network):
     """3x3 convolutions, each with ReLU and 2x2 max-pooling; then a hidden layer with ReLU, and the classifier.
@@ -33,6 +35,10 @@ class Cnn(Network):
     @property
     def kind(self) -> str:
         return "small convolutional net"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return ("sequential",) if set(self.widths) <= set(KERNELS_WIDTHS) else ()
 
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
         shrink = 2 ** len(self.widths)

@@ -33,6 +33,10 @@ class Mlp(Network):
     def kind(self) -> str:
         return "multilayer perceptron"
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return ("sequential",)
+
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
         return f"bn_batch = {bn_batch}: an mlp has no batch norm" if bn_batch else ""
 

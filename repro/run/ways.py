@@ -57,7 +57,7 @@ class Way:
         """One line of at most 80 columns."""
         error = " ".join(self.error.removeprefix(f"--step {self.step}: ").split())
         result = f"{self.precision} {self.rate:9.2f} it/s in total" if self.rate else error
-        line = f"{self.step:8} {self.jobs:2} at a time  {result}"
+        line = f"{self.step:10} {self.jobs:2} at a time  {result}"
         return line if len(line) <= 80 else line[:77] + "..."
 
 

@@ -12,9 +12,10 @@ import torch
 from repro.errors import UserError
 from repro.spec import Precision, Run
 from repro.step import compiled, matmul
-from repro.step.kernels import build, network, ops
+from repro.step.kernels import build, network, ops, sequential
 
-STEPS = {"cpu": ("kernels", "matrices"), "cuda": ("graph", "compiled")}  # fast steps, in the order that "auto" tries
+# fast steps, in the order that "auto" tries
+STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "compiled")}
 UNMEASURED = ("compiled",)  # "auto" skips these
 KERNELS_MIN_ITERATIONS = 100  # a shorter run would save less time than compiling the kernels takes
 
@@ -70,20 +71,22 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
         return ""
     if step == "matrices":
         return matmul.refusal(model, image)
-    return _kernels_refusal(run, image, precision)
+    refusal = network.refusal(model, image) if step == "kernels" else sequential.refusal(model, image)
+    return refusal or _kernels_refusal(step, run, precision)
 
 
-def _kernels_refusal(run: Run, image: tuple[int, int, int], precision: str) -> str:
+def _kernels_refusal(step: str, run: Run, precision: str) -> str:
+    """Why a step of compiled kernels cannot train this run, whatever its network."""
     if run.recipe.schedule.iterations < KERNELS_MIN_ITERATIONS:
         return f"the run is shorter than {KERNELS_MIN_ITERATIONS} iterations"
     if run.recipe.resize == "per-batch":
         return "the kernels do not resize images"
-    if refusal := network.refusal(run.recipe.model, image):
-        return refusal
     try:
         build.library()
     except build.Unavailable as error:
         return str(error)
+    if step == "sequential":
+        return "it computes in fp32 only" if precision == "bf16" else ""
     no_units = precision == "bf16" and not ops.matrix_units()
     return "the processor has no bf16 matrix units" if no_units else ""
 
@@ -92,4 +95,6 @@ def _bf16_units(kind: str, step: str) -> bool:
     """Whether the device has bf16 matrix units that the step's code can use."""
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if step == "sequential":
+        return False
     return ops.matrix_units() if step == "kernels" else bool(torch.cpu.get_capabilities().get("amx_bf16"))

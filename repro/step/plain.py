@@ -25,7 +25,7 @@ class Meters:
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Add one batch; the caller counts its `images`, on the host."""
-        self.loss_sum += loss.double() * len(labels)
+        self.loss_sum.add_(loss, alpha=len(labels))  # in float64, where the product is exact
         torch.maximum(self.worst_loss, loss, out=self.worst_loss)  # propagates NaN
         self.hits += (logits.argmax(1) == labels).sum()
 
@@ -61,11 +61,19 @@ class Step(Protocol):
         Takes float32 images (N, C, H, W) and int64 labels (N,).
         """
 
+    def update(
+        self, images: torch.Tensor, labels: torch.Tensor, optimizer: torch.optim.Optimizer
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One update of the weights; returns the loss (nats) and logits (N, classes) before it."""
+        result = self.gradients(images, labels)
+        optimizer.step()
+        return result
+
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes) of float32 images (N, C, H, W), by the running statistics."""
 
 
-class PlainStep:
+class PlainStep(Step):
     """Eager torch and autograd: the reference that every other step must equal.
 
     `precision`: "fp32"; "tf32", where CUDA rounds the factors of products to 10 bits; or "bf16", torch's autocast:

@@ -19,6 +19,7 @@ from repro.step.compiled import CompiledStep
 from repro.step.cuda_graph import Graph, restoring
 from repro.step.kernels.network import FastNetwork
 from repro.step.kernels.ops import Augmentation
+from repro.step.kernels.sequential import SequentialStep
 from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
 from repro.train import optim, weights
@@ -55,7 +56,7 @@ class Learner:
         weights.start_from(model, spec.in_precision(run, self.method.precision), root)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
-        fast = self.method.step == "kernels"
+        fast = self.method.step in ("kernels", "sequential")
         self.augmentation = Augmentation(self.transform, self.splits.train.pixels) if fast else None
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = Meters(device)
@@ -95,8 +96,10 @@ class Learner:
         self.iteration += 1
 
     def _step(self) -> Step:
-        if self.method.step == "kernels":
+        if self.method.step in ("kernels", "sequential"):
             assert isinstance(self.model, torch.nn.Sequential)
+            if self.method.step == "sequential":
+                return SequentialStep(self.model)
             return FastNetwork(self.model, self.method.precision)
         steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
         return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
@@ -109,8 +112,7 @@ class Learner:
     def update(self, draws: Draws) -> None:
         """One update by these draws, at the learning rate that is set."""
         labels = self.splits.train.labels[draws.index]
-        loss, logits = self.step.gradients(self._images(draws), labels)
-        self.optimizer.step()
+        loss, logits = self.step.update(self._images(draws), labels, self.optimizer)
         self.meters.add(loss, logits, labels)
 
     def _images(self, draws: Draws) -> torch.Tensor:

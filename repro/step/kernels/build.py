@@ -22,6 +22,9 @@ SOURCES = (
     "norm.cpp",
     "norm_backward.cpp",
     "move.cpp",
+    "linear.cpp",
+    "pool.cpp",
+    "dropout.cpp",
 )
 HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")

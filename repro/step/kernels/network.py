@@ -15,6 +15,7 @@ from repro.spec import Model
 from repro.step.kernels import build, ops
 from repro.step.kernels.ops import CHANNELS, LEAST, Conv, Norm
 from repro.step.kernels.tape import Tape, Value
+from repro.step.plain import Step
 
 
 def refusal(model: Model, image: tuple[int, int, int]) -> str:
@@ -29,7 +30,7 @@ def refusal(model: Model, image: tuple[int, int, int]) -> str:
     return ""
 
 
-class FastNetwork:
+class FastNetwork(Step):
     """The step (repro.step.plain.Step) of a resnet-cifar in "fp32" or "bf16". `refusal` says which are supported."""
 
     def __init__(self, network: nn.Sequential, precision: str) -> None:

@@ -160,13 +160,16 @@ size_t packed_size_fp32_winograd(int in, int out) { return size_t(PLACES) * in *
 void pack_fp32_winograd(const float* w, float* packed, int in, int out, int transposed) {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < in; i++)
-        for (int o = 0; o < out; o++) {
-            float rows[4][3];
+        for (int o = 0; o < out; o += LANES) {
+            floats rows[4][3];
             for (int kw = 0; kw < 3; kw++) {
-                float t[3];
+                floats t[3];
                 for (int kh = 0; kh < 3; kh++) {
                     const int tap = kh * 3 + kw;
-                    t[kh] = transposed ? w[(size_t(i) * 9 + 8 - tap) * out + o] : w[(size_t(o) * 9 + tap) * in + i];
+                    if (transposed)
+                        t[kh] = load(w + (size_t(i) * 9 + 8 - tap) * out + o);
+                    else
+                        for (int k = 0; k < LANES; k++) t[kh][k] = w[(size_t(o + k) * 9 + tap) * in + i];
                 }
                 rows[0][kw] = t[0];
                 rows[1][kw] = (t[0] + t[1] + t[2]) / 2;
@@ -174,9 +177,9 @@ void pack_fp32_winograd(const float* w, float* packed, int in, int out, int tran
                 rows[3][kw] = t[2];
             }
             for (int r = 0; r < 4; r++) {
-                const float* t = rows[r];
-                const float u[4] = {t[0], (t[0] + t[1] + t[2]) / 2, (t[0] - t[1] + t[2]) / 2, t[2]};
-                for (int k = 0; k < 4; k++) packed[(size_t(4 * r + k) * in + i) * out + o] = u[k];
+                const floats* t = rows[r];
+                const floats u[4] = {t[0], (t[0] + t[1] + t[2]) / 2, (t[0] - t[1] + t[2]) / 2, t[2]};
+                for (int k = 0; k < 4; k++) store(packed + (size_t(4 * r + k) * in + i) * out + o, u[k]);
             }
         }
 }
