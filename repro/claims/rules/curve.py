@@ -88,11 +88,12 @@ class Curve(Claim):
 
     def judge(self, evidence: Evidence) -> Verdict:
         points = [
-            MeasuredPoint(evidence.at(point.when), point.published, self._margin_at(point)) for point in self.points
+            MeasuredPoint(evidence.at(point.when), point.published, self.margin_at(point)) for point in self.points
         ]
         return judge_curve(points, alpha=self.alpha)
 
-    def _margin_at(self, point: CurvePoint) -> float:
+    def margin_at(self, point: CurvePoint) -> float:
+        """The margin at a point, in nats or points."""
         return self.margin if self.margin is not None else (self.margin_relative or 0) * point.published
 
     # --- words ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 | `plot_data.py` | what a figure is drawn from: an experiment's counted runs, their arms and files |
 | `style.py` | palette, fonts, title, subtitle and caption; Figure -> bytes |
 | `curves.py` | `curves`: training and test error by iteration |
+| `curve_claims.py` | `curve-claims`: our curve and the published points |
 | `rows.py` | `final`, `peek-bias`: one row per arm |
 | `depth.py` | `depth`: final error against the number of layers |
 | `classes.py` | `confusion`, `per-class` |
@@ -24,7 +25,7 @@ from matplotlib.figure import Figure
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records.results import Results
-from repro.show.plots import classes, curves, depth, hardest, rows, style
+from repro.show.plots import classes, curve_claims, curves, depth, hardest, rows, style
 from repro.show.plots.plot_data import NothingToDraw, PlotData, make_plot_data
 from repro.show.plots.style import encode
 
@@ -32,6 +33,7 @@ __all__ = ["FIGURES", "NothingToDraw", "encode", "figure", "plot"]
 
 FIGURES: dict[str, Callable[[PlotData], Figure]] = {
     "curves": curves.curves,
+    "curve-claims": curve_claims.curve_claims,
     "final": rows.final,
     "depth": depth.depth,
     "peek-bias": rows.peek_bias,

@@ -21,6 +21,7 @@ FOLDER = "docs/figures"
 ALT = {
     "final": "final test error by arm, one mark per seed",
     "curves": "learning curves by arm: error by iteration, mean and range over seeds",
+    "curve-claims": "our curve, mean and range over seeds, and the published points with the claim's margin",
     "depth": "test error against network depth",
     "peek-bias": "best minus final test error of each run, by arm",
     "per-class": "test error of each class, by arm",
