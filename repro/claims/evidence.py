@@ -14,7 +14,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.spec import Claim, Experiment, Published, Run
-from repro.spec.epochs import epochs_to_iterations
+from repro.spec.epochs import iteration_at
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class RecordedEvidence:
         arm, of = self._arms[0], self.claim.measured
         runs = self.runs[self.runs.arm == arm.name]
         done = [int(seed) for seed in runs.seed[runs.status == "done"]]
-        iteration = _iteration(arm, when)
+        iteration = self._iteration(when)
         found = {}
-        for seed in done if iteration is not None else []:
+        for seed in done:
             metrics = self.results.metrics(self.results.run(arm.name, seed))
             metrics = metrics.assign(train_error=100 - metrics.train_accuracy)
             values = metrics[of.column][metrics.iteration == iteration]
             if len(values) and np.isfinite(values.iloc[-1]):
                 found[seed] = float(values.iloc[-1])
-        where = str(when) if iteration in (None, when.number) else f"{when} (iteration {iteration:,})"
+        where = str(when) if when.unit == "iteration" or iteration is None else f"{when} (iteration {iteration:,})"
         return ArmErrors(
             f"{of.noun} of {arm.label} at {when}",
             found,
@@ -67,6 +67,13 @@ class RecordedEvidence:
             lacks="" if len(found) == len(done) else f"{of.noun} of {arm.label} at {where}",
             unit=of.unit,
         )
+
+    def _iteration(self, when: When) -> int | None:
+        """None if it counts epochs of an image folder that is not on this machine."""
+        try:
+            return iteration_at(self._arms[0].recipe, when)
+        except catalog.Absent:
+            return None
 
     def by_class(self) -> Mapping[str, Mapping[int, float]]:
         name = self._arms[0].name
@@ -76,16 +83,6 @@ class RecordedEvidence:
             for title, error in class_errors(self.results, self.results.run(name, seed)).items():
                 found.setdefault(title, {})[seed] = error
         return found
-
-
-def _iteration(arm: spec.Arm, when: When) -> int | None:
-    """None if the length of an epoch is not known, as the image folder is not on this machine."""
-    if when.unit == "iteration":
-        return when.number
-    try:
-        return epochs_to_iterations(arm.recipe, when.number)
-    except catalog.Absent:
-        return None
 
 
 def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], of: Metric = METRICS["final"]) -> ArmErrors:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from repro.claims.rules import When
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec.recipe import EpochSchedule, EpochWarmup, Recipe, StatedRecipe
@@ -43,6 +44,11 @@ def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:
         return math.ceil(epochs * images / recipe.batch_size)
     rounded = math.ceil if recipe.last_batch == "keep" else math.floor
     return epochs * rounded(images / recipe.batch_size)
+
+
+def iteration_at(recipe: StatedRecipe, when: When) -> int:
+    """The iteration after so many epochs or iterations. catalog.Absent as in `resolve_schedule`."""
+    return when.number if when.unit == "iteration" else epochs_to_iterations(recipe, when.number)
 
 
 def train_images(recipe: StatedRecipe, directory: Path | None = None) -> int:

@@ -5,14 +5,20 @@ They define what a spec may contain; recipes are defined in `recipe`, claims and
 """
 
 import difflib
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+<<<<<<< HEAD
 from repro.claims.rules import Claim, Published
+=======
+from repro.claims.rules import Claim, Published, When
+>>>>>>> h-claims
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen, Name, array
+from repro.spec.epochs import iteration_at, resolve_schedule
 from repro.spec.recipe import Recipe, StatedRecipe
 from repro.spec.scale import ScaleField
 
@@ -68,6 +74,31 @@ class Arm(Frozen):
     recipe: StatedRecipe
     demo: StatedRecipe | None
     published: Published | None = None
+
+
+@dataclass(frozen=True)
+class _Design:
+    """The arms of a claim, as its kind asks for them (`repro.claims.rules.Design`)."""
+
+    arms: tuple[Arm, ...]
+
+    @property
+    def published(self) -> list[Published | None]:
+        return [arm.published for arm in self.arms]
+
+    @property
+    def datasets(self) -> list[str]:
+        return [arm.recipe.dataset for arm in self.arms]
+
+    def unevaluated(self, when: When) -> str:
+        recipe = self.arms[0].recipe
+        try:
+            iteration, end = iteration_at(recipe, when), resolve_schedule(recipe).schedule.iterations
+        except catalog.Absent:  # an image folder, in which an epoch is counted
+            return ""
+        if iteration == end or (iteration < end and iteration % recipe.evaluate_every == 0):
+            return ""
+        return f"iteration {iteration:,}" + (f", and the schedule ends at {end:,}" if iteration > end else "")
 
 
 class Experiment(Frozen):
@@ -131,8 +162,7 @@ class Experiment(Frozen):
                     )
             _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
-            arms = [self.arm(name) for name in claim.arms]
-            if misfit := claim.misfit([arm.published for arm in arms], [arm.recipe.dataset for arm in arms]):
+            if misfit := claim.misfit(_Design(tuple(self.arm(name) for name in claim.arms))):
                 raise ValueError(f"claim {claim.id!r}: {misfit}")
         return self
 

@@ -60,7 +60,7 @@ Details:
 """  # noqa: E501 (tables)
 
 from repro.claims.rules.bound import Bound, judge_bound
-from repro.claims.rules.claim import Claim, Evidence, When
+from repro.claims.rules.claim import Claim, Design, Evidence, When
 from repro.claims.rules.curve import Curve, judge_curve
 from repro.claims.rules.difference import Difference, judge_difference
 from repro.claims.rules.equality import Equivalence, NonInferiority, judge_equivalence, judge_non_inferiority
@@ -90,6 +90,7 @@ __all__ = [
     "TEST_ERRORS",
     "ArmErrors",
     "Claim",
+    "Design",
     "Evidence",
     "Lean",
     "Outcome",

@@ -30,6 +30,21 @@ class When:
         return f"{self.unit} {self.number:,}"
 
 
+class Design(Protocol):
+    """What a kind may ask of its arms before any run. Sequences have one entry per arm, in the claim's order."""
+
+    @property
+    def published(self) -> Sequence[Published | None]:
+        """The arms' published numbers."""
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """The names of the arms' data sets."""
+
+    def unevaluated(self, when: When) -> str:
+        """The iteration at which the first arm would have to be evaluated then; "" if it is, or that is not known."""
+
+
 class Evidence(Protocol):
     """What a kind may ask of the runs that a claim rests on. Sequences have one entry per arm, in the claim's order."""
 
@@ -117,8 +132,8 @@ class Claim(Frozen):
         """What is compared."""
         return METRICS[self.metric]
 
-    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
-        """Why the claim does not fit its arms' published numbers and data sets; "" if it does."""
+    def misfit(self, design: Design) -> str:
+        """Why the claim does not fit its arms; "" if it does."""
         return ""
 
     def judge(self, evidence: Evidence) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro.claims import stats
-from repro.claims.rules.claim import Claim, Evidence, When
+from repro.claims.rules.claim import Claim, Design, Evidence, When
 from repro.claims.rules.metrics import Metric
 from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
 from repro.claims.rules.published import Published
@@ -85,6 +85,12 @@ class Curve(Claim):
     @property
     def measured(self) -> Metric:
         return CURVES[self.metric]
+
+    def misfit(self, design: Design) -> str:
+        for point in self.points:
+            if needed := design.unevaluated(point.when):
+                return f"arm {self.arms[0]!r} is not evaluated at {point.when}: evaluate_every must divide {needed}"
+        return ""
 
     def judge(self, evidence: Evidence) -> Verdict:
         points = [

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 from repro.claims import stats
-from repro.claims.rules.claim import Evidence, WithMargin
+from repro.claims.rules.claim import Design, Evidence, WithMargin
 from repro.claims.rules.difference import decide
 from repro.claims.rules.model import ArmErrors, Lean, Outcome, Verdict, check, conclude, open_verdict
 from repro.claims.rules.pair import pair_up
@@ -23,11 +23,11 @@ class Order(WithMargin):
 
     kind: Literal["order"]
 
-    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
+    def misfit(self, design: Design) -> str:
         """Comparable published test errors of neighbouring arms must differ by more than the margin."""
         if self.measured.selection is None:
             return ""
-        for (better, first), (worse, second) in pairwise(zip(self.arms, published, strict=True)):
+        for (better, first), (worse, second) in pairwise(zip(self.arms, design.published, strict=True)):
             known = [n.test_error for n in (first, second) if n and n.same_protocol and n.dataset is None]
             if len(known) == 2 and round(known[1] - known[0], 6) <= self.margin:
                 return (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from repro.claims import stats
-from repro.claims.rules.claim import Evidence, WithMargin
+from repro.claims.rules.claim import Design, Evidence, WithMargin
 from repro.claims.rules.metrics import TEST_ERRORS
 from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
 from repro.claims.rules.published import Published
@@ -24,8 +24,8 @@ class Value(WithMargin):
 
     kind: Literal["value"]
 
-    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
-        return f"arm {self.arms[0]!r} has no published number" if published[0] is None else ""
+    def misfit(self, design: Design) -> str:
+        return f"arm {self.arms[0]!r} has no published number" if design.published[0] is None else ""
 
     def judge(self, evidence: Evidence) -> Verdict:
         (ours,), (number,) = evidence.arms, evidence.published

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro.claims.rules.bound import judge_bound
-from repro.claims.rules.claim import Claim, Evidence
+from repro.claims.rules.claim import Claim, Design, Evidence
 from repro.claims.rules.metrics import Metric
 from repro.claims.rules.model import ArmErrors, Verdict
 from repro.claims.rules.published import Published
@@ -39,13 +39,14 @@ class WorstClasses(Claim):
     def measured(self) -> Metric:
         return Metric("test_error", noun="test error by class")
 
-    def misfit(self, published: Sequence[Published | None], datasets: Sequence[str]) -> str:
+    def misfit(self, design: Design) -> str:
+        dataset = design.datasets[0]
         try:
-            known = catalog.describe(datasets[0]).classes
+            known = catalog.describe(dataset).classes
         except UserError:  # an image folder that is not on this machine
             return ""
         if unknown := [name for name in self.classes if name not in known]:
-            return f"class {unknown[0]!r} is not one of {datasets[0]}; its classes are: {', '.join(known)}"
+            return f"class {unknown[0]!r} is not one of {dataset}; its classes are: {', '.join(known)}"
         if len(self.classes) == len(known):
             return "classes names every class, so that no other is left to compare with"
         return ""

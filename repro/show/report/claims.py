@@ -129,7 +129,7 @@ def _ours(view: ClaimView, name: str, errors: ArmErrors) -> Text:
     """The arm's mean over the runs that the claim rests on, with a link to them."""
     part = view.part
     if not errors.runs:
-        return (f"{part.label(name)}: no runs",)
+        return (f"{part.label(name)}: no {errors.lacks or 'runs'}",)
     best = " at its best" if view.claim.metric == "best" else ""
     return (Link(f"{arm_text(errors)}{best}", f"#{runs_anchor(part, name)}"),)
 
