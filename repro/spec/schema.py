@@ -10,11 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-<<<<<<< HEAD
-from repro.claims.rules import Claim, Published
-=======
 from repro.claims.rules import Claim, Published, When
->>>>>>> h-claims
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen, Name, array
