@@ -10,7 +10,7 @@ from repro.show.tables import hardware_notes
 from repro.spec import StatedRecipe
 from repro.wording import plural
 
-GROUPS = ("model", "optimizer", "schedule")
+GROUPS = ("model", "weights", "optimizer", "schedule")
 SAME = "as shared"
 
 
@@ -33,7 +33,8 @@ def shared(part: Part) -> Table:
     for key, value in recipes[0].items():
         group, _, rest = key.partition(".")
         if key not in differing and value is not None:
-            grouped[group if rest else "data and training"].append(setting(rest or key, value))
+            known = group in GROUPS
+            grouped[group if known else "data and training"].append(setting(rest if known else key, value))
     rows = tuple(cells(group, ", ".join(settings)) for group, settings in grouped.items() if settings)
     return Table(f"What all arms of {part.name} share", ("", "setting"), rows)
 
