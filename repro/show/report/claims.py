@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from repro import numbers
 from repro.claims.judge import Judged
+from repro.claims.protocol import mismatches
 from repro.claims.rules import DECIDED, ArmErrors, Outcome, arm_text
 from repro.show.report.document import (
     Badge,
@@ -140,15 +141,24 @@ def runs_anchor(part: Part, arm: str) -> str:
 
 def published(part: Part, claim: Claim) -> list[str]:
     """The published number of each arm, marked * if not directly comparable, and what the claim itself names."""
-    rows = {row.arm: row for row in part.summary.rows}
     parts = claim.printed
     for arm in map(part.experiment.arm, reversed(claim.arms)):
         if arm.published and claim.measured.selection:  # published numbers are test errors
             name = f"{arm.label}: " if len(claim.arms) > 1 else ""
             theirs = arm.published
             number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
-            parts.insert(0, f"{name}{number}{' *' if rows[arm.name].published_note else ''}")
+            parts.insert(0, f"{name}{number}{' *' if mismatches(theirs, claim.metric) else ''}")
     return parts or [NONE]
+
+
+def not_comparable(part: Part) -> tuple[Text, ...]:
+    """Why the marked numbers are not directly comparable; arms with the same reason share a line."""
+    noted: dict[str, dict[str, None]] = {}  # reason -> labels, in order
+    for claim in part.experiment.claims:
+        for arm in map(part.experiment.arm, claim.arms):
+            if arm.published and claim.measured.selection and (why := mismatches(arm.published, claim.metric)):
+                noted.setdefault(", ".join(why), {})[arm.label] = None
+    return tuple((f"* {'; '.join(labels)}: {reason}",) for reason, labels in noted.items())
 
 
 def tested(part: Part) -> Table:

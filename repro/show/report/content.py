@@ -101,7 +101,7 @@ def _summary(report: Report) -> list[Element]:
         body.append(Paragraph((Strong(part.experiment.title), " (", link, f"). {part.experiment.source}.")))
         if part.judged:
             body.append(claims.table(part))
-        if notes := _published_notes(part, {arm for claim in part.experiment.claims for arm in claim.arms}):
+        if notes := claims.not_comparable(part):
             body.append(Bullets(notes))
     return [*body, *_left_out(report), Heading(3, "How to read the tables"), Bullets(_reading(report))]
 
@@ -118,11 +118,11 @@ def _left_out(report: Report) -> list[Element]:
     return [Heading(3, "Left out: trained on uncommitted changes", "left-out"), Bullets(notes)]
 
 
-def _published_notes(part: Part, arms: set[str]) -> tuple[Text, ...]:
+def _published_notes(part: Part) -> tuple[Text, ...]:
     """Why the marked numbers are not directly comparable; arms with the same note share a line."""
     noted: dict[str, list[str]] = {}
     for row in part.summary.rows:
-        if row.published_note and row.arm in arms:
+        if row.published_note:
             noted.setdefault(row.published_note, []).append(row.label)
     return tuple((f"* {'; '.join(labels)}: {note}",) for note, labels in noted.items())
 
@@ -167,7 +167,7 @@ def _results(part: Part) -> list[Element]:
         none = Paragraph(("No counted runs yet.",))
         return [none, Bullets(runs)] if runs else [none]
     body: list[Element] = [_arms(part)]
-    if notes := _published_notes(part, {row.arm for row in part.summary.rows}) + _notes(part):
+    if notes := _published_notes(part) + _notes(part):
         body.append(Bullets(notes))
     return [*body, *part.pictures, *_runs(part)]
 
