@@ -428,7 +428,7 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
         ["pretrained", *(f"{how}-{images}" for images in (100, 500, 5000) for how in ("scratch", "head", "tuned"))]
     ),
 }
-NOTHING_PUBLISHED = ("precision", "mnist-mlp", "cifar-cnn", "vgg-fashion", "transfer", "transfer-small")  # compare nothing published
+NOTHING_PUBLISHED = ("precision", "mnist-mlp", "cifar-cnn", "vgg-fashion", "transfer", "transfer-small")
 
 
 def test_the_shipped_experiments_are_these() -> None:
