@@ -1,4 +1,6 @@
-"""The speed of training: this project's loop and the loop of public repositories, timed in turns in one process.
+"""The speed of training: this project's loop, the loop of public repositories and a minimal one, timed in turns.
+
+All are timed in one process.
 
 The floor is the time that the counted operations and bytes would take at the rates measured in the same run. Compare
 ratios within a run, not speeds between runs: on a shared machine these vary.
@@ -16,7 +18,7 @@ import torch
 from repro import spec
 from repro.bench.limits import floor, wait
 from repro.bench.overhead import Overhead, SideBySide, measure_overhead, megabytes, side_by_side, start_up
-from repro.bench.reference import WORKERS, reference_loop, torch_defaults
+from repro.bench.reference import WORKERS, minimal_loop, reference_loop, torch_defaults
 from repro.errors import UserError
 from repro.spec import Run
 from repro.train import provenance
@@ -38,25 +40,29 @@ class Speed:
     images_per_second: float
 
     def text(self) -> str:
-        spread = f"({self.minimum:.2f} to {self.maximum:.2f})"
-        return f"{self.iterations_per_second:7.2f} it/s {spread}, {self.images_per_second:,.0f} images/s"
+        rates = (self.iterations_per_second, self.minimum, self.maximum)
+        return "".join(f"{rate:10.2f}" for rate in rates) + f"{self.images_per_second:10,.0f}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method. `ratio`: median over rounds of its speed / the reference's. `floor`: see `limits.floor`."""
+    """One method. `floor`: see `limits.floor`.
+
+    `ratio` and `ratio_to_minimal`: medians over rounds of its speed / that of the reference or the minimal loop.
+    """
 
     precision: str
     step: str
     speed: Speed
     ratio: float
+    ratio_to_minimal: float
     floor: dict[str, float]
 
     def text(self) -> str:
-        f = self.floor
+        f, name = self.floor, f"{self.precision}, {self.step}"
         return (
-            f"  {self.precision + ', ' + self.step:14} {self.speed.text()}, {self.ratio:.2f} times the reference\n"
-            f"  {'':14} floor {1e3 * f['seconds']:.1f} ms per iteration ({f['operations'] / 1e9:.1f} Gop at "
+            f"  {name:18} {self.speed.text()} {self.ratio:11.2f} {self.ratio_to_minimal:9.2f}\n"
+            f"    floor {1e3 * f['seconds']:.3g} ms per iteration ({f['operations'] / 1e9:.3g} Gop at "
             f"{f['operations_per_second'] / 1e9:.0f} Gop/s, {f['bytes'] / 1e6:.0f} MB at "
             f"{f['bytes_per_second'] / 1e9:.1f} GB/s), {100 * f['reached']:.0f} % of it reached"
         )
@@ -80,6 +86,8 @@ class Bench:
     threads: int
     reference: Speed
     reference_workers: int
+    minimal: Speed
+    minimal_ratio: float  # to the reference
     rows: list[Row]
     overhead: Overhead
     memory: Memory
@@ -95,7 +103,9 @@ class Bench:
     def text(self) -> str:
         lines = [
             f"{self.model} on {self.hardware}, threads: {self.threads}; median of {ROUNDS} rounds (min to max)",
-            f"  {'reference':14} {self.reference.text()}, DataLoader with {self.reference_workers} workers",
+            f"  {'':18} {'it/s':>10}{'min':>10}{'max':>10}{'images/s':>10} {'x reference':>11} {'x minimal':>9}",
+            f"  {'reference':18} {self.reference.text()}    (DataLoader, workers: {self.reference_workers})",
+            f"  {'minimal torch loop':18} {self.minimal.text()} {self.minimal_ratio:11.2f}",
             *(row.text() for row in self.rows),
             f"  overhead {self.overhead.share:.1f} % of a run: evaluation {self.overhead.evaluation_seconds:.1f} s, "
             f"checkpoint {self.overhead.checkpoint_seconds:.2f} s",
@@ -114,10 +124,8 @@ class Bench:
 
 
 def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> Bench:
-    """Time an arm on CIFAR-10, each loop for `seconds` per round. UserError for an unknown arm or another data set."""
+    """Time an arm, each loop for `seconds` per round. UserError for an unknown arm."""
     run = run_of(root, model)
-    if run.recipe.dataset != "cifar10":
-        raise UserError(f"--model {model} is trained on {run.recipe.dataset}; allowed: an arm on cifar10")
     settings = resume_settings(run, settings, None)  # the recipe may require a precision
     device = prepare(settings)
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
@@ -133,11 +141,13 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
     with torch_defaults():
         workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
     reference: list[float] = []
+    minimal: list[float] = []
     rates: list[list[float]] = [[] for _ in learners]
     memory = Memory(megabytes(device))
     for _ in range(ROUNDS):  # in turns, so that a slow minute affects all
         with torch_defaults():
             reference.append(turn(reference_loop(run, first, workers), device, seconds))
+            minimal.append(turn(minimal_loop(run, first), device, seconds))
         for learner, found in zip(learners, rates, strict=True):
             memory_before, iteration_before = megabytes(device), learner.iteration
             found.append(turn(our_loop(learner), device, seconds))
@@ -145,13 +155,15 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
                 memory.growth += megabytes(device) - memory_before
                 memory.iterations += learner.iteration - iteration_before
     size = run.recipe.batch_size
-    rows = [row(learner, found, reference) for learner, found in zip(learners, rates, strict=True)]
+    rows = [row(learner, found, reference, minimal) for learner, found in zip(learners, rates, strict=True)]
     return Bench(
         model=model,
         hardware=provenance.hardware(device),
         threads=torch.get_num_threads(),
         reference=speed(reference, size),
         reference_workers=workers,
+        minimal=speed(minimal, size),
+        minimal_ratio=ratio(minimal, reference),
         rows=rows,
         overhead=measure_overhead(first, 1 / rows[0].speed.iterations_per_second, settings),
         memory=memory,
@@ -168,15 +180,21 @@ def run_of(root: Path, model: str) -> Run:
     return spec.resolve(experiment, [0], arms=[arm])[0]
 
 
-def row(learner: Learner, rates: list[float], reference: list[float]) -> Row:
+def row(learner: Learner, rates: list[float], reference: list[float], minimal: list[float]) -> Row:
     measured = speed(rates, learner.run.recipe.batch_size)
     return Row(
         learner.method.precision,
         learner.method.step,
         measured,
-        statistics.median(f / r for f, r in zip(rates, reference, strict=True)),
+        ratio(rates, reference),
+        ratio(rates, minimal),
         floor(learner, 1 / measured.iterations_per_second),
     )
+
+
+def ratio(rates: list[float], others: list[float]) -> float:
+    """The median over rounds."""
+    return statistics.median(rate / other for rate, other in zip(rates, others, strict=True))
 
 
 def speed(rates: list[float], batch_size: int) -> Speed:

@@ -1,7 +1,8 @@
-"""The reference of `repro bench`: the training loop that public repositories use.
+"""The loops that `repro bench` compares with: the one of public repositories, and the least that torch needs.
 
-torchvision transforms in a DataLoader, eager fp32, `.item()` every step. It has the same network, optimizer, batch size
-and threads as our loop, and its best number of workers.
+Both have the same network, optimizer, batch size, order of images and threads as our loop, in eager fp32. The
+reference has torchvision transforms in a DataLoader, with its best number of workers, and `.item()` every step. The
+minimal loop takes its batches from normalised images in memory.
 """
 
 import warnings
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import torchvision
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
@@ -23,19 +25,18 @@ WORKERS = (0, 2, 4)  # of the DataLoader; the best is used
 
 
 def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
-    """One update per item, as in public CIFAR repositories; trains a network of its own."""
+    """One update per item, as in public repositories; trains a network of its own."""
     device, recipe = learner.device, run.recipe
-    mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-    steps = [transforms.RandomCrop(32, padding=recipe.crop_padding)] * bool(recipe.crop_padding)
-    steps += [transforms.RandomHorizontalFlip()] * recipe.hflip
-    transform = transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(mean, std)])
-    dataset = _InMemory(learner, transform)
     loader: DataLoader[Any] = DataLoader(
-        dataset, recipe.batch_size, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
+        _InMemory(learner, transforms.Compose(_transforms(learner))),
+        recipe.batch_size,
+        shuffle=recipe.order == "shuffled",
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        drop_last=recipe.last_batch != "keep",
     )
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores
-    model = Learner.build_model(run, learner.image, len(learner.splits.classes), learner.dropout).to(device)
-    optimizer = optim.build(recipe, model)
+    model, optimizer = _network(run, learner)
     total = 0.0
     while True:
         for images, labels in loader:
@@ -46,6 +47,50 @@ def reference_loop(run: Run, learner: Learner, workers: int) -> Iterator[None]:
             optimizer.step()
             total += loss.item()
             yield
+
+
+def minimal_loop(run: Run, learner: Learner) -> Iterator[None]:
+    """One update per item, of a network of its own, in the fewest operations of torch.
+
+    Images that the recipe crops, mirrors or resizes are transformed batch by batch, as our plain step does.
+    """
+    recipe, train, transform = run.recipe, learner.splits.train, learner.transform
+    per_batch = bool(recipe.augment) or transform.size is not None
+    images = train.pixels if per_batch else transform.normalise(train.pixels)
+    model, optimizer = _network(run, learner)
+    iteration = 0
+    while True:
+        draws = learner.sampler.batch(iteration)
+        batch, labels = images[draws.index], train.labels[draws.index]
+        if per_batch:
+            batch = transform.augment(batch, draws)
+        optimizer.zero_grad()
+        F.cross_entropy(model(batch), labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        iteration += 1
+        yield
+
+
+def _network(run: Run, learner: Learner) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = Learner.build_model(run, learner.image, len(learner.splits.classes), learner.dropout).to(learner.device)
+    return model, optim.build(run.recipe, model)
+
+
+def _transforms(learner: Learner) -> list[Callable[[Any], Any]]:
+    """The recipe's, in torchvision. A mean image is replaced by its mean per channel, as public repositories do."""
+    recipe, transform = learner.run.recipe, learner.transform
+    _, height, width = learner.image
+    steps: list[Callable[[Any], Any]] = []
+    if transform.size:
+        steps.append(transforms.Resize((height, width)))
+    if recipe.crop_padding:
+        steps.append(transforms.RandomCrop((height, width), padding=recipe.crop_padding))
+    if recipe.hflip:
+        steps.append(transforms.RandomHorizontalFlip())
+    steps.append(transforms.ToTensor())
+    if recipe.normalise != "none":
+        steps.append(transforms.Normalize(transform.mean.mean((1, 2)).tolist(), transform.std.flatten().tolist()))
+    return steps
 
 
 @contextmanager
@@ -62,7 +107,7 @@ def torch_defaults() -> Iterator[None]:
 
 
 class _InMemory(torchvision.datasets.VisionDataset):  # type: ignore[misc]
-    """torchvision's CIFAR10, but from the tensors in memory instead of files."""
+    """A data set as torchvision's own, but from the tensors in memory instead of files."""
 
     def __init__(self, learner: Learner, transform: Callable[[Any], torch.Tensor]) -> None:
         super().__init__(root="", transform=transform)

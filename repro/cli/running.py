@@ -234,7 +234,7 @@ def bench(
     made_up_data: bool,
     as_json: bool,
 ) -> None:
-    """Compare the training speed on CIFAR-10 with that of the training loop common in public repositories.
+    """Compare the training speed with that of the loop common in public repositories, and of a minimal torch loop.
 
     Takes a few minutes. With --ways, it instead measures which step and how many runs at a time are fastest on this
     machine, in about two minutes. Each result is printed as soon as it is measured, and the best is repeated last.
@@ -242,7 +242,7 @@ def bench(
     \b
     repro bench
     repro bench --model resnet56 --json
-    repro bench --model vgg-depth/a --threads 1
+    repro bench --model mnist-mlp/file-order --threads 1
     repro bench --ways --made-up-data
     """
     from repro import bench

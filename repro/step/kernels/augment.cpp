@@ -14,6 +14,10 @@ extern "C" {
 // become if every pixel of a channel has the same mean: looking a level up is faster than two divisions.
 void augment(const uint8_t* pixels, const int64_t* index, const int64_t* corner, const bool* flip, const float* mean,
              const float* std, const float* table, float* y, int n, int channels, int h, int w, int padding, int pad_after) {
+    if (!corner && !flip) {  // an image is one long row
+        w *= h;
+        h = 1;
+    }
 #pragma omp parallel for schedule(static)
     for (int image = 0; image < n; image++) {
         std::vector<float> line(w);
