@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from repro.claims.rules.curve import Curve
 from repro.show.plots.curves import error
@@ -58,7 +59,9 @@ def _draw(axes: Axes, data: PlotData, claim: Curve) -> None:
         gid=f"published:{claim.id}",
     )
     if min(values) > 0 and max(values) > WIDE * min(values):
-        axes.set_yscale("log")
+        axes.set_yscale("log", subs=[2, 5])
+        for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            which(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)

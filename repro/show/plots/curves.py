@@ -26,9 +26,12 @@ def curves(data: PlotData) -> Figure:
     if len(data.arms) <= ONE_PANEL:
         panels = {"": list(data.arms)}
     diverged = int((data.counted.status == "diverged").sum())
+    recipes = [data.recipes[arm.name] for arm in data.arms]
+    augmented = "augmented " if any(recipe.augment for recipe in recipes) else ""
+    dotted = " Dotted vertical lines: drops of the learning rate." if any(r.schedule.drops for r in recipes) else ""
     notes = [
-        "Line: mean over seeds; band: lowest to highest seed. Training error: over the augmented batches since the "
-        "previous evaluation. Dotted vertical lines: drops of the learning rate.",
+        f"Line: mean over seeds; band: lowest to highest seed. Training error: over the {augmented}batches since the "
+        f"previous evaluation.{dotted}",
         data.sample_sizes(),
     ]
     if diverged:
@@ -50,7 +53,7 @@ def curves(data: PlotData) -> Figure:
         axes.set_title(name if len(panels) > 1 else "", loc="left")
         axes.set_xlabel("iteration")
         remove_frame(axes, "y")
-    end = max(recipe.schedule.iterations for recipe in (data.recipes[arm.name] for arm in data.arms))
+    end = max(recipe.schedule.iterations for recipe in recipes)
     all_axes[0].set_xlim(0, 1.015 * end)
     all_axes[0].xaxis.set_major_formatter(
         FuncFormatter(lambda x, _: f"{x / 1000:g}k" if x and end > 5000 else f"{x:g}")
