@@ -222,7 +222,7 @@ def test_queues_are_completed() -> None:
     shell = ShellComplete(main, {}, "repro", "_REPRO_COMPLETE")
     for command in ("show", "run"):
         words = ["--root", str(REPO), "queue", command]
-        assert [item.value for item in shell.get_completions(words, "")] == ["cpu", "first", "full"]
+        assert [item.value for item in shell.get_completions(words, "")] == ["cpu", "first", "full", "notes"]
 
 
 # --- the files -------------------------------------------------------------------------------------------------------

@@ -97,13 +97,23 @@ def _summary(report: Report) -> list[Element]:
         link = Link("list", "#left-out")
         body.append(Paragraph((f"{count} trained on uncommitted changes: left out of this report (", link, ").")))
     for part in report.full:
+        if not len(part.counted):
+            continue
         link = Link(part.name, f"#{part.name}")
         body.append(Paragraph((Strong(part.experiment.title), " (", link, f"). {part.experiment.source}.")))
         if part.judged:
             body.append(claims.table(part))
         if notes := claims.not_comparable(part):
             body.append(Bullets(notes))
+    if without := tuple(_without_runs(part) for part in report.full if not len(part.counted)):
+        body += [Heading(3, "Without a run at full scale"), Bullets(without)]
     return [*body, *_left_out(report), Heading(3, "How to read the tables"), Bullets(_reading(report))]
+
+
+def _without_runs(part: Part) -> Text:
+    """The experiment in one line; its claims are in its own section."""
+    link = Link(part.name, f"#{part.name}")
+    return (Strong(part.experiment.title), " (", link, f"): {plural(len(part.judged), 'claim')}")
 
 
 def _left_out(report: Report) -> list[Element]:

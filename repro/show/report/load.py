@@ -55,6 +55,13 @@ class Part:
         return self.experiment.name
 
     @property
+    def rank(self) -> int:
+        """0 if a claim has a verdict, 1 if there are counted runs, else 2."""
+        if any(judged.verdict.outcome != "no verdict" for judged in self.judged):
+            return 0
+        return 1 if len(self.counted) else 2
+
+    @property
     def full(self) -> bool:
         return self.scale.is_full
 
@@ -65,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    full: tuple[Part, ...]  # every experiment, even without runs
+    full: tuple[Part, ...]  # every experiment: first those with verdicts, then those with runs, then the others
     reduced: tuple[Part, ...]  # experiments with runs at a reduced scale, the largest scale first
     left_out: tuple[str, ...]  # folders of all runs that were trained on uncommitted changes
 
@@ -84,7 +91,7 @@ def load_report(root: Path, draw: figures.Draw) -> Report:
     every = load_all(root, spec.names(root), scales)
     parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
     return Report(
-        full=tuple(part for part in parts if part.full),
+        full=tuple(sorted((part for part in parts if part.full), key=lambda part: part.rank)),
         reduced=tuple(part for part in parts if not part.full),
         left_out=tuple(folder for each in every for folder in each.uncommitted()),
     )

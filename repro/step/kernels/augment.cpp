@@ -13,7 +13,8 @@ extern "C" {
 // null `corner` means no crop, a null `flip` no mirroring. `table` (channels, 256), unless null, is what the 256 levels
 // become if every pixel of a channel has the same mean: looking a level up is faster than two divisions.
 void augment(const uint8_t* pixels, const int64_t* index, const int64_t* corner, const bool* flip, const float* mean,
-             const float* std, const float* table, float* y, int n, int channels, int h, int w, int padding, int pad_after) {
+             const float* std, const float* table, float* y, int n, int channels, int h, int w, int padding,
+             int pad_after) {
     if (!corner && !flip) {  // an image is one long row
         w *= h;
         h = 1;
@@ -31,8 +32,11 @@ void augment(const uint8_t* pixels, const int64_t* index, const int64_t* corner,
                 if (row >= 0 && row < h) {
                     const uint8_t* from = pixels + ((size_t(index[image]) * channels + c) * h + row) * w + right;
                     const float* means = pad_after ? mean + (size_t(c) * h + row) * w + right : own;
+                    const float* levels = table ? table + 256 * c : nullptr;
+                    float* into = line.data();
                     if (table)
-                        for (int k = first; k < last; k++) line[k] = table[256 * c + from[k]];
+#pragma omp simd
+                        for (int k = first; k < last; k++) into[k] = levels[from[k]];
                     else
                         for (int k = first; k < last; k++) line[k] = (float(from[k]) / 255 - means[k]) / std[c];
                 }

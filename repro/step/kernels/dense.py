@@ -37,7 +37,7 @@ class Dense:
         self.first_mask = masks[0]
         self.forward: list[Callable[[], None]] = []
         self.backward: list[Callable[[], None]] = []
-        self.rate = torch.empty(())  # of `descend`
+        self.rate = torch.empty(())  # of `descent`
         self.descent: list[Callable[[], None]] = []  # `backward` with an update of each layer in place of its gradients
         for k, linear in enumerate(linears):
             layer, last = linear.layer, k == len(linears) - 1
