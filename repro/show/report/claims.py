@@ -81,6 +81,24 @@ def tally(report: Report) -> str:
     return f"Of {claims}, {good}, {bad} and {open_} at full scale{rest}."
 
 
+ORIGINS = {"paper": "Papers", "note": "Notes and repositories", "own": "This project's own questions"}
+
+
+def by_origin(report: Report) -> str:
+    """One sentence per origin of the claims; a claim that two experiments share counts once."""
+    counts: dict[str, Counter[str]] = {origin: Counter() for origin in ORIGINS}
+    for part in report.full:
+        for view in claim_views(part):
+            if not view.claim.same_as:
+                counts[view.claim.origin][view.outcome] += 1
+    return " ".join(_origin(ORIGINS[origin], count) for origin, count in counts.items() if count)
+
+
+def _origin(name: str, count: Counter[str]) -> str:
+    decided = [f"{count[outcome]} {outcome}" for outcome in DECIDED if count[outcome]]
+    return f"{name}: {plural(count.total(), 'claim')}, {', '.join(decided) or 'none with a verdict yet'}."
+
+
 def _be(count: int) -> str:
     return "is" if count == 1 else "are"
 

@@ -84,7 +84,11 @@ def _top(report: Report) -> list[Element]:
     ]
     if report.reduced:
         lead += [" Runs with a shortened schedule are in the appendix, ", Link("Early training", f"#{EARLY}"), "."]
-    return [Heading(1, TITLE), Paragraph((Strong(claims.tally(report)),)), Paragraph(tuple(lead))]
+    return [
+        Heading(1, TITLE),
+        Paragraph((Strong(claims.tally(report)), " ", claims.by_origin(report))),
+        Paragraph(tuple(lead)),
+    ]
 
 
 # --- summary ---------------------------------------------------------------------------------------------------------
