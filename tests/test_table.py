@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -303,8 +304,7 @@ def test_deviations_are_told_and_listed(edit: Edit, cli: Cli) -> None:
 def test_text_fits_100_columns(name: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the cells hold, no label and no number is cut short."""
     experiments = tmp_path / "shipped" / "experiments"
-    experiments.mkdir(parents=True)
-    (experiments / f"{name}.toml").write_bytes((REPO / "experiments" / f"{name}.toml").read_bytes())
+    shutil.copytree(REPO / "experiments", experiments)
     summary = tables.summarise(Results.load(tmp_path / "shipped", name))
     numbers = {"n": 5, "mean": 10.0, "sd": 0.16, "best": 10.0, "peek_bias": -0.25, "parameters": 20_040_522}
     numbers |= {"seconds": 4 * 3600.0, "diverged": 1}

@@ -145,7 +145,7 @@ def _launch(todo: list[Planned], settings: Settings, stop: Stop, jobs: int) -> I
     launcher, names = launch.LAUNCHERS[launch.choose(settings.device, jobs)], {p.run.name for p in todo}
     later = [p for p in todo if p.run.source and p.run.source.name in names]
     for wave in ([p for p in todo if p not in later], later):
-        if wave and not stop.requested():
+        if wave and not stop.reason:
             yield from launcher([Task(p.run, p.folder) for p in wave], settings, stop, jobs)
 
 
