@@ -29,6 +29,7 @@ class Few(Cifar10):
         return super().read(directory, part, range(64))
 
 
+@pytest.mark.slow
 def test_bench_times_both_loops_and_counts_the_floor(
     cifar10: Path, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch, preloaded: object
 ) -> None:

@@ -60,6 +60,7 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_rehearsal(tmp_path: Path) -> None:
     here, there = copy_of_the_tree(tmp_path / "here"), copy_of_the_tree(tmp_path / "there")
     work, out = tmp_path / "work", tmp_path / "out"

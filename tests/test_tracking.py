@@ -106,6 +106,7 @@ def test_offline_runs_side_by_side_are_their_records_and_nothing_private(
         assert wandb_offline.read(path).files == [] and not list(path.parent.glob("files/*"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_one_clean_run(
     cli: Callable[..., Result],
     small_root: Path,
@@ -251,6 +252,7 @@ def test_sync_where_wandb_is_forbidden(cli: Callable[..., Result], record: Calla
 # --- the file and the process ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_mirrors_of_one_run_leave_one_segment(record: Callable[..., Path], small_root: Path) -> None:
     """As where two `repro run` share out an experiment: either may mirror a run, one does at a time."""
     path = record("original", 0, errors=[50, 40])
@@ -262,6 +264,7 @@ def test_two_mirrors_of_one_run_leave_one_segment(record: Callable[..., Path], s
     assert_mirrors(segments(small_root)["tiny/original-s0"], path)
 
 
+@pytest.mark.slow
 def test_sync_leaves_a_run_alone_that_is_being_sent(
     record: Callable[..., Path], small_root: Path, cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +282,7 @@ def test_sync_leaves_a_run_alone_that_is_being_sent(
     assert_mirrors(segments(small_root)["tiny/original-s0"], path)
 
 
+@pytest.mark.slow
 def test_each_run_of_a_queue_goes_to_its_own_experiment(record: Callable[..., Path], small_root: Path) -> None:
     """The second as it is where it was taken over from the first."""
     spec_file = small_root / "experiments" / "tiny.toml"
@@ -305,6 +309,7 @@ def test_each_run_of_a_queue_goes_to_its_own_experiment(record: Callable[..., Pa
     assert found["other/original-s0"].config["trained_as"] == "tiny/original/seed-0"
 
 
+@pytest.mark.slow
 def test_a_worker_whose_run_was_killed_ends_by_itself(small_root: Path) -> None:
     """Nobody is left to end it: the end of its input is enough."""
     job = mirror.job("follow", small_root, "offline", runs=[])

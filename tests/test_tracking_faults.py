@@ -158,6 +158,7 @@ def unharmed(
     return check
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers(
     unharmed: Callable[..., str],
     account: Callable[[str], None],
@@ -169,6 +170,7 @@ def test_a_server_that_never_answers(
     assert connections, "nothing was asked of the server: the test tests nothing"
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_500(
     unharmed: Callable[..., str],
     account: Callable[[str], None],
@@ -201,6 +203,7 @@ def test_no_network(
     unharmed()
 
 
+@pytest.mark.slow
 def test_no_key(unharmed: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))  # no .netrc

@@ -91,6 +91,7 @@ def assert_tables_figures_images_and_papers(small_root: Path) -> None:
     assert hardest[0]["original predicts"] == f"{(int(hardest[0]['true class']) + 1) % 10} x2"
 
 
+@pytest.mark.slow
 def test_a_review_of_a_reduced_scale_judges_no_claim(
     cli: Callable[..., Result],
     small_root: Path,
@@ -126,6 +127,7 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
     return [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
 
 
+@pytest.mark.slow
 def test_a_report_is_saved_once_and_then_over_itself(
     cli: Callable[..., Result], small_root: Path, record: Callable[..., Path], server: FakeWandb
 ) -> None:
@@ -179,6 +181,7 @@ def test_report_md_links_to_the_saved_report(small_root: Path, recorded: object)
     assert 'href="https://wandb.ai/reviewer/tiny/reports/tiny--abc"' in report.html(small_root, nothing)
 
 
+@pytest.mark.slow
 def test_images_of_ones_own_do_not_leave_the_machine(
     cli: Callable[..., Result],
     edit: Callable[..., Path],

@@ -31,6 +31,7 @@ Cli = Callable[..., Result]
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_way_is_a_line_and_the_best_is_the_last(
     cli: Cli, edit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
