@@ -102,7 +102,7 @@ def test_rehearsal(tmp_path: Path) -> None:
 
     ways = [{"step": "none such", "jobs": 1, "rate": 9.0, "best": True}, {"step": "plain", "jobs": 1, "rate": 1.0}]
     (work / "measured.jsonl").write_text("".join(json.dumps(way) + "\n" for way in ways))
-    limit = max(24, 18 + 4 * start)
+    limit = max(30, 20 + 6 * start)
     code, output, seconds = kit(there, "on-gpu", "train", str(limit))
     assert code == 1 and seconds < limit + 6, output
     assert "FAILED training --step none such --jobs 1: exit code 2" in output
