@@ -3,7 +3,8 @@
 from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
-from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe, Weights
+from repro.spec.optimization import Optimizer, Schedule
+from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
 from repro.spec.resolve import (
     RECIPE_VERSION,
     fingerprint,
@@ -16,6 +17,7 @@ from repro.spec.resolve import (
 )
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
 from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
+from repro.spec.weights import Weights
 
 __all__ = [
     "DEMO",

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from repro.claims.rules import When
 from repro.data import catalog
 from repro.errors import UserError
-from repro.spec.recipe import EpochSchedule, EpochWarmup, Recipe, StatedRecipe
+from repro.spec.optimization import EpochSchedule, EpochWarmup
+from repro.spec.recipe import Recipe, StatedRecipe
 
 
 def resolve_schedule(recipe: StatedRecipe) -> Recipe:

@@ -18,8 +18,10 @@ from repro.errors import UserError
 from repro.fields import Frozen
 from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
-from repro.spec.recipe import Adam, Constants, EpochSchedule, EpochWarmup, Schedule, Sgd, StatedRecipe, Warmup, Weights
+from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
+from repro.spec.recipe import Constants, StatedRecipe
 from repro.spec.schema import Arm, Cost, Deviation, Experiment, Lesson, Reference
+from repro.spec.weights import Weights
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 ARM_KEYS = ("name", "label", "published", "demo")

@@ -1,135 +1,27 @@
-"""The frozen, strict models of a recipe: optimizer, schedule, data. They define what a spec may contain.
+"""The frozen, strict models of a recipe: everything that a run's numbers depend on except its seed.
 
-The settings of networks are defined in repro.models. Imports no torch.
-Units: learning rates per update; iterations are optimizer updates, epochs passes over the training images.
+Optimizers and schedules are defined in optimization, the settings of networks in repro.models. Imports no torch.
 """
 
 import re
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.fields import Frozen, Positive, Rate, array
+from repro.fields import Frozen, Positive, array
 from repro.models import FAMILIES, Network
+from repro.spec.optimization import EpochSchedule, Optimizer, Schedule, in_epochs
+from repro.spec.weights import Weights
 
-Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Precision = Literal["fp32", "tf32", "bf16"]
-Shape = Literal["steps", "cosine"]
 if TYPE_CHECKING:
     Model = Network
 else:  # the settings of one of the families, chosen by name
     Model = Annotated[reduce(or_, FAMILIES.values()), Field(discriminator="name")]
-
-
-class Sgd(Frozen):
-    """Stochastic gradient descent as in torch.optim.SGD: v = momentum*v + g, w = w - lr*v."""
-
-    name: Literal["sgd"]
-    lr: Rate
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    nesterov: bool = False
-    weight_decay: Rate = 0.0
-    decay_norm_and_bias: bool = True  # whether weight decay also applies to norm parameters and biases
-
-
-class Adam(Frozen):
-    """Kingma & Ba 2015 (arXiv:1412.6980); weight decay is added to the gradient (L2), as in torch.optim.Adam."""
-
-    name: Literal["adam"]
-    lr: Rate
-    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: Rate = 0.0
-    decay_norm_and_bias: bool = True
-
-
-Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
-
-
-class Warmup(Frozen):
-    """A constant lower learning rate for the first iterations."""
-
-    lr: Rate
-    iterations: Positive
-
-
-class EpochWarmup(Frozen):
-    """A Warmup counted in epochs."""
-
-    lr: Rate
-    epochs: Epochs
-
-
-class Schedule(Frozen):
-    """The learning rate by iteration.
-
-    steps: it is multiplied by `factor` at each of `drops`.
-    cosine: it falls from lr to 0 along half a cosine (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts), in
-        `pieces` equal steps, an epoch each in torch's CosineAnnealingLR; None = one per iteration.
-    """
-
-    ADDED = ("shape", "pieces")
-
-    iterations: Positive
-    drops: array(Positive) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0)] = 0.1
-    warmup: Warmup | None = None
-    shape: Shape = "steps"
-    pieces: Positive | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Schedule":
-        _drops_fit(self.drops, self.iterations, "iterations", self.shape)
-        if self.pieces and self.shape != "cosine":
-            raise ValueError(f'pieces = {self.pieces} goes with shape = "cosine"')
-        if self.warmup and self.warmup.iterations >= self.iterations:
-            raise ValueError(f"warmup.iterations must be below the schedule's {self.iterations} iterations")
-        return self
-
-
-class EpochSchedule(Frozen):
-    """A Schedule counted in epochs, which `resolve` converts to iterations; its warm-up may use either unit.
-
-    A cosine schedule's rate is the same throughout an epoch.
-    """
-
-    ADDED = ("shape",)
-
-    epochs: Epochs
-    drops: array(Epochs) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0)] = 0.1
-    warmup: (
-        Annotated[
-            Annotated[Warmup, Tag("Warmup")] | Annotated[EpochWarmup, Tag("EpochWarmup")],
-            Discriminator(lambda value: "EpochWarmup" if _in_epochs(value) else "Warmup"),
-        ]
-        | None
-    ) = None
-    shape: Shape = "steps"
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "EpochSchedule":
-        _drops_fit(self.drops, self.epochs, "epochs", self.shape)
-        if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
-            raise ValueError(f"warmup.epochs must be below the schedule's {self.epochs} epochs")
-        return self
-
-
-def _in_epochs(value: Any) -> bool:
-    return "epochs" in value if isinstance(value, dict) else isinstance(value, EpochSchedule | EpochWarmup)
-
-
-def _drops_fit(drops: tuple[int, ...], end: int, unit: str, shape: Shape) -> None:
-    if drops and shape == "cosine":
-        raise ValueError(f'drops = {list(drops)} goes with shape = "steps"; a cosine schedule has none')
-    if list(drops) != sorted(set(drops)):
-        raise ValueError(f"drops = {list(drops)} must be strictly increasing")
-    if drops and drops[-1] >= end:
-        raise ValueError(f"drops = {list(drops)} must be below the schedule's {end} {unit}")
 
 
 class Constants(Frozen):
@@ -143,44 +35,6 @@ class Constants(Frozen):
         if len(self.mean) != len(self.std):
             raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)} must be equally long")
         return self
-
-
-class Weights(Frozen):
-    """The weights that training starts from, in place of random ones.
-
-    source: the kept network of another run, as EXPERIMENT/ARM (the run with the same seed) or EXPERIMENT/ARM/seed-N; a
-        .safetensors or .pt file; or the name of a set of torchvision's weights, such as "IMAGENET1K_V2".
-    sha256: of the file.
-    head: whether the last linear layer starts from the source too, or is "new" and random.
-    train: "all" layers, or only the "head"; the others then keep their weights and batch-norm statistics.
-    """
-
-    source: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    head: Literal["new", "loaded"] = "new"
-    train: Literal["all", "head"] = "all"
-
-    @model_validator(mode="after")
-    def _identified(self) -> "Weights":
-        if self.is_file != bool(self.sha256):
-            raise ValueError(f"sha256 is required for a file of weights, and only for that; source = {self.source!r}")
-        if not (self.is_file or self.run or re.fullmatch(r"[A-Z0-9_]+", self.source)):
-            raise ValueError(
-                f"source = {self.source!r}; allowed: EXPERIMENT/ARM, EXPERIMENT/ARM/seed-N, a .safetensors or .pt "
-                "file, or the name of torchvision's weights, such as IMAGENET1K_V2"
-            )
-        return self
-
-    @property
-    def is_file(self) -> bool:
-        return self.source.endswith((".safetensors", ".pt", ".pth"))
-
-    @property
-    def run(self) -> tuple[str, str, int | None] | None:
-        """(experiment, arm, seed) if the source is a run; seed None = the same seed."""
-        name = r"[a-z0-9][a-z0-9.-]*"
-        found = None if self.is_file else re.fullmatch(rf"({name})/({name})(?:/seed-(\d{{1,9}}))?", self.source)
-        return (found[1], found[2], int(found[3]) if found[3] else None) if found else None
 
 
 class StatedRecipe(Frozen):
@@ -212,7 +66,7 @@ class StatedRecipe(Frozen):
     optimizer: Optimizer
     schedule: Annotated[
         Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],
-        Discriminator(lambda value: "EpochSchedule" if _in_epochs(value) else "Schedule"),
+        Discriminator(lambda value: "EpochSchedule" if in_epochs(value) else "Schedule"),
     ]
     evaluate_every: Positive = 1000  # iterations
     # the network that is kept, whose predictions are recorded: after the last iteration, or at the evaluation with the
