@@ -119,8 +119,13 @@ def plot(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write one self-contained HTML page to this file instead of REPORT.md.",
 )
+@click.option(
+    "--form",
+    type=click.Choice(["neurips", "mlrc"]),
+    help="Print a conference's form in Markdown, filled in from the records, with blanks for what they do not hold.",
+)
 @click.pass_context
-def report(ctx: click.Context, check: bool, page: Path | None) -> None:
+def report(ctx: click.Context, check: bool, page: Path | None, form: str | None) -> None:
     """Write REPORT.md and its figures from results/ and experiments/.
 
     Also updates the generated parts of README.md (the verdicts so far) and docs/results-log.md (the hours trained).
@@ -128,13 +133,17 @@ def report(ctx: click.Context, check: bool, page: Path | None) -> None:
     \b
     repro report
     repro report --html report.html
+    repro report --form neurips > checklist.md
     repro report --check
     """
     from repro.show import report as reports
 
     root = root_of(ctx)
-    if check and page:
-        raise UserError("--check and --html: choose one, because an HTML page is not checked")
+    if sum(map(bool, (check, page, form))) > 1:
+        raise UserError("--check, --html and --form: choose one")
+    if form:
+        click.echo(reports.form(root, form))
+        return
     if check:
         if stale := reports.check(root):
             click.echo(f"The report is out of date: {stale}\nTo update it: repro report", err=True)

@@ -10,6 +10,7 @@
 | `answers.py` | the spec's questions, each with its claims and their verdicts |
 | `lessons.py` | the section with those answers and with each verdict |
 | `content.py` | all sections in order; reduced scales in an appendix without verdicts |
+| `forms.py` | forms of conferences, filled in from the records |
 | `readme.py`, `hours.py` | the generated part of README; the log's table of hours |
 | `inserts.py` | puts those two between their markers in hand-written files |
 | `document.py` | the elements of a document |
@@ -25,12 +26,12 @@ from pathlib import Path
 
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.show.report import content, figures, inserts
+from repro.show.report import content, figures, forms, inserts
 from repro.show.report.html_writer import as_page
 from repro.show.report.load import Report, load_report
 from repro.show.report.markdown_writer import as_markdown
 
-__all__ = ["check", "html", "markdown", "write", "write_html"]
+__all__ = ["check", "form", "html", "markdown", "write", "write_html"]
 
 NAME = "REPORT.md"
 Draw = figures.Draw
@@ -44,6 +45,11 @@ def markdown(root: Path, draw: Draw = figures.repro_plots) -> str:
 def html(root: Path, draw: Draw = figures.repro_plots) -> str:
     """The report as one HTML page that loads nothing else."""
     return as_page(content.elements(load_report(root, draw)))
+
+
+def form(root: Path, name: str) -> str:
+    """A form of `forms.FORMS`, as Markdown. UserError if there is no run at full scale."""
+    return as_markdown(forms.FORMS[name](load_report(root, lambda results, kind: None)))
 
 
 def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None:
