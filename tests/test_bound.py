@@ -10,7 +10,7 @@ import scipy.stats
 
 from repro import records, spec
 from repro.claims.judge import Judged, judge
-from repro.claims.rules import ArmErrors, judge_bound
+from repro.claims.rules import ArmErrors, Levels, judge_bound
 from repro.claims.rules.bound import Side
 from repro.claims.rules.reasons import NotMeasured
 from repro.errors import UserError
@@ -44,7 +44,8 @@ def test_the_rule_on_both_sides(bound: float, side: Side, expected: str) -> None
     v = judge_bound(LOW, bound, side=side)
     alternative = {"above": "greater", "below": "less"}[side]
     theirs = scipy.stats.ttest_1samp(LOW.values, bound, alternative=alternative)
-    assert v.outcome == expected and v.p == pytest.approx(theirs.pvalue)
+    p = 1 - theirs.pvalue if expected == "not reproduced" else theirs.pvalue
+    assert v.outcome == expected and v.p == pytest.approx(p, rel=1e-4)
     assert (v.outcome == "reproduced") == (theirs.pvalue < 0.05)
 
 
@@ -57,10 +58,21 @@ def test_an_upper_bound_in_words() -> None:
 
 
 @pytest.mark.parametrize(("side", "lean"), [("above", "consistent"), ("below", "leaning against")])
-@pytest.mark.parametrize("rises", [True, False])
-def test_a_diverged_run_decides_nothing_and_leans_to_the_side_it_lies_on(side: Side, lean: str, rises: bool) -> None:
-    v = judge_bound(ArmErrors("a", {0: 5.0, 1: 5.1}, diverged=1), 5.0, side=side, rises=rises)
-    assert v.outcome == "inconclusive" and (v.lean == lean) == rises
+@pytest.mark.parametrize("chance", [90.0, None])
+def test_a_diverged_run_leans_to_the_side_it_lies_on(side: Side, lean: str, chance: float | None) -> None:
+    v = judge_bound(ArmErrors("a", {0: 5.0, 1: 5.1}, diverged=1), 5.0, side=side, chance_error=chance)
+    assert v.outcome == "inconclusive" and (v.lean == lean) == (chance is not None)
+
+
+@pytest.mark.parametrize(("side", "outcome"), [("above", "reproduced"), ("below", "not reproduced")])
+def test_so_many_diverged_runs_that_the_mean_is_above_the_bound(side: Side, outcome: str) -> None:
+    """Three of four, at 20 / 90 each: p = 0.036, which three looks do not allow."""
+    lost = ArmErrors("a", {0: 5.0}, diverged=3)
+    v = judge_bound(lost, 20.0, side=side, chance_error=90.0)
+    assert v.outcome == outcome and v.p == pytest.approx(scipy.stats.binom.sf(2, 4, 20 / 90))
+    looked = judge_bound(lost, 20.0, side=side, chance_error=90.0, levels=Levels(0.05, (4, 6, 8)))
+    assert looked.outcome == "inconclusive"
+    assert judge_bound(lost, 60.0, side=side, chance_error=90.0).outcome == "inconclusive"
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

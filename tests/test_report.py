@@ -277,10 +277,11 @@ def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
         "published",
         "difference [interval]",
         "p",
+        "p over looks",
         "p (Holm)",
     ]
     # TOST at 0.5: t = (0.5 - 0.31) / 0.057735 = 3.2909 with df 2, p = 0.5 - t / (2 sqrt(2 + t^2)) = 0.041
-    verdict, ours, published, difference, p, _ = table["A reaches 10.31 %<br>Table 1, p. 7"]
+    verdict, ours, published, difference, p, *_ = table["A reaches 10.31 %<br>Table 1, p. 7"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)"
     assert (published, difference, p) == ("10.31", "-0.31 [-0.48, -0.14] 90%", "0.041")
@@ -289,11 +290,11 @@ def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
     verdict, _, published, difference, *_ = table["C reaches 20.56 %"]
     assert verdict == "inconclusive<br>leaning against<br>different protocol"
     assert (published, difference) == (r"20.56 \*", "-0.56 [-0.73, -0.39] 90%")
-    verdict, ours, published, difference, p, holm = table["A beats B (10.31 against 12.34 %)"]
+    verdict, ours, published, difference, p, over, holm = table["A beats B (10.31 against 12.34 %)"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)<br>Arm B 15.00 ± 0.10 % (n = 3)"
     assert published == "Arm A: 10.31<br>Arm B: 12.34 ± 0.23<br>difference +5.12"
-    assert (difference, p, holm) == ("+5.00 [+4.77, +5.23] 95%", "<0.001", "<0.001")
+    assert (difference, p, over, holm) == ("+5.00 [+4.77, +5.23] 95%", "<0.001", "<0.001", "–")
     assert table["B beats A"][::3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
     assert table["A and H are the same"][::3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
     verdict, _, _, steps, *_ = table["A beats B, which beats C"]

@@ -1,7 +1,6 @@
 """repro.show: verdicts and numbers as people read them, from data alone."""
 
 import math
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -26,8 +25,8 @@ from repro.spec.freeze import Entry
 from repro.wording import plural
 
 
-def arm(name: str, *errors: float, diverged: int = 0, missing: int = 0) -> ArmErrors:
-    return ArmErrors(name, dict(enumerate(errors)), diverged, missing)
+def arm(name: str, *errors: float, diverged: int = 0) -> ArmErrors:
+    return ArmErrors(name, dict(enumerate(errors)), diverged)
 
 
 LOW = arm("low", 6.6, 6.5, 6.75, 6.7, 6.55)  # 6.62 ± 0.10
@@ -80,26 +79,28 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     "value": (
         judge_value(LOW, 6.61, margin=0.3),
         "Reproduced: low 6.62 ± 0.10 % (n = 5) against 6.61 % published: +0.01 points, "
-        "90% interval [-0.09, +0.11] inside ±0.30, equivalence p = 0.002.",
+        "90% interval [-0.09, +0.11] inside ±0.30, equivalence p = 0.002. "
+        "Also so if the printed number is one run: yes.",
     ),
     "value not reproduced": (
         judge_value(LOW, 6.2, margin=0.2, published_sd=0.16),
         "Not reproduced: low 6.62 ± 0.10 % (n = 5) against 6.20 % published: +0.42 points, 90% "
         "interval [+0.32, +0.52] outside ±0.20, and 6.20 is outside the 95% prediction interval of a further run, "
-        "6.30 to 6.94 %. The published ± 0.16 is not used, as its number of runs is not stated.",
+        "6.30 to 6.94 %. Also so if the printed number is one run: no.",
     ),
     "value off but predicted": (
         judge_value(LOW, 6.4, margin=0.1),
         "Inconclusive, leaning against: low 6.62 ± 0.10 % (n = 5) against 6.40 % published: +0.22 points, 90% interval "
         "[+0.12, +0.32] outside ±0.10, but 6.40 is inside the 95% prediction interval of a further run, "
-        "6.30 to 6.94 %. At this spread 11 seeds would give 80% power to show a true match within ±0.10.",
+        "6.30 to 6.94 %. At this spread 11 seeds would give 80% power to show a true match within ±0.10. "
+        "Also so if the printed number is one run: yes.",
     ),
     "value against a summary": (
-        judge_value(WIDE, 6.6, margin=0.3, published_sd=0.16, published_runs=5, different_protocol=True),
+        judge_value(WIDE, 6.6, margin=0.3, published_sd=0.16, published_runs=5, further=5, different_protocol=True),
         "Inconclusive, consistent: wide 6.63 ± 0.25 % (n = 3) against 6.60 ± 0.16 % (n = 5) published: +0.03 points, "
-        "90% interval [-0.35, +0.41] neither inside nor outside ±0.30. At this spread 16 seeds would give 80% power to "
+        "90% interval [-0.39, +0.46] neither inside nor outside ±0.30. At this spread 8 seeds would give 80% power to "
         "show a true match within ±0.30. Different protocol: the published number was selected or obtained "
-        "differently from ours.",
+        "differently from ours. Also so if the printed number is one run: yes.",
     ),
     "value diverged": (
         judge_value(arm("most", 6.6, diverged=2), 6.61, margin=0.3, chance_error=50.0),
@@ -109,9 +110,8 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
     ),
     "no run": (judge_value(arm("none"), 6.6, margin=0.3), "No verdict: none has no runs."),
     "one run": (
-        judge_value(arm("one", 6.6, missing=2), 6.6, margin=0.3),
-        "No verdict: one has one run; a verdict needs at least two seeds. "
-        "Interim: one lacks 2 seeds that another arm of the claim has.",
+        judge_value(arm("one", 6.6), 6.6, margin=0.3),
+        "No verdict: one has one run; a verdict needs at least two seeds.",
     ),
     "no spread": (
         judge_value(arm("stuck", 0.1, 0.1), 6.6, margin=0.3),
@@ -134,30 +134,30 @@ SENTENCES: dict[str, tuple[Verdict, str]] = {
         "90% interval [-0.08, +0.12] including zero.",
     ),
     "bound diverged": (
-        judge_bound(LOST, 60.0),
-        "Inconclusive, consistent: lost (4 of 4 runs diverged) against a bound of 60.00 %: runs diverged, so "
+        judge_bound(LOST, 0.0, chance_error=None),
+        "Inconclusive, leaning against: lost (4 of 4 runs diverged) against a bound of 0.00 %: runs diverged, so "
         "there is no interval.",
     ),
     "difference": (
         judge_difference(LOW, HIGH, margin=0.3),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero; p < 0.001, Hedges' g +12.45, "
-        "worse with probability 1.00.",
+        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above 0.30, larger than the margin; "
+        "p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference with its size": (
-        judge_difference(LOW, HIGH, margin=0.3, size=1.56),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, the published +1.56 inside the "
-        "95% prediction interval [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
+        judge_difference(LOW, HIGH, margin=1.4, size=1.56),
+        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, positive, the published +1.56 "
+        "inside the 95% prediction interval [+1.15, +1.95]; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference negligible and seen": (
         judge_difference(LOW, HIGH, margin=5.0),
-        f"Reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] above zero, although within "
-        "±5.00; p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
+        f"Not reproduced: {AGAINST}: +1.55 points, 95% interval [+1.39, +1.71] inside ±5.00, negligible; "
+        "equivalence p < 0.001, Hedges' g +12.45, worse with probability 1.00.",
     ),
     "difference by ranks": (
         judge_difference(arm("a", 7.0, 7.1, 7.2), arm("b", diverged=3), margin=0.3, size=2.0, paired=True),
         "Inconclusive, consistent: b (3 of 3 runs diverged) against a 7.10 ± 0.10 % (n = 3): with diverged runs ranked "
         "last, b is worse than a with probability 1.00, exact rank test p = 0.100 (with this few runs it cannot be "
-        "below 0.100); the published size +2.00 cannot be tested, as runs diverged. Not paired, as runs diverged.",
+        "below 0.100); the published size +2.00 cannot be compared, as runs diverged. Not paired, as runs diverged.",
     ),
     "too few pairs": (
         judge_difference(ArmErrors("a", {0: 6.0, 1: 7.0}), ArmErrors("b", {1: 7.3, 2: 8.0}), margin=0.1, paired=True),
@@ -212,7 +212,7 @@ def test_an_order_is_told_by_its_steps_and_ends() -> None:
         "Not reproduced: a 8.40 ± 0.40 % (n = 3) < b 7.50 ± 0.50 % (n = 3) < c 6.40 ± 0.40 % (n = 3)"
     )
     assert ": b - a -0.90 points, 95% interval [" in told and "; its ends, c - a -2.00 points, 98.3% interval [" in told
-    assert told.endswith(" below zero, not reproduced.")
+    assert told.endswith(" below zero, reversed, not reproduced.")
 
 
 def test_the_seeds_of_an_order() -> None:
@@ -241,8 +241,8 @@ def test_pairs() -> None:
 def test_what_is_left_open_says_how_many_seeds_would_do() -> None:
     told = sentence(judge_non_inferiority(NEAR, LOW, margin=0.1))
     assert " neither above nor below -0.10. At this spread " in told and "to show true equality above -0.10." in told
-    had = replace(judge_difference(LOW, NEAR, margin=0.2), seeds_needed=4)
-    assert "At this spread 5 seeds per arm already had 80% power to detect a true difference of 0.20." in sentence(had)
+    had = sentence(judge_value(LOW, 6.45, margin=0.2))
+    assert "At this spread 5 seeds already had 80% power to show a true match within ±0.20." in had
     hopeless = sentence(judge_value(arm("wild", 1.0, 30.0), 6.6, margin=0.3))
     assert "At this spread not even 1000 seeds would give 80% power to show a true match within ±0.30." in hopeless
 

@@ -32,7 +32,7 @@ class RecordedEvidence:
 
     @property
     def arms(self) -> list[ArmErrors]:
-        return [arm_errors(arm, self.runs, set(self.runs.seed), self.claim.measured) for arm in self._arms]
+        return [arm_errors(arm, self.runs, self.claim.measured) for arm in self._arms]
 
     @property
     def published(self) -> list[Published | None]:
@@ -85,8 +85,8 @@ class RecordedEvidence:
         return found
 
 
-def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], of: Metric = METRICS["final"]) -> ArmErrors:
-    """An arm's errors by seed. `seeds`: those of all arms; any that this arm lacks are counted as missing."""
+def arm_errors(arm: spec.Arm, counted: pd.DataFrame, of: Metric = METRICS["final"]) -> ArmErrors:
+    """An arm's errors by seed."""
     runs = counted[counted.arm == arm.name]
     done = runs[runs.status == "done"]
     known = done[done[of.column].notna()]
@@ -94,7 +94,6 @@ def arm_errors(arm: spec.Arm, counted: pd.DataFrame, seeds: set[int], of: Metric
         arm.label + of.of_arm,
         {int(seed): float(error) for seed, error in zip(known.seed, known[of.column], strict=True)},
         diverged=len(runs) - len(done),
-        missing=len(seeds - set(runs.seed)),
         lacks="" if len(known) == len(done) else f"{of.noun} of {arm.label}{of.of_arm}",
         unit=of.unit,
     )

@@ -3,25 +3,25 @@
 Words that depend on the kind of claim are in the kind's file (`repro.claims.rules`).
 """
 
-from repro.claims import stats
 from repro.claims.judge import Judged, PostHoc
-from repro.claims.rules import KINDS, Verdict
+from repro.claims.rules import KINDS, Verdict, arm_text
+from repro.claims.rules.plan import MOST_SEEDS, POWER
 from repro.claims.rules.reasons import (
     ByDivergedRuns,
     ByDivergenceRates,
     ByRanks,
     DifferentProtocol,
-    Interim,
+    IfOneRun,
     IntervalLies,
     NoInterval,
     NoSpread,
     Note,
     NotMeasured,
     NotPaired,
+    NotYet,
     Paired,
     RefutesAlone,
     SeedsNeeded,
-    SpreadNotUsed,
     TooFewPairs,
     TooFewRuns,
 )
@@ -38,6 +38,52 @@ def sentence(verdict: Verdict) -> str:
 def comparison(verdict: Verdict) -> str:
     """The same without the outcome, for a comparison that no claim is about."""
     return " ".join([f"{_why(verdict)}.", *(_note(note, verdict) for note in verdict.notes)])
+
+
+def account(judged: Judged) -> str:
+    """The verdict's sentence, then its look, corrections, the estimate over other seeds, and what is post hoc."""
+    late = post_hoc(judged.post_hoc, len(judged.runs))
+    parts = [sentence(judged.verdict), looks(judged), correction(judged), outside(judged)]
+    return " ".join(filter(None, [*parts, late and f"Post hoc: {late}."]))
+
+
+def looks(judged: Judged) -> str:
+    """At which look the verdict was given, and which comes next."""
+    planned, now = judged.claim.looks, judged.look
+    each = ", ".join(map(str, planned))
+    missing = " and ".join(f"{plural(count, 'seed')} of {arm}" for arm, count in judged.lacks)
+    comes = f"the {'next' if now else 'first'} look is at {judged.next_look} seeds per arm and lacks {missing}"
+    if now is None:
+        return f"{comes[0].upper()}{comes[1:]}."
+    if not planned:
+        return f"Judged at any number of seeds, here {now}: repeated looks are not corrected for."
+    if judged.next_look is None:
+        settled = judged.verdict.outcome in ("reproduced", "not reproduced")
+        return f"{'Settled' if settled else 'Left open'} by the look at {now} seeds (looks: {each})."
+    return f"As of the look at {now} seeds (looks: {each}); {comes}."
+
+
+def correction(judged: Judged) -> str:
+    """The p over the looks and after Holm."""
+    verdict = judged.verdict
+    if verdict.p is None or verdict.p_looks is None:
+        return ""
+    over = f"Over the looks {p_value(verdict.p_looks)}" if len(judged.claim.looks) > 1 else ""
+    if not judged.claim.primary:
+        return f"{f'{over}; secondary' if over else 'Secondary'}: not corrected for other claims."
+    holm = "" if verdict.p_adjusted is None else f"after Holm over the primary claims {p_value(verdict.p_adjusted)}"
+    text = ", ".join(filter(None, [over, holm]))
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def outside(judged: Judged) -> str:
+    """The estimate over all seeds, where those are not the verdict's."""
+    found = judged.overall
+    if found is None or (found.estimate is None and judged.look is None):
+        return ""
+    estimate = [] if found.estimate is None else [f"{found.unit.signed(found.estimate)} {found.unit.difference}"]
+    arms = [] if judged.look is None else ["; ".join(map(arm_text, found.arms))]
+    return f"Outside the looks, over all seeds: {': '.join([*arms, *estimate])}."
 
 
 def post_hoc(found: tuple[PostHoc, ...], runs: int) -> str:
@@ -82,6 +128,8 @@ def difference(verdict: Verdict) -> str:
 def _why(verdict: Verdict) -> str:
     kind = KINDS[verdict.kind]
     match verdict.reason:
+        case NotYet():
+            return "; ".join(map(arm_text, verdict.arms))
         case TooFewRuns(name, runs):
             return f"{name} has {'no runs' if runs == 0 else 'one run; a verdict needs at least two seeds'}"
         case NotMeasured(what):
@@ -122,7 +170,7 @@ def _ranks(verdict: Verdict, floor: float | None) -> str:
     if floor is not None:
         text += f" (with this few runs it cannot be below {floor:.3f})"
     if size is not None:
-        text += f"; the published size {points(size)} cannot be tested, as runs diverged"
+        text += f"; the published size {points(size)} cannot be compared, as runs diverged"
     return text
 
 
@@ -131,27 +179,25 @@ def _ranks(verdict: Verdict, floor: float | None) -> str:
 
 def _note(note: Note, verdict: Verdict) -> str:
     match note:
-        case SeedsNeeded(have, effect):
+        case SeedsNeeded(have, effect, _, _):
             return _seeds_needed(verdict, have, effect)
-        case SpreadNotUsed(sd):
-            return f"The published ± {sd:.2f} is not used, as its number of runs is not stated."
+        case IfOneRun(same):
+            return f"Also so if the printed number is one run: {'yes' if same else 'no'}."
         case Paired(seeds, unpaired):
             of = "undefined" if verdict.correlation is None else f"{verdict.correlation:+.2f}"
             left_out = f"; {plural(unpaired, 'run')} without a partner left out" if unpaired else ""
             return f"Paired over {seeds} seeds, correlation {of}{left_out}."
         case NotPaired():
             return "Not paired, as runs diverged."
-        case Interim(name, missing):
-            return f"Interim: {name} lacks {plural(missing, 'seed')} that another arm of the claim has."
         case DifferentProtocol():
             return "Different protocol: the published number was selected or obtained differently from ours."
 
 
 def _seeds_needed(verdict: Verdict, have: int, effect: float) -> str:
-    power = f"{100 * stats.POWER:.0f}% power to {KINDS[verdict.kind].aim(verdict, effect)}"
+    power = f"{100 * POWER:.0f}% power to {KINDS[verdict.kind].aim(verdict, effect)}"
     unit = "seeds" if len(verdict.arms) == 1 else "seeds per arm"
     if verdict.seeds_needed is None:
-        return f"At this spread not even {stats.MOST_SEEDS} {unit} would give {power}."
+        return f"At this spread not even {MOST_SEEDS} {unit} would give {power}."
     if verdict.seeds_needed <= have:
         return f"At this spread {have} {unit} already had {power}."
     return f"At this spread {verdict.seeds_needed} {unit} would give {power}."

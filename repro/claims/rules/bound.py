@@ -8,9 +8,21 @@ from pydantic import Field, model_validator
 
 from repro.claims import stats
 from repro.claims.rules.claim import Claim, Evidence
-from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
+from repro.claims.rules.levels import ONCE, Levels
+from repro.claims.rules.model import (
+    NO_SPREAD,
+    ArmErrors,
+    Lean,
+    Outcome,
+    Verdict,
+    check,
+    conclude,
+    open_verdict,
+    too_few,
+    weigh,
+)
 from repro.claims.rules.published import Published
-from repro.claims.rules.reasons import IntervalLies, NoInterval, NoSpread
+from repro.claims.rules.reasons import ByDivergedRuns, IntervalLies, NoInterval, NoSpread
 from repro.claims.rules.words import arm_text
 from repro.numbers import p_value
 
@@ -48,9 +60,9 @@ class Bound(Claim):
             ours,
             self.bound,
             side=self.side,
-            rises=self.measured.rises,
-            alpha=self.alpha,
+            levels=self.levels,
             different_protocol=evidence.different_protocol,
+            chance_error=evidence.chance_error() if ours.diverged and self.measured.rises else None,
         )
 
     @property
@@ -83,30 +95,43 @@ def judge_bound(
     bound: float,
     *,
     side: Side = "above",
-    rises: bool = True,
-    alpha: float = 0.05,
+    levels: Levels = ONCE,
     different_protocol: bool = False,
+    chance_error: float | None = None,
 ) -> Verdict:
-    """Is our mean error on the claimed `side` of `bound`? One-sided, by the 1 - 2 alpha interval, without a margin.
+    """Is our mean error on the claimed `side` of `bound`? One-sided, without a margin.
 
-    Inconclusive if a run diverged, since it has no error that an interval could include. `rises`: whether a diverged
-    run speaks for "above".
+    Runs that diverged have no error that an interval could include. If so many are likely at no mean error up to the
+    bound, the mean is above it; nothing else is then decided. `chance_error`: the error (%) that a diverged run counts
+    as; None for a metric that is no error, of which diverged runs decide nothing.
     """
-    check(None, alpha)
+    check(None)
     base = open_verdict("bound", [ours], different_protocol, target=bound)
     if obstacle := too_few(ours):
         return conclude(base, "no verdict", obstacle)
     if ours.diverged:
-        return conclude(base, "consistent" if rises == (side == "above") else "leaning against", NoInterval())
+        return _with_diverged(base, bound, side, levels, chance_error)
     summary = stats.summarize(ours.values)
     if summary.sd < NO_SPREAD:
         return conclude(base, "no verdict", NoSpread())
     difference = stats.one_sample(summary, bound)
-    interval, tost = difference.interval(1 - 2 * alpha), difference.tost(0.0)
-    p = tost.p_low if side == "above" else tost.p_high
-    base = replace(base, estimate=difference.points, interval=interval, p=p)
-    where: Side | None = "above" if interval.low > 0 else "below" if interval.high < 0 else None
-    if where is not None:
-        return conclude(base, "reproduced" if where == side else "not reproduced", IntervalLies(where))
+    p_above, p_below = float(stats.above_p(difference, 0.0)), float(stats.below_p(difference, 0.0))
+    base = replace(base, estimate=difference.points, interval=difference.interval(1 - 2 * levels.t))
+    p_for, p_against = (p_above, p_below) if side == "above" else (p_below, p_above)
+    if min(p_for, p_against) <= levels.t:
+        where: Side = "above" if p_above <= levels.t else "below"
+        outcome: Outcome = "reproduced" if where == side else "not reproduced"
+        return conclude(weigh(base, min(p_for, p_against), levels), outcome, IntervalLies(where))
     lean: Lean = "consistent" if (difference.points > 0) == (side == "above") else "leaning against"
-    return conclude(base, lean, IntervalLies("across"))
+    return conclude(weigh(base, p_for, levels), lean, IntervalLies("across"))
+
+
+def _with_diverged(base: Verdict, bound: float, side: Side, levels: Levels, chance_error: float | None) -> Verdict:
+    (ours,) = base.arms
+    if chance_error is None:
+        return conclude(base, "leaning against" if side == "above" else "consistent", NoInterval())
+    p = stats.divergence_p(ours.diverged, ours.runs, bound, chance_error)
+    base, reason = weigh(base, p, levels, exact=True), ByDivergedRuns(bound, chance_error, p)
+    if p <= levels.exact:
+        return conclude(base, "reproduced" if side == "above" else "not reproduced", reason)
+    return conclude(base, "consistent" if side == "above" else "leaning against", reason)

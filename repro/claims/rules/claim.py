@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
+from repro.claims.rules.levels import Levels
 from repro.claims.rules.metrics import METRICS, Metric
 from repro.claims.rules.model import ArmErrors, Verdict
+from repro.claims.rules.plan import Plan
 from repro.claims.rules.published import Published
 from repro.claims.rules.words import arm_text
 from repro.fields import Frozen, Name, array
@@ -128,6 +130,11 @@ class Claim(Frozen):
         return str(cls.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]
 
     @property
+    def levels(self) -> Levels:
+        """The levels at which its looks are tested."""
+        return Levels(self.alpha, self.looks)
+
+    @property
     def measured(self) -> Metric:
         """What is compared."""
         return METRICS[self.metric]
@@ -137,8 +144,12 @@ class Claim(Frozen):
         return ""
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """The verdict on the claim, by the kind's rule."""
+        """The verdict on the claim, by the kind's rule at `levels`, as if `evidence` were one of its looks."""
         raise NotImplementedError
+
+    def plan(self, design: Design) -> Plan | None:
+        """What the claim's power is simulated from, before any run; None for a kind that is not planned."""
+        return None
 
     # --- words ---------------------------------------------------------------------------------------------------
 

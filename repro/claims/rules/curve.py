@@ -8,12 +8,14 @@ from pydantic import Field, model_validator
 
 from repro.claims import stats
 from repro.claims.rules.claim import Claim, Design, Evidence, When
+from repro.claims.rules.levels import ONCE, Levels
 from repro.claims.rules.metrics import Metric
-from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few
+from repro.claims.rules.model import NO_SPREAD, ArmErrors, Lean, Verdict, check, conclude, open_verdict, too_few, weigh
 from repro.claims.rules.published import Published
 from repro.claims.rules.reasons import NoInterval, NoSpread, OwnReason, Position, SeedsNeeded
+from repro.claims.rules.value import ValuePlan, prediction_error, value_p
 from repro.claims.rules.words import arm_text, predicted
-from repro.claims.stats import Summary
+from repro.claims.stats import Difference, Summary
 from repro.fields import Frozen, Positive, array
 from repro.numbers import NATS, p_value, percent, span
 
@@ -96,7 +98,7 @@ class Curve(Claim):
         points = [
             MeasuredPoint(evidence.at(point.when), point.published, self.margin_at(point)) for point in self.points
         ]
-        return judge_curve(points, alpha=self.alpha)
+        return judge_curve(points, levels=self.levels)
 
     def margin_at(self, point: CurvePoint) -> float:
         """The margin at a point, in nats or points."""
@@ -186,17 +188,17 @@ class MeasuredPoint:
     margin: float
 
 
-def judge_curve(points: Sequence[MeasuredPoint], *, alpha: float = 0.05) -> Verdict:
+def judge_curve(points: Sequence[MeasuredPoint], *, levels: Levels = ONCE) -> Verdict:
     """Is our mean within the margin of the published value at every point?
 
-    Reproduced if at every point the 1 - 2 alpha interval is inside ±margin (an intersection-union test, so alpha is not
-    divided). Not reproduced if at some point, at alpha / number of points (Bonferroni), the interval is outside ±margin
-    and the published value outside the prediction interval of a further run. A run that diverged has no curve, so the
-    claim is then never reproduced, and undecided. The verdict's numbers are those of the worst point: the refuted one,
-    or else the one with the largest (|difference| - margin) / standard error. `p` is the largest of TOST.
+    Reproduced if it is at each (an intersection-union test, so alpha is not divided). Not reproduced if at some point,
+    at alpha / number of points (Bonferroni), a value claim would be. A run that diverged has no curve, so the claim is
+    then never reproduced, and undecided. The verdict's numbers are those of the worst point: the refuted one, or else
+    the one with the largest (|difference| - margin) / standard error. `p` is the largest of TOST, or the smallest that
+    refutes times the number of points.
     """
     for point in points:
-        check(point.margin, alpha)
+        check(point.margin)
     opened = [open_verdict("curve", [at.ours], False, at.margin, at.published) for at in points]
     for base, at in zip(opened, points, strict=True):
         if obstacle := too_few(at.ours):
@@ -206,37 +208,42 @@ def judge_curve(points: Sequence[MeasuredPoint], *, alpha: float = 0.05) -> Verd
     summaries = [stats.summarize(at.ours.values) for at in points]
     flat = [base for base, ours in zip(opened, summaries, strict=True) if ours.sd < NO_SPREAD]
     spread = zip(opened, summaries, points, strict=True)
-    found = [_at(base, ours, at, alpha, len(points)) for base, ours, at in spread if ours.sd >= NO_SPREAD]
+    found = [_at(base, ours, at, levels, len(points)) for base, ours, at in spread if ours.sd >= NO_SPREAD]
     refuted = [point for point in found if point.outcome == "not reproduced"]
     if flat and not refuted:
         return conclude(flat[0], "no verdict", NoSpread())
-    worst = replace(max(refuted or found, key=_distance), p=max(point.p for point in found if point.p is not None))
+    worst = max(refuted or found, key=_distance)
+    if refuted:
+        p = min(point.p for point in refuted if point.p is not None)
+        return replace(worst, p=min(1.0, len(points) * p), p_looks=replace(levels, of=len(points)).p_of_t(p))
+    worst = weigh(worst, max(point.p for point in found if point.p is not None), levels)
     if worst.outcome == "inconclusive" and any(point.lean != "consistent" for point in found if point.lean):
         return replace(worst, lean="leaning against")
     return worst
 
 
-def _at(base: Verdict, ours: Summary, at: MeasuredPoint, alpha: float, points: int) -> Verdict:
-    """The verdict at one of `points` points alone."""
-    difference = stats.one_sample(ours, at.published)
-    interval, refuting = (difference.interval(1 - 2 * level) for level in (alpha, alpha / points))
-    prediction = stats.prediction_interval(ours, 1 - alpha / points)
+def _at(base: Verdict, ours: Summary, at: MeasuredPoint, levels: Levels, points: int) -> Verdict:
+    """The verdict at one of `points` points alone; its p is not corrected."""
+    difference, against = stats.one_sample(ours, at.published), replace(levels, of=points)
+    further = Difference(difference.points, prediction_error(ours, 1), difference.df)
+    p_for, p_against = map(float, value_p(difference, further, at.margin))
+    interval, refuting = (difference.interval(1 - 2 * each.t) for each in (levels, against))
     base = replace(
         base,
         estimate=difference.points,
         interval=interval,
         refuting=refuting if points > 1 else None,
-        prediction=prediction,
-        p=difference.tost(at.margin).p,
+        prediction=stats.prediction_interval(ours, 1 - against.t),
+        p=p_for,
     )
-    if interval.inside(at.margin):
+    if p_for <= levels.t:
         return conclude(base, "reproduced", WorstPoint("inside", points))
-    if refuting.outside(at.margin) and not prediction.holds(at.published):
-        return conclude(base, "not reproduced", WorstPoint("outside", points))
+    if p_against <= against.t:
+        return conclude(replace(base, p=p_against), "not reproduced", WorstPoint("outside", points))
     where: Position = "outside" if interval.outside(at.margin) else "across"
     lean: Lean = "consistent" if abs(difference.points) < at.margin else "leaning against"
-    needed = stats.seeds_for_equivalence(at.margin, [ours.sd], alpha=alpha)
-    return conclude(replace(base, seeds_needed=needed), lean, WorstPoint(where, points), SeedsNeeded(ours.n, at.margin))
+    plan = ValuePlan((0.0,), (ours.sd,), at.margin, 1)
+    return conclude(base, lean, WorstPoint(where, points), SeedsNeeded(ours.n, at.margin, plan, levels.alpha))
 
 
 def _distance(point: Verdict) -> float:

@@ -1,4 +1,4 @@
-"""The data types of the rules: input, verdict, Holm's correction. The sentences are in `repro.show.verdicts`."""
+"""The data types of the rules: input and verdict. The sentences are in `repro.show.verdicts`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,14 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.claims import stats
-from repro.claims.rules.reasons import DifferentProtocol, Interim, Note, NotMeasured, Reason, TooFewRuns
+from repro.claims.rules.levels import Levels
+from repro.claims.rules.plan import seeds_needed
+from repro.claims.rules.reasons import DifferentProtocol, Note, NotMeasured, Reason, SeedsNeeded, TooFewRuns
 from repro.claims.stats import Interval, Summary
 from repro.numbers import PERCENT, Unit
 
 Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
-Lean = Literal["consistent", "leaning against"]
+Lean = Literal["consistent", "leaning against", "reproduced before Holm", "not reproduced before Holm"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 DECIDED: tuple[Outcome, ...] = OUTCOMES[:-1]  # all but "no verdict"
 
@@ -26,14 +27,12 @@ class ArmErrors:
 
     errors: seed -> test error in % (or another metric), of the completed runs.
     diverged: number of diverged runs. They are results too, but not in `errors`.
-    missing: number of seeds that another arm of the claim has and this one lacks (not run, crashed, stale).
     lacks: what the record of some completed run lacks, so that its number is not in `errors`; "" = nothing.
     """
 
     name: str
     errors: Mapping[int, float]
     diverged: int = 0
-    missing: int = 0
     lacks: str = ""
     unit: Unit = PERCENT
 
@@ -59,16 +58,16 @@ class Verdict:
     kind: a key of repro.claims.rules.KINDS, whose words its sentence has.
     arms: what was compared, in the claim's order. margin: in points; None for a bound.
     target: the published number of a value, the bound, or the published size of a difference.
-    published: the published mean, sd and n, if all three are known and were used for a value.
-    lean: which way the estimate of an inconclusive claim points.
+    published: the published mean, sd and n of a value, if all three are known. None of them but the mean decides.
+    lean: which way the estimate of an inconclusive claim points, or what it is before Holm's correction.
     reason: None for an order, whose steps have their own. notes: in reading order.
     estimate: ours - published, worse - better, or second - first, in points.
     interval: of the estimate, at the rule's level.
-    refuting: the wider interval that refutes one of an order's differences; None for other claims.
+    refuting: the wider interval that refutes one of several differences, those of an order or a curve; else None.
     prediction: the interval that our runs predict for the published number: % for a value, points for a named size.
-    p: of TOST (value, equivalence) or one-sided (non-inferiority, bound), where a small p supports the claim;
-        two-sided, by t or by ranks (difference); the largest of the steps (order). p_adjusted: after `adjust`.
-    seeds_needed: per arm, for 80% power at the observed spread, if inconclusive; may be fewer than there are.
+    further: the number of further runs whose mean `prediction` is for.
+    p: of the test behind the outcome; if that is inconclusive, of the test that would show "reproduced".
+    p_looks: the p over the claim's looks. p_adjusted: after Holm; None for a claim that is not primary or not decided.
     hedges_g, probability: effect sizes, positive or above 0.5 if the second arm is worse.
     correlation: over the seeds of a paired claim.
     steps: an order's adjacent differences. ends: the difference of its first and last arm, if it has over two arms.
@@ -87,9 +86,10 @@ class Verdict:
     interval: Interval | None = None
     refuting: Interval | None = None
     prediction: Interval | None = None
+    further: int = 1
     p: float | None = None
+    p_looks: float | None = None
     p_adjusted: float | None = None
-    seeds_needed: int | None = None
     hedges_g: float | None = None
     probability: float | None = None
     correlation: float | None = None
@@ -111,9 +111,16 @@ class Verdict:
         return DifferentProtocol() in self.notes
 
     @property
+    def seeds_needed(self) -> int | None:
+        """Per arm, for 80% power at the observed spread, if inconclusive; may be fewer than there are."""
+        found = [note for note in self.notes if isinstance(note, SeedsNeeded)]
+        return seeds_needed(found[0].plan, found[0].alpha) if found else None
+
+    @property
     def deciding(self) -> Interval | None:
         """The interval that decided the verdict."""
-        return self.refuting if self.outcome == "not reproduced" and self.refuting else self.interval
+        refuted = self.outcome == "not reproduced" or self.lean == "not reproduced before Holm"
+        return self.refuting if refuted and self.refuting else self.interval
 
 
 def open_verdict(
@@ -123,18 +130,23 @@ def open_verdict(
     margin: float | None = None,
     target: float | None = None,
 ) -> Verdict:
-    """A verdict without an outcome yet, with the notes that every outcome keeps: missing runs, different protocol."""
-    interim = [Interim(arm.name, arm.missing) for arm in arms if arm.missing]
-    protocol = [DifferentProtocol()] if different_protocol else []
-    return Verdict(kind, tuple(arms), margin, target, notes=(*interim, *protocol))
+    """A verdict without an outcome yet, with the note that every outcome keeps: a different protocol."""
+    return Verdict(kind, tuple(arms), margin, target, notes=(DifferentProtocol(),) if different_protocol else ())
+
+
+def weigh(base: Verdict, p: float, levels: Levels, *, exact: bool = False) -> Verdict:
+    """`base` with the p of a t test, or of an exact test, and that over the looks."""
+    return replace(base, p=p, p_looks=levels.p_of_exact(p) if exact else levels.p_of_t(p))
 
 
 def conclude(base: Verdict, outcome: Outcome | Lean, reason: Reason | None, *notes: Note) -> Verdict:
     """`base` with its outcome; a lean means inconclusive. `notes` are put before the existing ones."""
     found = replace(base, reason=reason, notes=(*notes, *base.notes))
-    if outcome == "consistent" or outcome == "leaning against":
-        return replace(found, outcome="inconclusive", lean=outcome)
-    return replace(found, outcome=outcome)
+    match outcome:
+        case "reproduced" | "not reproduced" | "inconclusive" | "no verdict":
+            return replace(found, outcome=outcome)
+        case lean:
+            return replace(found, outcome="inconclusive", lean=lean)
 
 
 def too_few(arm: ArmErrors) -> Reason | None:
@@ -144,17 +156,7 @@ def too_few(arm: ArmErrors) -> Reason | None:
     return TooFewRuns(arm.name, arm.runs) if arm.runs < 2 else None
 
 
-def adjust(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """The verdicts on one experiment's claims with Holm's adjusted p added; outcomes are unchanged.
-
-    The family is all claims of the spec, fixed before the runs. A claim without a p counts as p = 1 and keeps None.
-    """
-    adjusted = stats.holm([1.0 if v.p is None else v.p for v in verdicts])
-    both = zip(verdicts, adjusted, strict=True)
-    return tuple(replace(v, p_adjusted=None if v.p is None else p) for v, p in both)
-
-
-def check(margin: float | None, alpha: float) -> None:
-    """ValueError for an impossible margin or alpha; a bound has no margin."""
-    if not ((margin is None or margin > 0) and 0 < alpha < 0.5):
-        raise ValueError(f"margin = {margin} must be above 0, and alpha = {alpha} between 0 and 0.5")
+def check(margin: float | None) -> None:
+    """ValueError for an impossible margin; a bound has none."""
+    if not (margin is None or margin > 0):
+        raise ValueError(f"margin = {margin} must be above 0")

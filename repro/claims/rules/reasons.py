@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from repro.claims.rules.plan import Plan
+
 Position = Literal["above", "below", "inside", "outside", "across"]
 
 
 # --- reasons ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The claim's first look has not taken place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class OwnReason:
 
 Reason = (
     OwnReason
+    | NotYet
     | TooFewRuns
     | NotMeasured
     | TooFewPairs
@@ -109,13 +117,15 @@ class SeedsNeeded:
 
     have: int
     effect: float  # points
+    plan: Plan  # the effect, at the spread seen
+    alpha: float
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadNotUsed:
-    """The published sd is not used, because its number of runs is not stated."""
+class IfOneRun:
+    """Whether the verdict would be the same if the published number were a single draw, not exact."""
 
-    sd: float
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +142,8 @@ class NotPaired:
 
 
 @dataclass(frozen=True, slots=True)
-class Interim:
-    """An arm lacks seeds that another arm of the claim has."""
-
-    arm: str
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
 class DifferentProtocol:
     """The published number was selected or obtained differently from ours."""
 
 
-Note = SeedsNeeded | SpreadNotUsed | Paired | NotPaired | Interim | DifferentProtocol
+Note = SeedsNeeded | IfOneRun | Paired | NotPaired | DifferentProtocol

@@ -21,7 +21,7 @@ def predicted(verdict: Verdict) -> str:
     prediction, target, unit = verdict.prediction, verdict.target, verdict.unit
     assert prediction is not None and target is not None
     lies = "but {} is inside" if prediction.holds(target) else "and {} is outside"
-    further = "a further run" if verdict.published is None else f"the mean of {verdict.published.n} further runs"
+    further = "a further run" if verdict.further == 1 else f"the mean of {verdict.further} further runs"
     between = f"{unit.value(prediction.low)} to {unit.value(prediction.high)} {unit.name}"
     where = f"the {percent(prediction.level)} prediction interval of {further}, {between}"
     return f"{lies.format(unit.value(target))} {where}"

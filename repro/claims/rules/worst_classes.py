@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from repro.claims.rules.bound import judge_bound
 from repro.claims.rules.claim import Claim, Design, Evidence
+from repro.claims.rules.levels import ONCE, Levels
 from repro.claims.rules.metrics import Metric
 from repro.claims.rules.model import ArmErrors, Verdict
 from repro.claims.rules.published import Published
@@ -53,7 +54,7 @@ class WorstClasses(Claim):
 
     def judge(self, evidence: Evidence) -> Verdict:
         (ours,) = evidence.arms
-        return judge_worst_classes(ours, evidence.by_class(), self.classes, alpha=self.alpha)
+        return judge_worst_classes(ours, evidence.by_class(), self.classes, levels=self.levels)
 
     # --- words ---------------------------------------------------------------------------------------------------
 
@@ -107,12 +108,12 @@ class ByClass(OwnReason):
 
 
 def judge_worst_classes(
-    ours: ArmErrors, by_class: Mapping[str, Mapping[int, float]], named: Sequence[str], *, alpha: float = 0.05
+    ours: ArmErrors, by_class: Mapping[str, Mapping[int, float]], named: Sequence[str], *, levels: Levels = ONCE
 ) -> Verdict:
     """Is, in the mean over seeds, the lowest error of the `named` classes above the highest of the others?
 
     `by_class`: class -> seed -> test error (%), over the seeds of `ours`, which counts the runs. The rule is that of a
-    bound of zero: one-sided, by the 1 - 2 alpha interval; undecided if a run diverged. The lowest and the highest are
+    bound of zero: one-sided, undecided if a run diverged. The lowest and the highest are
     taken per seed, so classes that change places from seed to seed speak against the claim, whatever their means.
     """
     lacks = [name for name in named if name not in by_class] if ours.errors else []
@@ -123,7 +124,7 @@ def judge_worst_classes(
         lacks=f"class {lacks[0]!r}" if lacks else ours.lacks,
         unit=POINTS,
     )
-    verdict = replace(judge_bound(gap, 0.0, rises=False, alpha=alpha), kind="worst-classes")
+    verdict = replace(judge_bound(gap, 0.0, levels=levels), kind="worst-classes")
     if not isinstance(verdict.reason, IntervalLies):
         return verdict
     means = {name: sum(errors.values()) / len(errors) for name, errors in by_class.items()}

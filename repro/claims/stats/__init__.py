@@ -1,66 +1,76 @@
-"""Estimates, intervals, tests and power for per-seed test errors: numbers in, numbers out.
+"""Estimates, intervals and tests for per-seed test errors: numbers in, numbers out.
 
-Reads no files, draws no random numbers, imports no torch. Verdicts are in `repro.claims.rules`.
+Imports no torch; simulates with fixed generators only. Verdicts are in `repro.claims.rules`.
 Specs import this, so scipy's modules are loaded on first use: `scipy.special` takes a quarter of a second.
 Units: test errors in % of images, differences in points of test error, probabilities in [0, 1].
 
 | file | what it holds |
 |---|---|
-| `student.py` | means, differences, their intervals, predictions and TOST, all by Student's t |
+| `student.py` | means, differences, their intervals and predictions, all by Student's t |
+| `p_values.py` | p values of a difference, by Student's t: zero, above or below a bound, inside or outside a margin |
+| `looks.py`, `looks.json` | several looks at growing data: the p over the looks, the level per look |
+| `draws.py` | draws of normal samples, look by look, to simulate a rule by |
 | `effect.py` | effect sizes: Hedges' g, P(A > B) |
 | `exact.py` | tests that do not assume normal errors: ranks, diverged runs, McNemar |
 | `multiple.py` | several tests at once: Holm, order claims |
-| `power.py` | seeds needed |
 
 Student's t assumes independent seeds with roughly normal errors. Diverged runs violate that; `exact.py` handles them.
 """
 
+from repro.claims.stats.draws import Drawn, Sample, samples
 from repro.claims.stats.effect import hedges_g, probability_greater
 from repro.claims.stats.exact import McNemar, divergence_p, divergence_rates_p, mcnemar, rank_test, rank_test_floor
-from repro.claims.stats.multiple import holm, order_p
-from repro.claims.stats.power import MOST_SEEDS, POWER, seeds_for_difference, seeds_for_equivalence
+from repro.claims.stats.looks import level, over_looks
+from repro.claims.stats.multiple import holm
+from repro.claims.stats.p_values import Measured, above_p, below_p, inside_p, outside_p, zero_p
 from repro.claims.stats.student import (
     Difference,
     Estimate,
     Interval,
     Summary,
-    Tost,
     estimate,
     one_sample,
     paired,
     paired_values,
     prediction_interval,
+    satterthwaite,
     summarize,
     welch,
     welch_prediction_interval,
 )
 
 __all__ = [
-    "MOST_SEEDS",
-    "POWER",
     "Difference",
+    "Drawn",
     "Estimate",
     "Interval",
     "McNemar",
+    "Measured",
+    "Sample",
     "Summary",
-    "Tost",
+    "above_p",
+    "below_p",
     "divergence_p",
     "divergence_rates_p",
     "estimate",
     "hedges_g",
     "holm",
+    "inside_p",
+    "level",
     "mcnemar",
     "one_sample",
-    "order_p",
+    "outside_p",
+    "over_looks",
     "paired",
     "paired_values",
     "prediction_interval",
     "probability_greater",
     "rank_test",
     "rank_test_floor",
-    "seeds_for_difference",
-    "seeds_for_equivalence",
+    "samples",
+    "satterthwaite",
     "summarize",
     "welch",
     "welch_prediction_interval",
+    "zero_p",
 ]

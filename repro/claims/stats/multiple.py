@@ -1,4 +1,4 @@
-"""p values of several tests at once: the claims of an experiment, the steps of an order."""
+"""p values of several tests at once."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,3 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     adjusted = np.empty_like(p)
     adjusted[rising] = np.minimum(1.0, np.maximum.accumulate(p[rising] * np.arange(p.size, 0, -1)))
     return tuple(adjusted.tolist())
-
-
-def order_p(steps: Sequence[tuple[bool, float]]) -> float:
-    """p of an order claim, from (goes in the claimed direction, two-sided p) of each adjacent step.
-
-    The largest p, with 1 for a step in the opposite direction: an intersection-union test (Berger 1982,
-    Technometrics 24:295-300). All steps must hold, so no adjustment is needed.
-    """
-    return max(p if claimed_way else 1.0 for claimed_way, p in steps)

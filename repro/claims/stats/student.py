@@ -54,15 +54,6 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Tost:
-    """Two one-sided tests: `p_low` is the p of "-margin or below", `p_high` of "+margin or above"; p is the larger."""
-
-    p: float
-    p_low: float
-    p_high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """A difference with (points - truth) / se distributed as Student's t with df degrees of freedom.
 
@@ -78,19 +69,6 @@ class Difference:
         """points ± t((1 + level)/2, df) se."""
         half = t_quantile(level, self.df) * self.se
         return Interval(self.points - half, self.points + half, level)
-
-    def p(self, null: float = 0.0) -> float:
-        """Two-sided p of "the true difference is `null`"."""
-        return 2 * _tail(abs(self.points - null), self.se, self.df)
-
-    def tost(self, margin: float) -> Tost:
-        """Equivalence within ±margin (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657-680).
-
-        p < alpha if and only if the (1 - 2 alpha) interval is inside ±margin.
-        """
-        low = _tail(margin + self.points, self.se, self.df)
-        high = _tail(margin - self.points, self.se, self.df)
-        return Tost(max(low, high), low, high)
 
 
 def summarize(values: ArrayLike) -> Summary:
@@ -184,13 +162,6 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
     if x.ndim != 1 or not np.isfinite(x).all():
         raise ValueError(f"needs a flat sequence of finite numbers, not {values!r}")
     return x
-
-
-def _tail(distance: float, se: float, df: float) -> float:
-    """P(T > distance/se); the limit for se = 0, a half at distance 0."""
-    if se == 0:
-        return 0.5 * (1 - float(np.sign(distance)))
-    return float(scipy.special.stdtr(df, -distance / se))
 
 
 def _sd(x: NDArray[np.float64]) -> float:

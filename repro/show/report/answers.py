@@ -41,9 +41,11 @@ def basis(view: ClaimView) -> str:
 
 
 def difference_and_p(view: ClaimView) -> tuple[str, str]:
-    """The difference with its interval, and p raw and after Holm; "" for either that does not exist."""
-    p, holm = p_cell(view.judged.verdict.p), p_cell(view.judged.verdict.p_adjusted)
-    return deciding_difference(view), p and f"p {p}, after Holm {holm}"
+    """The difference with its interval, and its p, raw and corrected; "" for either that does not exist."""
+    verdict = view.judged.verdict
+    looks = verdict.p_looks if len(view.claim.looks) > 1 else None
+    ps = {"p": verdict.p, "over the looks": looks, "after Holm": verdict.p_adjusted}
+    return deciding_difference(view), ", ".join(f"{name} {p_cell(p)}" for name, p in ps.items() if p is not None)
 
 
 def run_counts(view: ClaimView) -> str:

@@ -28,7 +28,8 @@ from repro.show.verdicts import difference, marks
 from repro.spec import Claim
 from repro.wording import plural
 
-COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p", "p (Holm)")
+P_COLUMNS = ("p", "p over looks", "p (Holm)")
+COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", *P_COLUMNS)
 KINDS: dict[Outcome, str] = {  # outcome -> kind of badge
     "reproduced": "good",
     "not reproduced": "bad",
@@ -130,6 +131,7 @@ def _row(view: ClaimView) -> tuple[Cell, ...]:
         Cell(lines([(line,) for line in published(part, claim)])),
         Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
         Cell((p_cell(verdict.p) or NONE,), verdict.p),
+        Cell((p_cell(verdict.p_looks) or NONE,), verdict.p_looks),
         Cell((p_cell(verdict.p_adjusted) or NONE,), verdict.p_adjusted),
     )
 

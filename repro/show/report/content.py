@@ -31,15 +31,16 @@ READING: tuple[Text, ...] = (
     (
         "Test error in % of the test images after the last iteration; ours is the mean ± sd over n seeds. A ",
         Strong("difference"),
-        " is in points of test error, with the interval that decides: a 90% interval of ours - published (value) and "
-        "of second - first (equivalence, non-inferiority), a 95% interval of worse - better (difference). An order "
-        "shows each step and then its ends, the last arm against the first.",
+        " is in points of test error, with the interval that decides: of ours - published (value), of second - "
+        "first (equivalence, non-inferiority), of worse - better (difference). Verdicts are given at the looks of a "
+        "claim only, numbers of seeds that were fixed with it; the more looks, the wider the interval. An order shows "
+        "each step and then its ends, the last arm against the first.",
     ),
     (
         Strong("p"),
-        " is from the test for equivalence or non-inferiority (also for a value; a small p supports the claim), from a "
-        "two-sided test (difference), or the largest of the steps (order). Holm's p is corrected for all claims of the "
-        "experiment. The intervals decide the verdicts.",
+        " is that of the test behind the verdict, and of the test that would show it where there is none. The p over "
+        "looks is corrected for the claim's looks and decides; a primary claim's is then corrected for the primary "
+        "claims of the experiment (Holm). Other claims are not corrected for each other.",
     ),
     (
         Strong("Inconclusive"),

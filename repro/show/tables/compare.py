@@ -38,7 +38,7 @@ class Side:
         return {int(s): twin or f"{self.name}/seed-{s}" for s, twin in zip(runs.seed, runs.trained_as, strict=True)}
 
     def errors(self) -> rules.ArmErrors:
-        return arm_errors(self.arm, self.results.runs, set(self.results.runs.seed))
+        return arm_errors(self.arm, self.results.runs)
 
     def predictions(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         return self.results.predictions(self.results.run(self.arm.name, seed))
@@ -110,7 +110,7 @@ def _tested(
     content = {
         "points": verdict.estimate,
         "interval": [verdict.interval.low, verdict.interval.high] if verdict.interval else None,
-        "p": verdict.p,
+        "p": verdict.p,  # of no difference; of one that matters, if it is shown to be negligible
         "hedges_g": verdict.hedges_g,
         "probability_second_worse": verdict.probability,
         "seed_correlation": verdict.correlation,

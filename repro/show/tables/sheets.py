@@ -18,7 +18,7 @@ from repro.show.verdicts import difference, label
 from repro.spec import Experiment
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
-CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p (Holm)")
+CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p over looks", "p (Holm)")
 FULL_ONLY = ("published", "best", "peek bias")  # reduced runs have too few evaluations for a meaningful best
 UNJUDGED = "claims are judged at full scale only"
 CURVE_POINTS = 16  # most rows of a learning curve
@@ -112,7 +112,8 @@ def arm_cells(row: ArmRow) -> tuple[str, ...]:
 def claim_cells(judged: Judged) -> tuple[TextCell, ...]:
     """The cells of CLAIM_COLUMNS."""
     verdict = judged.verdict
-    numbers = difference(verdict), p_cell(verdict.p), p_cell(verdict.p_adjusted)
+    ps = (verdict.p, verdict.p_looks, verdict.p_adjusted)
+    numbers = difference(verdict), *map(p_cell, ps)
     return TextCell(judged.claim.id), TextCell(label(judged), verdict.outcome), *map(TextCell, numbers)
 
 

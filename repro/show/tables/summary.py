@@ -14,7 +14,7 @@ from repro.numbers import mean_sd
 from repro.records.record import FINISHED
 from repro.records.results import Results
 from repro.show.describe import title
-from repro.show.verdicts import post_hoc, sentence
+from repro.show.verdicts import account, post_hoc
 from repro.spec import Arm, Experiment
 from repro.wording import plural
 
@@ -68,7 +68,11 @@ class ClaimRow:
     high: float | None
     level: float | None
     p: float | None
-    p_holm: float | None
+    p_looks: float | None  # over the claim's looks
+    p_holm: float | None  # after Holm over the primary claims; None if not primary, or not decided
+    look: int | None  # the number of seeds per arm at which it was judged; None before the first look
+    next_look: int | None
+    overall: float | None  # the estimate over all seeds, if those are not the look's
     hedges_g: float | None
     probability: float | None  # that a run of the second arm is worse than a run of the first
     seeds_needed: int | None
@@ -142,7 +146,7 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -
 
 def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
     claim, verdict = judged.claim, judged.verdict
-    interval, late = verdict.interval, post_hoc(judged.post_hoc, len(judged.runs))
+    interval = verdict.deciding
     return ClaimRow(
         id=claim.id,
         says=claim.says,
@@ -156,17 +160,21 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
         different_protocol=verdict.different_protocol,
         origin=claim.origin,
         primary=claim.primary,
-        post_hoc=late,
+        post_hoc=post_hoc(judged.post_hoc, len(judged.runs)),
         estimate=verdict.estimate,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         level=interval.level if interval else None,
         p=verdict.p,
+        p_looks=verdict.p_looks,
         p_holm=verdict.p_adjusted,
+        look=judged.look,
+        next_look=judged.next_look,
+        overall=judged.overall.estimate if judged.overall else None,
         hedges_g=verdict.hedges_g,
         probability=verdict.probability,
         seeds_needed=verdict.seeds_needed,
-        sentence=sentence(verdict) + (f" Post hoc: {late}." if late else ""),
+        sentence=account(judged),
     )
 
 
