@@ -1,4 +1,4 @@
-"""Number formats: errors in % and differences in points, with two decimals; losses in nats, with significant digits."""
+"""Number formats: errors in % and differences in points, with two decimals; losses in nats, with four."""
 
 from dataclasses import dataclass
 
@@ -10,34 +10,27 @@ class Unit:
     """A unit of measurement and its number format, which leaves the unit out.
 
     name: of a value, such as "%". difference: of a difference between two values.
-    decimals: None prints significant digits instead, as a loss may fall to any size.
     """
 
     name: str
     difference: str
-    decimals: int | None = 2
+    decimals: int = 2
 
     def value(self, value: float) -> str:
-        return self._text(value, digits=4)
-
-    def spread(self, sd: float) -> str:
-        return self._text(sd, digits=2)
+        """Of a value, a standard deviation or the size of a margin."""
+        return f"{value:.{self.decimals}f}"
 
     def signed(self, value: float) -> str:
         """A difference: -0.10; zero is +0.00."""
-        rounded = value if self.decimals is None else round(value, self.decimals)
-        return self._text(rounded + 0.0, digits=3, sign="+")
+        return f"{round(value, self.decimals) + 0.0:+.{self.decimals}f}"
 
     def margin(self, margin: float) -> str:
-        return f"±{self._text(margin, digits=3)}"
-
-    def _text(self, value: float, digits: int, sign: str = "") -> str:
-        return f"{value:{sign}.{self.decimals}f}" if self.decimals is not None else f"{value:{sign}#.{digits}g}"
+        return f"±{self.value(margin)}"
 
 
 PERCENT = Unit("%", "points")
 POINTS = Unit("points", "points")
-NATS = Unit("nats", "nats", decimals=None)
+NATS = Unit("nats", "nats", decimals=4)
 
 
 def points(value: float) -> str:

@@ -101,7 +101,7 @@ def test_diverged_runs_are_never_reproduced() -> None:
     v = judge_curve([MeasuredPoint(ours(0.94, 0.95, 0.96, diverged=1), 0.95, MARGIN)])
     assert (v.outcome, v.lean, v.reason) == ("inconclusive", "leaning against", NoInterval())
     assert sentence(v).endswith(
-        "curve 0.9500 ± 0.010 nats (n = 3, 1 of 4 runs diverged) against 0.95 nats published: "
+        "curve 0.9500 ± 0.0100 nats (n = 3, 1 of 4 runs diverged) against 0.95 nats published: "
         "runs diverged, so there is no interval."
     )
 
@@ -112,8 +112,8 @@ def test_one_run_gives_no_verdict() -> None:
 
 def test_the_sentence_names_the_worst_point() -> None:
     assert sentence(judge_curve([NEAR, FAR])) == (
-        "Not reproduced: far 0.5500 ± 0.010 nats (n = 3) against 0.75 nats published, the worst of 2 points: "
-        "-0.200 nats, 95% interval [-0.225, -0.175] outside ±0.0500, and 0.7500 is outside the 97.5% "
+        "Not reproduced: far 0.5500 ± 0.0100 nats (n = 3) against 0.75 nats published, the worst of 2 points: "
+        "-0.2000 nats, 95% interval [-0.2248, -0.1752] outside ±0.0500, and 0.7500 is outside the 97.5% "
         "prediction interval of a further run, 0.4783 to 0.6217 nats."
     )
     edge = judge_curve([NEAR, EDGE])
@@ -216,7 +216,7 @@ def test_a_curve_is_read_from_the_records(trained: Callable[..., None], small_ro
     )
     assert sentence(found.verdict) == (
         "Reproduced: training loss of Original at iteration 12 0.5050 ± 0.0050 nats (n = 3) against 0.5 nats "
-        "published, the worst of 2 points: +0.00500 nats, 90% interval [-0.00343, +0.0134] inside ±0.0500, "
+        "published, the worst of 2 points: +0.0050 nats, 90% interval [-0.0034, +0.0134] inside ±0.0500, "
         "equivalence p = 0.002."
     )
     assert found.verdict.p == pytest.approx(DescrStatsW([0.5, 0.51, 0.505]).ttost_mean(0.45, 0.55)[0]), (

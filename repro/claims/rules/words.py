@@ -12,7 +12,7 @@ def arm_text(errors: ArmErrors) -> str:
     if n == 0:
         return f"{errors.name} ({diverged or 'n = 0'})"
     e = stats.estimate(errors.values)
-    mean = unit.value(e.mean) + ("" if e.sd is None else f" ± {unit.spread(e.sd)}")
+    mean = unit.value(e.mean) + ("" if e.sd is None else f" ± {unit.value(e.sd)}")
     return f"{errors.name} {mean} {unit.name} ({', '.join(filter(None, [f'n = {n}', diverged]))})"
 
 

@@ -63,8 +63,8 @@ def rich_table(sheet: Sheet) -> RichTable:
         table.add_column(
             column,
             justify="left" if i == 0 or column == "verdict" else "right",
-            no_wrap=i > 1,
-            min_width=12 if column == "published" else None,
+            no_wrap=column not in ("verdict", "difference") if sheet.columns[0] == "claim" else i > 1,
+            min_width={"published": 12, "verdict": 14}.get(column),
             overflow="fold",
         )
     for row in sheet.cells:
