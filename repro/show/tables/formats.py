@@ -61,9 +61,9 @@ def rich_table(sheet: Sheet) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for i, column in enumerate(sheet.columns):
         table.add_column(
-            column,
+            Text(column),  # not markup: [interval] is no style
             justify="left" if i == 0 or column == "verdict" else "right",
-            no_wrap=column not in ("verdict", "difference") if sheet.columns[0] == "claim" else i > 1,
+            no_wrap=i not in (1, 2) if sheet.columns[0] == "claim" else i > 1,  # verdict and difference
             min_width={"published": 12, "verdict": 14}.get(column),
             overflow="fold",
         )
