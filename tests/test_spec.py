@@ -422,7 +422,7 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
     "mnist-mlp": {"file-order": None, "shuffled": None},  # a curve, in a claim
     "cifar-cnn": {"epochs8": 30.0, "epochs30": None},  # "about 70 %"
     "vgg-fashion": dict.fromkeys(["vgg11-note", "vgg11", "vgg13", "vgg16", "vgg19"]),  # no figure survives
-    "resnet18-adam": {"lenet": 32.0, "lenet-1e-3": None, "vgg16": 15.0, "resnet18": 9.6},  # accuracies of 0.68, 0.85, 0.904
+    "resnet18-adam": {"lenet": 32.0, "lenet-1e-3": None, "vgg16": 15.0, "resnet18": 9.6},  # 100 - accuracy
     "transfer": dict.fromkeys(["scratch", "head", "tuned"]),  # no figure survives
     "transfer-small": dict.fromkeys(  # this project's question
         ["pretrained", *(f"{how}-{images}" for images in (100, 500, 5000) for how in ("scratch", "head", "tuned"))]
