@@ -295,8 +295,8 @@ def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)<br>Arm B 15.00 ± 0.10 % (n = 3)"
     assert published == "Arm A: 10.31<br>Arm B: 12.34 ± 0.23<br>difference +5.12"
     assert (difference, p, over, holm) == ("+5.00 [+4.77, +5.23] 95%", "<0.001", "<0.001", "–")
-    assert table["B beats A"][::3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
-    assert table["A and H are the same"][::3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
+    assert table["B beats A"][:4:3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
+    assert table["A and H are the same"][:4:3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
     verdict, _, _, steps, *_ = table["A beats B, which beats C"]
     assert verdict == "**reproduced**<br>different protocol"
     assert steps.split("<br>") == ["+5.00 [+4.77, +5.23] 95%"] * 2 + ["ends +10.00 [+9.77, +10.23] 95%"]
