@@ -3,6 +3,7 @@
 from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
+from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Optimizer, Precision, Recipe, Schedule, StatedRecipe, Weights
 from repro.spec.resolve import (
     RECIPE_VERSION,
@@ -15,7 +16,7 @@ from repro.spec.resolve import (
     stated_recipe,
 )
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reading, Reference, Run, is_reading
 
 __all__ = [
     "DEMO",
@@ -30,8 +31,10 @@ __all__ = [
     "Lesson",
     "Model",
     "Optimizer",
+    "OtherReading",
     "Precision",
     "Published",
+    "Reading",
     "Recipe",
     "Reference",
     "Run",
@@ -44,8 +47,10 @@ __all__ = [
     "fingerprints",
     "identity",
     "in_precision",
+    "is_reading",
     "load",
     "names",
+    "other_readings",
     "parse",
     "resolve",
     "source_of",
