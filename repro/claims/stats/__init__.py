@@ -11,12 +11,14 @@ Units: test errors in % of images, differences in points of test error, probabil
 | `exact.py` | tests that do not assume normal errors: ranks, diverged runs, McNemar |
 | `multiple.py` | several tests at once: Holm, order claims |
 | `power.py` | seeds needed |
+| `gap.py` | what other readings of a recipe change, and how far that explains a gap to a printed number |
 
 Student's t assumes independent seeds with roughly normal errors. Diverged runs violate that; `exact.py` handles them.
 """
 
 from repro.claims.stats.effect import hedges_g, probability_greater
 from repro.claims.stats.exact import McNemar, divergence_p, divergence_rates_p, mcnemar, rank_test, rank_test_floor
+from repro.claims.stats.gap import Effect, Printed, effect, gap, total
 from repro.claims.stats.multiple import holm, order_p
 from repro.claims.stats.power import MOST_SEEDS, POWER, seeds_for_difference, seeds_for_equivalence
 from repro.claims.stats.student import (
@@ -39,14 +41,18 @@ __all__ = [
     "MOST_SEEDS",
     "POWER",
     "Difference",
+    "Effect",
     "Estimate",
     "Interval",
     "McNemar",
+    "Printed",
     "Summary",
     "Tost",
     "divergence_p",
     "divergence_rates_p",
+    "effect",
     "estimate",
+    "gap",
     "hedges_g",
     "holm",
     "mcnemar",
@@ -61,6 +67,7 @@ __all__ = [
     "seeds_for_difference",
     "seeds_for_equivalence",
     "summarize",
+    "total",
     "welch",
     "welch_prediction_interval",
 ]
