@@ -165,7 +165,10 @@ def _deviations(part: Part) -> list[Element]:
     if not found:
         return [Paragraph(("None stated.",))]
     rows = [
-        (*prose_cells(d.what, d.why, expected_effect(d)), Cell(("; ".join(map(part.label, d.arms)) or "all",)))
+        (
+            *prose_cells(d.what, d.why, expected_effect(d, part.results)),
+            Cell(("; ".join(map(part.label, d.arms)) or "all",)),
+        )
         for d in found
     ]
     return [Table(f"Deviations of {part.name}", ("what", "why", "expected effect", "arms"), tuple(rows))]
