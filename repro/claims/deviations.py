@@ -43,7 +43,8 @@ def expected_effect(deviation: Deviation, results: Results) -> str:
     if deviation.other_arm:
         known += f" yet: arm {deviation.other_arm} trains the other reading"
     elif deviation.instead is not None:
-        known += f" yet: `repro why {results.name}` trains the other reading"
+        arm = f" --arm {deviation.arms[0]}" if deviation.arms else ""
+        known += f" yet: `repro why {results.name}{arm}` trains the other reading"
     return f"{deviation.effect}; {known}"
 
 

@@ -9,6 +9,7 @@
 | `missing.py` | missing runs and the commands that train them |
 | `answers.py` | the spec's questions, each with its claims and their verdicts |
 | `lessons.py` | the section with those answers and with each verdict |
+| `worth.py` | the section on what the deviations are worth |
 | `content.py` | all sections in order; reduced scales in an appendix without verdicts |
 | `readme.py`, `hours.py` | the generated part of README; the log's table of hours |
 | `inserts.py` | puts those two between their markers in hand-written files |
