@@ -474,7 +474,9 @@ def test_the_same_records_give_the_same_bytes(
     for arm in ("original", "deeper"):
         for seed in (0, 1):
             predict(arm, seed, {seed: 9, 5: 1})
-    kinds = [kind for kind in plots.FIGURES if kind != "curve-claims"]  # no claim is about a curve
+    kinds = [
+        kind for kind in plots.FIGURES if kind not in ("curve-claims", "why")
+    ]  # no curve is claimed, no recipe read otherwise
     first = plots.plot(Results.load(small_root, "tiny"), None, tmp_path / "one", ("svg",))
     assert [path.relative_to(tmp_path / "one").as_posix() for path in first] == [f"tiny/{kind}.svg" for kind in kinds]
     for folder in ("one", "two"):
@@ -523,7 +525,7 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     )
     assert [path.name for path in paths] == ["curves.svg", "final.svg", "peek-bias.svg"]
     assert paths[0].parent.name == "tiny-scale-1-2"
-    assert list(reasons) == ["curve-claims", "depth", "confusion", "per-class", "hardest"]
+    assert list(reasons) == ["curve-claims", "depth", "why", "confusion", "per-class", "hardest"]
     assert "predictions.npz" in reasons["confusion"]
     reasons.clear()
     assert plots.plot(Results.load(small_root, "tiny", spec.DEMO), None, tmp_path / "out", **options) == []

@@ -8,4 +8,5 @@
 | `stats/` | estimates, intervals, tests: numbers in, numbers out |
 | `protocol.py` | why a published number is not directly comparable with ours |
 | `deviations.py` | deviations: those stated in the spec, and those that follow from the runs |
+| `why.py` | what an arm's deviations are worth, and how far they explain its gap to the printed number |
 """

@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-from repro.spec import Deviation, Experiment
+from repro.claims import why
+from repro.numbers import points, span
+from repro.records.results import Results
+from repro.spec import Deviation, Experiment, other_readings
 
 ROUNDED = {
     "bf16": Deviation(
@@ -32,9 +35,27 @@ def all_deviations(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviatio
     return tuple(found)
 
 
-def expected_effect(deviation: Deviation) -> str:
+def expected_effect(deviation: Deviation, results: Results) -> str:
     """The deviation's expected effect, and the measured one if there is any."""
-    known = deviation.measured or "not measured here"
-    if deviation.other_arm and not deviation.measured:
+    if measured := deviation.measured or _measured(deviation, results):
+        return f"{deviation.effect}; {measured}"
+    known = "not measured here"
+    if deviation.other_arm:
         known += f" yet: arm {deviation.other_arm} trains the other reading"
+    elif deviation.instead is not None:
+        arm = f" --arm {deviation.arms[0]}" if deviation.arms else ""
+        known += f" yet: `repro why {results.name}{arm}` trains the other reading"
     return f"{deviation.effect}; {known}"
+
+
+def _measured(deviation: Deviation, results: Results) -> str:
+    """What the other reading changes in the arms of which it was trained; "" if it was not."""
+    found = []
+    for arm in results.experiment.arms:
+        if deviation not in [other.deviation for other in other_readings(results.experiment, arm.name, results.scale)]:
+            continue
+        for change in why.explain(results, arm.name).changes:
+            if change.other.deviation == deviation and (effect := change.effect):
+                interval = f" {span(effect.interval)}" if effect.interval else ""
+                found.append(f"{points(effect.points)}{interval} points in {arm.label} (n = {why.count(effect)})")
+    return f"the other reading changes the test error by {'; '.join(found)}" if found else ""

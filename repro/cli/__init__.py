@@ -16,6 +16,7 @@ from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
 from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
+from repro.cli.why import why
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,5 +41,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, *RESULTS, *CLAIMS, data, wandb, stamp):
+for command in (*RUNNING, queue, why, *RESULTS, *CLAIMS, data, wandb, stamp):
     main.add_command(command)

@@ -93,7 +93,8 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 def plot(
     ctx: click.Context, experiments: tuple[str, ...], kinds: tuple[str, ...], out: Path, scale: str, demo: bool
 ) -> None:
-    """Draw the figures as PNG and SVG: curves, final errors, depth, peek bias, confusion, classes, hardest images.
+    """Draw the figures as PNG and SVG: curves, final errors, depth, peek bias, deviations, confusion, classes, hardest
+    images.
 
     \b
     repro plot resnet-depth

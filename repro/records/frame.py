@@ -16,7 +16,7 @@ from repro.spec import Recipe, Run, Scale
 
 
 def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
-    """One row per recorded run, sorted by arm and seed.
+    """One row per recorded run of an arm or of another reading of one, sorted by arm and seed.
 
     Errors are in %, times in seconds of wall time. `stale` says why the fingerprint is not today's, "" if it is. A run
     counts if `status` is done or diverged and `stale` is empty.
@@ -37,8 +37,8 @@ def seconds_trained(frame: pd.DataFrame) -> float:
 
 
 def _staleness(record: Record, experiment: spec.Experiment) -> str:
-    if record.arm not in [arm.name for arm in experiment.arms]:
-        return f"the spec no longer has an arm {record.arm!r}"
+    if record.arm not in [arm.name for arm in (*experiment.arms, *experiment.readings)]:
+        return f"the spec no longer has {'a reading' if spec.is_reading(record.arm) else 'an arm'} {record.arm!r}"
     run = _run_today(record, experiment)
     dataset = catalog.built_in(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record.data_checksum  # an image folder may be absent
@@ -55,7 +55,7 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
     except catalog.Absent:
         then = record.run.recipe.model_dump(mode="json")
         recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
-        fields = dict(spec.stated_recipe(experiment, experiment.arm(record.arm), record.scale)) | recorded
+        fields = dict(spec.stated_recipe(experiment, experiment.arm_or_reading(record.arm), record.scale)) | recorded
         recipe = Recipe.model_validate(fields)
         return Run(
             experiment=experiment.name,

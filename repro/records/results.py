@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Results:
-    """`runs` is the frame of `records.load`: one row per recorded run, stale and unfinished runs included."""
+    """`recorded` is the frame of `records.load`: one row per recorded run, stale and unfinished runs included."""
 
     root: Path
     experiment: Experiment
     scale: Scale
-    runs: pd.DataFrame
+    recorded: pd.DataFrame
     registry: Registry  # of frozen claims
     _files: dict[Any, Any] = field(default_factory=dict, repr=False)  # cache, shared by all filtered copies
 
@@ -42,6 +42,11 @@ class Results:
     @property
     def name(self) -> str:
         return self.experiment.name
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The recorded runs of the arms: without those of other readings, which only `repro.claims.why` looks at."""
+        return self.recorded[~self.recorded.arm.map(spec.is_reading).astype(bool)]
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
@@ -65,11 +70,11 @@ class Results:
 
     def clean(self) -> "Results":
         """The runs trained from committed code."""
-        return self._where(~self.runs.dirty.astype(bool))
+        return self._where(~self.recorded.dirty.astype(bool))
 
     def usable(self) -> "Results":
         """The runs that are results: finished (diverged ones included) and not stale."""
-        return self._where(self.runs.status.isin(FINISHED) & (self.runs.stale == ""))
+        return self._where(self.recorded.status.isin(FINISHED) & (self.recorded.stale == ""))
 
     def counted(self) -> "Results":
         """The usable runs that an arm's numbers are computed from: those of its leading precision.
@@ -77,25 +82,25 @@ class Results:
         Runs of different precision are never pooled.
         """
         usable = self.usable()
-        leading = {arm: usable.leading_precision(arm) for arm in usable.runs.arm.unique()}
+        leading = {arm: usable.leading_precision(arm) for arm in usable.recorded.arm.unique()}
         return usable.in_precision(leading)
 
     def in_precision(self, by_arm: dict[str, str | None]) -> "Results":
         """The runs of these arms, each arm in its given precision."""
-        return self._where(self.runs.precision == self.runs.arm.map(by_arm))
+        return self._where(self.recorded.precision == self.recorded.arm.map(by_arm))
 
     def for_arms(self, arms: list[str]) -> "Results":
-        return self._where(self.runs.arm.isin(arms))
+        return self._where(self.recorded.arm.isin(arms))
 
     def _where(self, kept: "pd.Series[bool]") -> "Results":
-        return replace(self, runs=self.runs[kept])
+        return replace(self, recorded=self.recorded[kept])
 
     def leading_precision(self, *arms: str) -> str | None:
         """The precision with the most seeds, counting for each precision the arm that has the fewest.
 
         Ties are resolved in the order fp32, tf32, bf16. None if the arms have no run.
         """
-        runs = self.for_arms(list(arms)).runs
+        runs = self.for_arms(list(arms)).recorded
         if not len(runs):
             return None
         counts = runs.groupby(["precision", "arm"]).size().unstack(fill_value=0)
@@ -119,11 +124,11 @@ class Results:
         return records.folder_of(self.root, self.scale, self.name, arm, seed)
 
     def folders(self) -> list[Path]:
-        return [self.folder(arm, seed) for arm, seed in zip(self.runs.arm, self.runs.seed, strict=True)]
+        return [self.folder(arm, seed) for arm, seed in zip(self.recorded.arm, self.recorded.seed, strict=True)]
 
     def uncommitted(self) -> tuple[str, ...]:
         """The folders of the runs that `clean` leaves out, as POSIX paths relative to the root."""
-        dirty = self._where(self.runs.dirty.astype(bool))
+        dirty = self._where(self.recorded.dirty.astype(bool))
         return tuple(folder.relative_to(self.root).as_posix() for folder in dirty.folders())
 
     def metrics(self, run: Run) -> pd.DataFrame:

@@ -6,5 +6,6 @@
 | `tables/` | what `repro table` and `repro compare` print |
 | `plots/` | figures |
 | `report/` | REPORT.md and the HTML page |
+| `why.py` | what an arm's deviations are worth |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """

@@ -34,7 +34,7 @@ def experiment(results: Results) -> str:
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
     for d in all_deviations(e, results.usable().runs):
-        lines.append(f"  {d.what}\n    why: {d.why}\n    effect: {expected_effect(d)}")
+        lines.append(f"  {d.what}\n    why: {d.why}\n    effect: {expected_effect(d, results)}")
     if e.references:
         lines += ["", "references"]
     for r in e.references:

@@ -4,6 +4,7 @@ from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import REGISTRY, load, names, parse
 from repro.spec.optimization import Optimizer, Schedule
+from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
 from repro.spec.resolve import (
     RECIPE_VERSION,
@@ -16,7 +17,7 @@ from repro.spec.resolve import (
     stated_recipe,
 )
 from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reference, Run
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reading, Reference, Run, is_reading
 from repro.spec.weights import Weights
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "Lesson",
     "Model",
     "Optimizer",
+    "OtherReading",
     "Precision",
     "Published",
+    "Reading",
     "Recipe",
     "Reference",
     "Run",
@@ -46,8 +49,10 @@ __all__ = [
     "fingerprints",
     "identity",
     "in_precision",
+    "is_reading",
     "load",
     "names",
+    "other_readings",
     "parse",
     "resolve",
     "source_of",

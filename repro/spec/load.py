@@ -2,6 +2,7 @@
 
 An arm's recipe is [base], overridden by the arm's own keys. Its demo recipe is the arm's recipe, overridden by [demo]
 and then by the arm's `demo`. Tables are merged key by key, but a table with a different `name` replaces the other.
+Another reading of an arm has its deviation's `instead` on top of the arm's keys, and the `demo` in it on top of all.
 """
 
 import difflib
@@ -20,7 +21,7 @@ from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
 from repro.spec.recipe import Constants, StatedRecipe
-from repro.spec.schema import Arm, Cost, Deviation, Experiment, Lesson, Reference
+from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference
 from repro.spec.weights import Weights
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
@@ -94,14 +95,17 @@ class _Reader:
         if not isinstance(demo, dict | None):
             self._fail("[demo] must be a table")
         arms = tuple(self._arm(entry, base, demo) for entry in self._list("arm"))
+        deviations = tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation"))
+        readings = tuple(found for each in deviations for found in self._readings(each, arms, base, demo))
         fields = {
             "name": self.path.stem,
             "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
             "arms": arms,
-            "sources": self._sources(arms),
+            "readings": readings,
+            "sources": self._sources((*arms, *readings)),
             "claims": tuple(self._claim(entry) for entry in self._list("claim")),
             "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
-            "deviations": tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation")),
+            "deviations": deviations,
             "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
         }
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
@@ -123,19 +127,38 @@ class _Reader:
 
     def _arm(self, entry: Table, base: Table, demo: Table | None) -> Arm:
         place = f"[[arm]] {entry.get('name', '?')!r}"
-        own = {key: value for key, value in entry.items() if key not in ARM_KEYS}
-        recipe = self._recipe([("[base]", base), (place, own)])
-        demo_recipe = None
-        if demo is not None:
-            own_demo = entry.get("demo", {})
-            if not isinstance(own_demo, dict):
-                self._fail(f"{place}: demo = {own_demo!r} must be a table")
-            demo_recipe = self._recipe([("[base]", base), (place, own), ("[demo]", demo), (f"{place} demo", own_demo)])
+        recipe, demo_recipe = self._recipes([(place, entry)], base, demo)
         fields: Table = {"label": entry.get("name"), "recipe": recipe, "demo": demo_recipe}
         fields |= {key: entry[key] for key in ("name", "label") if key in entry}
         if "published" in entry:
             fields["published"] = self._model(Published, entry["published"], f"{place} published")
         return self._model(Arm, fields, place)
+
+    def _readings(
+        self, deviation: Deviation, arms: tuple[Arm, ...], base: Table, demo: Table | None
+    ) -> Iterator[Reading]:
+        """The other reading of each of the deviation's arms; of those it applies to by default, if it changes them."""
+        if deviation.instead is None:
+            return
+        place, changed = f"[[deviation]] {deviation.id!r} instead", False
+        for key in ARM_KEYS[:-1]:  # all but "demo"
+            if key in deviation.instead:
+                self._fail(unknown_key(place, key, (*StatedRecipe.model_fields, "demo")))
+        for arm, entry in zip(arms, self._list("arm"), strict=True):
+            if deviation.arms and arm.name not in deviation.arms:
+                continue
+            layers = [(f"[[arm]] {arm.name!r}", entry), (f"{place} (of arm {arm.name!r})", deviation.instead)]
+            recipe, demo_recipe = self._recipes(layers, base, demo)
+            if recipe == arm.recipe:
+                if deviation.arms:
+                    self._fail(f"{place} = {deviation.instead}: it changes nothing of arm {arm.name!r}")
+                continue
+            changed = True
+            name, label = f"{arm.name}{READING}{deviation.id}", f"{arm.label}, {deviation.id}"
+            own = {"arm": arm.name, "deviation": deviation.id, "recipe": recipe, "demo": demo_recipe}
+            yield self._model(Reading, {"name": name, "label": label, **own}, place)
+        if not changed and not deviation.arms:
+            self._fail(f"{place} = {deviation.instead}: it changes nothing of any arm")
 
     def _claim(self, entry: Table) -> Claim:
         place = f"[[claim]] {entry.get('id', '?')!r}"
@@ -149,20 +172,34 @@ class _Reader:
                 self._fail(f"{place}: {key} is allowed only for {kinds}, not {kind!r}")
         return self._model(KINDS[kind], entry, place)
 
+    def _recipes(
+        self, entries: list[tuple[str, Table]], base: Table, demo: Table | None
+    ) -> tuple[StatedRecipe, StatedRecipe | None]:
+        """The recipe and demo recipe of `entries`, (place, table) each: an arm's, and what a reading has instead."""
+        own = [(place, {k: v for k, v in entry.items() if k not in ARM_KEYS}) for place, entry in entries]
+        recipe = self._recipe([("[base]", base), *own])
+        demos = [(f"{place} demo", entry.get("demo", {})) for place, entry in entries]
+        for place, table in demos:
+            if not isinstance(table, dict):
+                self._fail(f"{place} = {table!r} must be a table")
+        if demo is None:
+            return recipe, None
+        return recipe, self._recipe([("[base]", base), *own, ("[demo]", demo), *demos])
+
     def _recipe(self, layers: list[tuple[str, Table]]) -> StatedRecipe:
         merged: Table = {}
         for _, layer in layers:
             merged = overlay(_without_other_unit(merged, layer), layer)
         schedule = merged.get("schedule")
         if isinstance(schedule, dict) and {"epochs", "iterations"} <= schedule.keys():
-            self._fail("schedule: give epochs or iterations, not both")
+            self._fail(f"{layers[-1][0]}: schedule: give epochs or iterations, not both")
         recipe = self._model(StatedRecipe, merged, layers)
         if catalog.built_in(recipe.dataset):  # an image folder may be absent
             try:
                 train_images(recipe)
                 resolve_schedule(recipe)
             except UserError as error:
-                self._fail(str(error))
+                self._fail(f"{layers[-1][0]}: {error}")
         if recipe.image_size is None:
             recipe = recipe.model_copy(update={"image_size": self._native_size(recipe.dataset)})
         return recipe

@@ -6,7 +6,7 @@ They define what a spec may contain; recipes are defined in `recipe`, claims and
 
 import difflib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -42,9 +42,21 @@ class Deviation(Frozen):
     what: str
     why: str
     effect: str  # the expected effect
+    id: Name | None = None
     arms: array(str) = ()  # type: ignore[valid-type]  # empty = all
     other_arm: Name | None = None  # the arm trained without the deviation
+    instead: dict[str, Any] | None = None  # the settings of the recipe without the deviation, as an arm gives its own
     measured: str = ""  # the measured effect, with n; "" = not measured
+
+    @model_validator(mode="after")
+    def _addressed(self) -> "Deviation":
+        if self.instead is not None and self.other_arm:
+            raise ValueError(
+                f"instead and other_arm = {self.other_arm!r}: give one; other_arm is for a reading that is an arm"
+            )
+        if self.instead is not None and not self.id:
+            raise ValueError("'id' is missing: `instead` needs one, which names the runs of the other reading")
+        return self
 
 
 class Lesson(Frozen):
@@ -70,6 +82,22 @@ class Arm(Frozen):
     recipe: StatedRecipe
     demo: StatedRecipe | None
     published: Published | None = None
+
+
+READING = "+"  # no name in a spec contains it
+
+
+class Reading(Arm):
+    """Another reading of an arm: its recipe as a deviation's `instead` has it. Trained by `repro why`; not an arm."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*\+[a-z0-9][a-z0-9.-]*$")]  # ARM+DEVIATION
+    arm: Name
+    deviation: Name
+
+
+def is_reading(name: str) -> bool:
+    """Whether `name` is that of another reading of an arm, not of an arm."""
+    return READING in name
 
 
 @dataclass(frozen=True)
@@ -109,6 +137,7 @@ class Experiment(Frozen):
     claims: tuple[SerializeAsAny[Claim], ...] = ()
     lessons: tuple[Lesson, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    readings: tuple[Reading, ...] = ()  # those that deviations state with `instead`
     costs: tuple[Cost, ...] = ()
     sources: tuple["Experiment", ...] = ()  # other experiments whose runs this one starts from
 
@@ -125,6 +154,10 @@ class Experiment(Frozen):
             raise UserError(f"experiment {self.name!r} has no arm {name!r}{hint} Its arms are: {', '.join(known)}")
         return known[name]
 
+    def arm_or_reading(self, name: str) -> Arm:
+        """What the runs called `name` train. UserError if there is neither such an arm nor such a reading."""
+        return next((reading for reading in self.readings if reading.name == name), None) or self.arm(name)
+
     def cited(self, by: Claim | Published) -> str:
         """The citation, such as "He et al. 2015, Table 6"; without authors for an own claim."""
         authors = [entry.short for entry in self.references if entry.id == by.reference]
@@ -139,6 +172,7 @@ class Experiment(Frozen):
         names = [arm.name for arm in self.arms]
         _check_unique("arm", names)
         _check_unique("claim", [claim.id for claim in self.claims])
+        _check_unique("deviation", [deviation.id for deviation in self.deviations if deviation.id])
         users = [(f"claim {c.id!r}", c.arms) for c in self.claims]
         users += [(f"deviation {d.what!r}", (*d.arms, *filter(None, [d.other_arm]))) for d in self.deviations]
         users += [(f"cost on {c.hardware!r}", tuple(c.minutes)) for c in self.costs]
@@ -175,7 +209,7 @@ class Experiment(Frozen):
 
     def _sources_known(self) -> None:
         """Runs to start from exist, do not start from a run in turn, and are trained on a built-in data set."""
-        for arm in self.arms:
+        for arm in (*self.arms, *self.readings):
             for recipe in filter(None, (arm.recipe, arm.demo)):
                 if not (recipe.weights and recipe.weights.run):
                     continue

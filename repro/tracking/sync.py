@@ -33,7 +33,7 @@ def pending(experiments: list[Results]) -> list[PendingRecord]:
     found = []
     for each in experiments:
         position = {arm.name: i for i, arm in enumerate(each.experiment.arms)}
-        runs = each.runs.to_dict("records")
+        runs = each.recorded.to_dict("records")
         for run in sorted(runs, key=lambda run: (position.get(run["arm"], len(position)), run["seed"])):
             name, folder = f"{each.name}/{run['arm']}/seed-{run['seed']}", each.folder(run["arm"], run["seed"])
             rows = sum(row["iteration"] <= run["iteration"] for row in content.metrics(folder))

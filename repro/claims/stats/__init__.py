@@ -13,6 +13,7 @@ Units: test errors in % of images, differences in points of test error, probabil
 | `effect.py` | effect sizes: Hedges' g, P(A > B) |
 | `exact.py` | tests that do not assume normal errors: ranks, diverged runs, McNemar |
 | `multiple.py` | several tests at once: Holm, order claims |
+| `gap.py` | what other readings of a recipe change, and how far that explains a gap to a printed number |
 
 Student's t assumes independent seeds with roughly normal errors. Diverged runs violate that; `exact.py` handles them.
 """
@@ -20,6 +21,7 @@ Student's t assumes independent seeds with roughly normal errors. Diverged runs 
 from repro.claims.stats.draws import Drawn, Sample, samples
 from repro.claims.stats.effect import hedges_g, probability_greater
 from repro.claims.stats.exact import McNemar, divergence_p, divergence_rates_p, mcnemar, rank_test, rank_test_floor
+from repro.claims.stats.gap import Effect, Printed, effect, gap, total
 from repro.claims.stats.looks import level, over_looks
 from repro.claims.stats.multiple import holm
 from repro.claims.stats.p_values import Measured, above_p, below_p, inside_p, outside_p, zero_p
@@ -42,17 +44,21 @@ from repro.claims.stats.student import (
 __all__ = [
     "Difference",
     "Drawn",
+    "Effect",
     "Estimate",
     "Interval",
     "McNemar",
     "Measured",
+    "Printed",
     "Sample",
     "Summary",
     "above_p",
     "below_p",
     "divergence_p",
     "divergence_rates_p",
+    "effect",
     "estimate",
+    "gap",
     "hedges_g",
     "holm",
     "inside_p",
@@ -70,6 +76,7 @@ __all__ = [
     "samples",
     "satterthwaite",
     "summarize",
+    "total",
     "welch",
     "welch_prediction_interval",
     "zero_p",

@@ -10,6 +10,7 @@
 | `curve_claims.py` | `curve-claims`: our curve and the published points |
 | `rows.py` | `final`, `peek-bias`: one row per arm |
 | `depth.py` | `depth`: final error against the number of layers |
+| `why.py` | `why`: what each deviation is worth, and the gap to the printed number |
 | `classes.py` | `confusion`, `per-class` |
 | `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels |
 
@@ -25,7 +26,7 @@ from matplotlib.figure import Figure
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records.results import Results
-from repro.show.plots import classes, curve_claims, curves, depth, hardest, rows, style
+from repro.show.plots import classes, curve_claims, curves, depth, hardest, rows, style, why
 from repro.show.plots.plot_data import NothingToDraw, PlotData, make_plot_data
 from repro.show.plots.style import encode
 
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[PlotData], Figure]] = {
     "final": rows.final,
     "depth": depth.depth,
     "peek-bias": rows.peek_bias,
+    "why": why.why_figure,
     "confusion": classes.confusion,
     "per-class": classes.per_class,
     "hardest": hardest.hardest,

@@ -9,6 +9,7 @@
 | `missing.py` | missing runs and the commands that train them |
 | `answers.py` | the spec's questions, each with its claims and their verdicts |
 | `lessons.py` | the section with those answers and with each verdict |
+| `worth.py` | the section on what the deviations are worth |
 | `content.py` | all sections in order; reduced scales in an appendix without verdicts |
 | `forms.py` | forms of conferences, filled in from the records |
 | `readme.py`, `hours.py` | the generated part of README; the log's table of hours |

@@ -5,7 +5,7 @@ import pandas as pd
 from repro.claims.deviations import all_deviations, expected_effect
 from repro.claims.rules import KINDS
 from repro.durations import duration
-from repro.show.report import claims, lessons, missing, recipe
+from repro.show.report import claims, lessons, missing, recipe, worth
 from repro.show.report.document import (
     Bullets,
     Cell,
@@ -154,7 +154,7 @@ def _experiment(part: Part) -> list[Element]:
         body += [Heading(3, "Sources"), Bullets(tuple(cited))]
     body += [Heading(3, "Recipe"), recipe.shared(part), recipe.arms(part)]
     body += [Heading(3, "Deviations"), *_deviations(part)]
-    body += [Heading(3, "Results"), *_results(part), *_verdicts(part)]
+    body += [Heading(3, "Results"), *_results(part), *_verdicts(part), *worth.elements(part)]
     if notes := recipe.cost(part):
         body += [Heading(3, "Cost"), Bullets(tuple(notes))]
     return [*body, Heading(3, "What is missing"), *_missing(part)]
@@ -170,7 +170,10 @@ def _deviations(part: Part) -> list[Element]:
     if not found:
         return [Paragraph(("None stated.",))]
     rows = [
-        (*prose_cells(d.what, d.why, expected_effect(d)), Cell(("; ".join(map(part.label, d.arms)) or "all",)))
+        (
+            *prose_cells(d.what, d.why, expected_effect(d, part.results)),
+            Cell(("; ".join(map(part.label, d.arms)) or "all",)),
+        )
         for d in found
     ]
     return [Table(f"Deviations of {part.name}", ("what", "why", "expected effect", "arms"), tuple(rows))]

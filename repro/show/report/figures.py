@@ -23,6 +23,7 @@ ALT = {
     "curves": "learning curves by arm: error by iteration, mean and range over seeds",
     "curve-claims": "our curve, mean and range over seeds, and the published points with the claim's margin",
     "depth": "test error against network depth",
+    "why": "effect of each deviation, their sum, and the gap to the printed number, in points",
     "peek-bias": "best minus final test error of each run, by arm",
     "per-class": "test error of each class, by arm",
 }

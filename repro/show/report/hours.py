@@ -16,8 +16,8 @@ COLUMNS = ("experiment", "schedule", "hardware", "runs", "wall time of runs", "f
 def elements(report: Report) -> list[Element]:
     """One row per experiment, scale and hardware. The hours of concurrent runs add up."""
     rows = [row for part in report.parts for row in _rows(part)]
-    count = sum(len(part.runs) for part in report.parts)
-    seconds = sum(records.seconds_trained(part.runs) for part in report.parts)
+    count = sum(len(part.results.recorded) for part in report.parts)
+    seconds = sum(records.seconds_trained(part.results.recorded) for part in report.parts)
     total = f"{plural(count, 'recorded run')}, {duration(seconds)} of wall time in total"
     left_out = len(report.left_out)
     note = f", not counting {plural(left_out, 'run')} trained on uncommitted changes" if left_out else ""
@@ -26,7 +26,7 @@ def elements(report: Report) -> list[Element]:
 
 def _rows(part: Part) -> list[tuple[Cell, ...]]:
     rows = []
-    for (hardware, precision), runs in part.runs.groupby(["hardware", "precision"]):
+    for (hardware, precision), runs in part.results.recorded.groupby(["hardware", "precision"]):
         kinds = Counter(runs.status.where(runs.trained_as == "", "reused").where(runs.stale == "", "stale"))
         states = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         hours = duration(records.seconds_trained(runs))

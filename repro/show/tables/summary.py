@@ -113,7 +113,9 @@ def summarise(results: Results) -> Summary:
         claims=[_claim_row(each, experiment) for each in judged],
         judged=judged,
         notes=_notes(results),
-        deviations=[f"{d.what}{_names(d.arms)}: {d.why}; effect: {expected_effect(d)}" for d in deviations if compared],
+        deviations=[
+            f"{d.what}{_names(d.arms)}: {d.why}; effect: {expected_effect(d, results)}" for d in deviations if compared
+        ],
     )
 
 

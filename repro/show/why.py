@@ -1,0 +1,134 @@
+"""What an arm's deviations are worth, as rows for the terminal, the report and the figure, and as JSON."""
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from repro.claims import why
+from repro.claims.rules import arm_text
+from repro.claims.stats import Effect
+from repro.claims.why import Change, Explanation
+from repro.numbers import points, published, span
+
+WIDTH = 80  # columns
+
+
+@dataclass(frozen=True)
+class Row:
+    """`name`: the deviation's id or the kind of the row. `says`: the deviation, or how the number is made."""
+
+    kind: Literal["deviation", "sum", "gap", "unexplained"]
+    name: str
+    says: str
+    effect: Effect | None
+
+    @property
+    def number(self) -> str:
+        """+0.52 [+0.31, +0.73]"""
+        if not self.effect:
+            return "not measured"
+        return " ".join([points(self.effect.points), *([span(self.effect.interval)] if self.effect.interval else [])])
+
+    @property
+    def n(self) -> str:
+        return why.count(self.effect) if self.effect else ""
+
+
+def rows(found: Explanation) -> list[Row]:
+    """A row per deviation; then the sum, the gap and what is unexplained, where there are any."""
+    listed = [Row("deviation", c.other.id, c.other.deviation.what, c.effect) for c in found.changes]
+    if found.total:
+        listed.append(Row("sum", "sum", "of the measured effects", found.total))
+    if found.gap:
+        listed.append(Row("gap", "gap", "ours - printed", found.gap))
+    if found.unexplained:
+        listed.append(Row("unexplained", "unexplained", "gap + sum", found.unexplained))
+    return listed
+
+
+def conclusion(found: Explanation) -> str:
+    """What is left of the gap, in a sentence; "" without a gap or a measured effect."""
+    if not (found.gap and found.unexplained):
+        return ""
+    becomes = f"With every measured effect added, the gap of {points(found.gap.points)} points becomes "
+    left = becomes + points(found.unexplained.points)
+    if found.within_seed_noise is None:
+        return f"{left}; an interval takes two seeds that have every reading."
+    if found.within_seed_noise:
+        return f"{left}, within seed noise: the interval includes 0."
+    return f"{left}, more than seed noise: the interval excludes 0."
+
+
+def numbers(found: Explanation) -> str:
+    """Our error and the printed one: ResNet-20 8.25 ± 0.30 % (n = 4), printed 8.75 %."""
+    number = found.published
+    if not number:
+        return arm_text(found.ours)
+    return f"{arm_text(found.ours)}, printed {published(number.test_error, number.sd, number.runs, number.statistic)} %"
+
+
+def as_text(experiment: str, found: Explanation) -> str:
+    """For a terminal of 80 columns."""
+    console = Console(width=WIDTH, file=io.StringIO(), force_terminal=sys.stdout.isatty())
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    effect = "effect [95% interval]" if found.scale.is_full else "effect"
+    for column in ("deviation", "what", effect, "n"):
+        table.add_column(
+            column, justify="right" if column in (effect, "n") else "left", no_wrap=column in (effect, "n")
+        )
+    listed = rows(found)
+    for row, following in zip(listed, [*listed[1:], None], strict=True):
+        last = row.kind == "deviation" and following is not None and following.kind != "deviation"
+        table.add_row(row.name, row.says, row.number, row.n, end_section=last)
+    console.print(Text(f"{experiment}: what the deviations of {found.arm.label} are worth", style="bold"))
+    console.print(Text(f"{found.scale.heading}. Test error, {numbers(found)}."))
+    console.print(Text("Effects: other reading - stated recipe, in points, mean over seeds."))
+    console.print(table)
+    for line in filter(None, [conclusion(found), *(f"- {note}" for note in why.notes(found))]):
+        console.print(Text(line))
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
+
+
+def as_json(experiment: str, found: Explanation, trained: dict[str, Any] | None = None) -> str:
+    """`trained`: how the runs of the command ended, if it trained any."""
+    number = found.published
+    content = {
+        "experiment": experiment,
+        "arm": found.arm.name,
+        "scale": str(found.scale),
+        "ours": dict(found.ours.errors),
+        "published": number.model_dump(mode="json") if number else None,
+        "deviations": [_change(change) for change in found.changes],
+        "sum": _effect(found.total),
+        "gap": _effect(found.gap),
+        "unexplained": _effect(found.unexplained),
+        "within_seed_noise": found.within_seed_noise,
+        "notes": why.notes(found),
+    }
+    return json.dumps(content | ({"training": trained} if trained else {}), indent=1, ensure_ascii=False)
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "id": change.other.id,
+        "what": change.other.deviation.what,
+        "arm": change.other.arm.name,
+        "errors": dict(change.errors.errors),
+        "diverged": change.errors.diverged,
+        "effect": _effect(change.effect),
+    }
+
+
+def _effect(effect: Effect | None) -> dict[str, Any] | None:
+    if not effect:
+        return None
+    interval = [effect.interval.low, effect.interval.high] if effect.interval else None
+    return {"points": effect.points, "interval": interval, "n": list(effect.n)}
