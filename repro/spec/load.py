@@ -17,20 +17,14 @@ from repro.claims.rules import KINDS, Claim, Published
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
-from repro.models import FAMILIES
 from repro.spec.epochs import resolve_schedule, train_images
-from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
-from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.layers import overlay, without_other_unit
+from repro.spec.messages import ARM_KEYS, explain, unknown_key
+from repro.spec.recipe import StatedRecipe
 from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference
 from repro.spec.weights import Weights
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
-ARM_KEYS = ("name", "label", "published", "demo")
-UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union
-    **FAMILIES,
-    **{"sgd": Sgd, "adam": Adam},
-    **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup, Constants)},
-}
 TOP_KEYS = (
     "name",
     "title",
@@ -189,7 +183,7 @@ class _Reader:
     def _recipe(self, layers: list[tuple[str, Table]]) -> StatedRecipe:
         merged: Table = {}
         for _, layer in layers:
-            merged = overlay(_without_other_unit(merged, layer), layer)
+            merged = overlay(without_other_unit(merged, layer), layer)
         schedule = merged.get("schedule")
         if isinstance(schedule, dict) and {"epochs", "iterations"} <= schedule.keys():
             self._fail(f"{layers[-1][0]}: schedule: give epochs or iterations, not both")
@@ -241,80 +235,3 @@ def _weights_of(arms: tuple[Arm, ...]) -> Iterator[Weights]:
         for recipe in filter(None, (arm.recipe, arm.demo)):
             if recipe.weights:
                 yield recipe.weights
-
-
-def _without_other_unit(below: Table, above: Table) -> Table:
-    """`below`; if `above` gives its schedule in the other unit, without the schedule's keys in the old unit."""
-    old, new = below.get("schedule"), above.get("schedule")
-    if isinstance(old, dict) and isinstance(new, dict):
-        for unit, other in (("epochs", "iterations"), ("iterations", "epochs")):
-            if unit in new and other not in new and other in old:
-                counted = (other, "drops", "warmup", "pieces")
-                return below | {"schedule": {k: v for k, v in old.items() if k not in counted}}
-    return below
-
-
-def overlay(below: Table, above: Table) -> Table:
-    """`below` overridden by `above`, key by key; a table with a different `name` replaces the other."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and value.get("name", old.get("name")) == old.get("name"):
-            merged[key] = overlay(old, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def explain(error: ValidationError, model: type[Frozen], where: "str | list[tuple[str, Table]]") -> Iterator[str]:
-    """One line per error: table, key, value, what is allowed."""
-    for fault in error.errors():
-        # pydantic adds the tags of unions to the location; no key of a spec has the name of a tag
-        keys = [str(key) for key in fault["loc"]]
-        place = where if isinstance(where, str) else _origin(keys, where)
-        keys = [key for key in keys if key not in UNION_TAGS]
-        key = ".".join(keys)
-        value = fault.get("input")
-        if fault["type"] == "extra_forbidden":
-            allowed = tuple(_allowed(model, fault["loc"]))
-            yield f"{unknown_key(place, key, allowed)} (its value: {value!r})"
-        elif fault["type"] == "missing":
-            yield f"{place}: {key!r} is missing"
-        elif fault["type"] == "value_error" and isinstance(value, dict | tuple | Frozen):
-            yield f"{place}: {key + ': ' if key else ''}{fault['ctx']['error']}"
-        else:
-            message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
-            subject = f"{place}: {key}" if key else place
-            yield f"{subject} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
-
-
-def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
-    """The keys of the table at `location`; at the top of a recipe also the keys of an arm."""
-    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **UNION_TAGS}
-    for part in location[:-1]:
-        model = models.get(str(part), model)
-    return [*model.model_fields, *(ARM_KEYS if model is StatedRecipe else ())]
-
-
-def _origin(keys: list[str], layers: list[tuple[str, Table]]) -> str:
-    """The name of the topmost layer that contains the invalid key."""
-    for place, layer in reversed(layers):
-        table: Any = layer
-        for key in keys:
-            if isinstance(table, dict) and key in table:
-                table = table[key]
-            elif key not in UNION_TAGS:
-                break
-        else:
-            return place
-    return layers[0][0]
-
-
-def unknown_key(place: str, key: str, allowed: tuple[str, ...]) -> str:
-    """The message about a key that `place` does not have."""
-    return f"{place}: unknown key {key!r}{_nearest(key, allowed)}; allowed: {', '.join(allowed)}"
-
-
-def _nearest(key: str, allowed: "list[str] | tuple[str, ...]") -> str:
-    near = difflib.get_close_matches(key.rsplit(".", 1)[-1], allowed, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -13,7 +13,8 @@ from repro.fields import Frozen, Name, Positive
 from repro.records.states import Planned
 from repro.run import plan as plans
 from repro.spec import Scale, ScaleField
-from repro.spec.load import explain, read_toml, unknown_key
+from repro.spec.load import read_toml
+from repro.spec.messages import explain, unknown_key
 
 M = TypeVar("M", bound=Frozen)
 
