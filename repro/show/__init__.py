@@ -6,5 +6,6 @@
 | `tables/` | what `repro table` and `repro compare` print |
 | `plots/` | figures |
 | `report/` | REPORT.md and the HTML page |
+| `power.py` | what `repro power` prints |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """
