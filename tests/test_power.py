@@ -3,17 +3,22 @@
 `python tests/test_power.py` prints the table of error rates in docs/statistics.md from more draws.
 """
 
+import json
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
+from click.testing import Result
+from helpers import REPO
 from numpy.typing import NDArray
 
+from repro import spec
 from repro.claims import stats
 from repro.claims.rules import (
     ArmErrors,
@@ -155,6 +160,63 @@ def test_the_power_that_the_page_tabulates(kind: str) -> None:
     assert alone == pytest.approx(single, abs=1.7)
     assert [100 * c.reproduced for c in chances(plan, Levels(0.05, LOOKS), LOOKS)] == pytest.approx(looked, abs=1.7)
     assert seeds_needed(plan, 0.05) == seeds
+
+
+# --- before any run --------------------------------------------------------------------------------------------------
+
+VALUE = """
+[[claim]]
+id = "original-value"
+kind = "value"
+arms = ["original"]
+margin = 0.4
+why_margin = "w"
+says = "s"
+origin = "own"
+looks = [3, 5, 10]
+
+[[claim]]
+id = "above"
+kind = "bound"
+arms = ["original"]
+above = 30.0
+says = "s"
+origin = "own"
+"""
+
+
+def test_the_command_prints_chances_seeds_and_what_cannot_be_decided(
+    cli: Callable[..., Result], edit: Callable[..., Path], record: Callable[..., Path]
+) -> None:
+    edit({}, more=VALUE)
+    record("original", 0, errors=[40.0])
+    printed = " ".join(cli("power", "tiny").stdout.split())
+    assert "original-value n = 3: 26%, n = 5: 78%, n = 10: 100% (sd 0.20); 4 seeds" in printed
+    assert "bn-after-add-is-worse n = 5: 53% (sd 0.20); 9 seeds" in printed, "a claim without looks: at 5 seeds"
+    assert "not planned, as the kind states no true value to plan by: above (bound)" in printed
+    assert "10 seeds of all arms: 1 done, 19 left: about " in printed
+    few = cli("power", "tiny", "--seeds", "3").stdout
+    assert "not decidable at the planned n (below 50%): bn-after-add-is-worse, original-value" in few
+    assert "n = 5" not in few
+
+
+def test_the_power_of_a_claim_as_json(cli: Callable[..., Result], edit: Callable[..., Path]) -> None:
+    edit({'where = "Table 1"': 'where = "Table 1", sd = 0.1, runs = 5'}, more=VALUE)
+    found = json.loads(cli("power", "tiny", "--json").stdout)
+    rows = {row["id"]: row for row in found["claims"]}
+    assert rows["original-value"]["sds"] == [0.1] and rows["original-value"]["seeds_needed"] == 3
+    assert [look["n"] for look in rows["original-value"]["looks"]] == [3, 5, 10]
+    assert rows["above"]["planned"] is False and rows["above"]["decidable"] is None
+    assert rows["bn-after-add-is-worse"]["true_means"] == [0.0, 0.3]
+
+
+def test_every_shipped_claim_can_be_planned_or_says_that_it_is_not() -> None:
+    """A claim that states a margin is planned, but for curves."""
+    for name in spec.names(REPO):
+        experiment = spec.load(name, REPO)
+        for claim in experiment.claims:
+            plan = claim.plan(experiment.design(claim))
+            assert (plan is None) == (claim.kind in ("bound", "curve", "worst-classes")), claim.id
 
 
 # --- how often the rules err -----------------------------------------------------------------------------------------

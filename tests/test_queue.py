@@ -145,7 +145,7 @@ def test_the_options_are_those_of_run() -> None:
     run = {option for parameter in main.commands["run"].params for option in parameter.opts}
     group = main.commands["queue"]
     queued = {option for parameter in group.commands["run"].params for option in parameter.opts}  # type: ignore
-    assert run - queued == {"experiment", "--arm", "--seeds", "--scale", "--demo"}
+    assert run - queued == {"experiment", "--arm", "--seeds", "--scale", "--demo", "--until-decided"}
     assert queued - run == {"name"}
     assert {"--jobs", "--threads", "--device", "--time-limit"} <= queued
 

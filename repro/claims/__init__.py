@@ -2,7 +2,8 @@
 
 | file | what it holds |
 |---|---|
-| `judge.py` | one verdict per claim of an experiment, from its records |
+| `judge.py` | one verdict per claim of an experiment, from its records; looks and Holm's correction |
+| `power.py` | how likely each claim is decided by its planned looks, before any run |
 | `evidence.py` | what the records of a claim's runs say: numbers by seed, curves, errors by class |
 | `rules/` | the kinds of claims, one file each: fields, rule, words |
 | `stats/` | estimates, intervals, tests: numbers in, numbers out |

@@ -1,8 +1,11 @@
-"""`repro freeze|migrate`: fix the claims before the runs; update records of an older version. Neither loads torch."""
+"""`repro power|freeze|migrate`: plan the claims and fix them before the runs; update records of an older version.
+
+None of them loads torch.
+"""
 
 import click
 
-from repro.cli.common import CHECK_FAILED, experiments_argument, root_of
+from repro.cli.common import CHECK_FAILED, experiment_argument, experiments_argument, json_option, root_of
 
 
 @click.command()
@@ -39,6 +42,31 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
 
 
 @click.command()
+@experiment_argument
+@click.option("--seeds", type=click.IntRange(min=2), metavar="N", help="Only looks at up to N seeds.  [default: all]")
+@json_option
+@click.pass_context
+def power(ctx: click.Context, experiment: str, seeds: int | None, as_json: bool) -> None:
+    """Simulate how likely each claim is reproduced by its looks if the published values are true, before any run.
+
+    \b
+    repro power resnet-depth
+    repro power resnet-depth --seeds 5
+    """
+    from repro import spec
+    from repro.claims import power as planning
+    from repro.run import queue
+    from repro.show import power as shown
+
+    root = root_of(ctx)
+    loaded = spec.load(experiment, root)
+    found = planning.power(loaded, seeds)
+    last = max((each.chances[-1].n for each in found if each.chances), default=seeds or planning.SEEDS)
+    times = queue.time_left(root, experiment, last)
+    click.echo(shown.as_json(loaded, found, times) if as_json else shown.as_text(loaded, found, times))
+
+
+@click.command()
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
     """Rewrite records of an older version of repro in the current format. No measured number changes.
@@ -54,4 +82,4 @@ def migrate(ctx: click.Context) -> None:
     click.echo(f"{len(folders)} records rewritten")
 
 
-COMMANDS = (freeze, migrate)
+COMMANDS = (power, freeze, migrate)

@@ -164,6 +164,12 @@ step_option = click.option(
 
 def check_ways(ctx: click.Context) -> None:
     """UserError if --ways auto is combined with an option that it chooses itself."""
-    for name in ("step", "jobs"):
-        if ctx.params["ways"] and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise UserError(f"--ways auto chooses --step and --jobs itself: leave out --ways or --{name}")
+    if ctx.params["ways"]:
+        check_defaults(ctx, "--ways", "--ways auto chooses --step and --jobs itself", "step", "jobs")
+
+
+def check_defaults(ctx: click.Context, option: str, why: str, *names: str) -> None:
+    """UserError if one of these parameters was given although `option` chooses it."""
+    for parameter in ctx.command.params:
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT:
+            raise UserError(f"{why}: leave out {option} or {parameter.opts[0]}")

@@ -12,7 +12,8 @@ from repro.errors import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo")  # parameters of `repro run` not offered here
+# parameters of `repro run` that are not offered here
+SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo", "until_decided")
 
 
 def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":

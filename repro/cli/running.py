@@ -9,6 +9,7 @@ import click
 from repro.cli.common import (
     JobsType,
     arms_option,
+    check_defaults,
     check_ways,
     complete_arm,
     demo_option,
@@ -159,6 +160,12 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     type=click.Choice(["offline", "online", "off"]),
     help="Mirror the runs to W&B for review.  [default: WANDB_MODE, else offline; off in demos]",
 )
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Train look by look, only what the primary claims that are still open need, and stop once all are decided. "
+    "Chooses arms and seeds itself.",
+)
 @click.option("--dry-run", is_flag=True, help="Train nothing; print the state of each run on disk.")
 @json_option
 @click.pass_context
@@ -170,6 +177,7 @@ def run(
     seeds: int,
     scale: str,
     demo: bool,
+    until_decided: bool,
     dry_run: bool,
     as_json: bool,
     **options: Any,
@@ -180,18 +188,26 @@ def run(
     repro run bn-placement --seeds 3 --demo
     repro run resnet-depth --arm resnet20 --seeds 5
     repro run bn-placement --seeds 3 --scale 1/200 --jobs 2 --time-limit 25m
+    repro run vgg-fashion --until-decided
     """
     from repro.run import plan
+    from repro.run import until_decided as deciding
 
     check_ways(ctx)
     root = root_of(ctx)
-    chosen = plan.plan(root, experiment, list(arms), seeds, scale_of(scale, demo))
+    if until_decided:
+        why = "--until-decided chooses arms, seeds and scale itself"
+        check_defaults(ctx, "--until-decided", why, "arms", "seeds", "scale", "demo")
+        chosen = next(deciding.rounds(root, experiment), [])
+    else:
+        chosen = plan.plan(root, experiment, list(arms), seeds, scale_of(scale, demo))
     if dry_run:
         click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
         return
     from repro.run import session
 
-    outcome = session.run(root, chosen, session.Options(**options))
+    wanted = session.Options(**options)
+    outcome = deciding.run(root, experiment, wanted) if until_decided else session.run(root, chosen, wanted)
     if as_json:
         click.echo(json.dumps(outcome.summary(), indent=1))
     else:

@@ -4,6 +4,7 @@
 |---|---|
 | `session.py` | one `repro run`: launcher, display, exit code |
 | `plan.py` | the state of each run on disk: done, resume, new or stale |
+| `until_decided.py` | `repro run --until-decided`: look by look |
 | `resources.py` | how many runs at a time, on which device, with how many threads |
 | `ways.py` | measures every way to train on a device |
 | `launch/` | launchers: in this process, side by side, or in a pool of processes |

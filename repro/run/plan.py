@@ -22,6 +22,8 @@ def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> li
 
 def as_text(planned: list[Planned]) -> str:
     """One line per run, then a summary."""
+    if not planned:
+        return "no run is needed"
     width = max(len(p.run.name) for p in planned)
     lines = [f"{p.run.name:{width}}  {p.state.kind:8}  {p.state.reason}" for p in planned]
     counts = Counter(p.state.kind for p in planned)

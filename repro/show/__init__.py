@@ -7,5 +7,6 @@
 | `plots/` | figures |
 | `report/` | REPORT.md and the HTML page |
 | `why.py` | what an arm's deviations are worth |
+| `power.py` | what `repro power` prints |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from repro.claims.rules import Claim, Published, When
+from repro.claims.rules import Claim, Design, Published, When
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen, Name, array
@@ -158,6 +158,10 @@ class Experiment(Frozen):
         """What the runs called `name` train. UserError if there is neither such an arm nor such a reading."""
         return next((reading for reading in self.readings if reading.name == name), None) or self.arm(name)
 
+    def design(self, claim: Claim) -> Design:
+        """The arms of a claim, as its kind asks for them before any run."""
+        return _Design(tuple(self.arm(name) for name in claim.arms))
+
     def cited(self, by: Claim | Published) -> str:
         """The citation, such as "He et al. 2015, Table 6"; without authors for an own claim."""
         authors = [entry.short for entry in self.references if entry.id == by.reference]
@@ -192,7 +196,7 @@ class Experiment(Frozen):
                     )
             _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
         for claim in self.claims:
-            if misfit := claim.misfit(_Design(tuple(self.arm(name) for name in claim.arms))):
+            if misfit := claim.misfit(self.design(claim)):
                 raise ValueError(f"claim {claim.id!r}: {misfit}")
         return self
 

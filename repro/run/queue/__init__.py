@@ -6,7 +6,7 @@
 | `estimates.py` | how many runs of each entry are done and left, and how long those will take |
 """
 
-from repro.run.queue.estimates import as_json, as_text, estimate, load_results
+from repro.run.queue.estimates import as_json, as_text, estimate, load_results, time_left
 from repro.run.queue.load import Entry, PlannedEntry, Queue, load, names, plan, runs
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "names",
     "plan",
     "runs",
+    "time_left",
 ]

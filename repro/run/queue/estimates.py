@@ -13,6 +13,7 @@ from repro.durations import duration
 from repro.records.record import FINISHED
 from repro.records.results import Results, load_all
 from repro.records.states import Planned
+from repro.run import plan as plans
 from repro.run.queue.load import Entry, PlannedEntry, Queue
 from repro.wording import plural
 
@@ -98,6 +99,16 @@ def _rates(timed: pd.DataFrame, planned: Planned) -> dict[str, tuple[float, str]
 def _iterations_left(planned: Planned) -> int:
     record, end = planned.state.record, planned.run.recipe.schedule.iterations
     return end - (record.iteration if record and planned.state.kind == "resume" else 0)
+
+
+def time_left(root: Path, experiment: str, seeds: int) -> list[str]:
+    """How long the full-scale runs left of `seeds` seeds per arm will take, as lines of text."""
+    entry = Entry(experiment=experiment, seeds=seeds)
+    scales = [scale for scale in records.scales(root) if not scale.is_demo]
+    planned = PlannedEntry(entry, plans.plan(root, experiment, [], seeds, entry.scale))
+    (found,) = estimate([planned], load_all(root, [experiment], scales))
+    left = f"{found.done} done, {found.left} left{_expected(found.left, found.expected)}"
+    return [f"{plural(seeds, 'seed')} of all arms: {left}"]
 
 
 def as_text(queue: Queue, estimates: list[Estimate]) -> str:
