@@ -17,6 +17,7 @@ from scipy import stats as scipy_stats
 from repro import records, spec
 from repro.claims import evidence, judge, stats
 from repro.claims.rules.reasons import ByDivergedRuns
+from repro.errors import UserError
 from repro.records.results import Results
 from repro.show import tables
 from repro.show.tables import formats, sheets
@@ -368,3 +369,14 @@ def test_every_shipped_experiment_can_be_judged_without_records(tmp_path: Path) 
     for name in spec.names(tmp_path):
         summary = tables.summarise(Results.load(tmp_path, name))
         assert summary.claims and all(claim.verdict == "no verdict" for claim in summary.claims)
+
+
+def test_a_margin_lies_below_the_published_difference(small_root: Path, edit: Edit) -> None:
+    other = 'published = { test_error = 40.3, reference = "nobody", where = "Table 1" }'
+    path = edit({'label = "BN after addition"': f'label = "BN after addition"\n{other}'})
+    with pytest.raises(UserError, match=r"margin = 0.3 must be below the published difference, which is 0.30"):
+        spec.load("tiny", small_root)
+    path.write_text(path.read_text().replace("40.3", "40.31"))
+    assert spec.load("tiny", small_root).claims
+    path.write_text(path.read_text().replace("40.31", "39.0"))
+    assert spec.load("tiny", small_root).claims, "a claim against what is published has no such difference"

@@ -655,7 +655,7 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         ["'bn-after-add-is-worse'", "size is allowed only for kind 'difference', not 'equivalence'"],
     ),
     "a margin that hides a published step": (
-        {'label = "BN after addition"': 'label = "BN"\n' + CLOSE},
+        {'label = "BN after addition"': 'label = "BN"\n' + CLOSE, "margin = 0.3": "margin = 0.1"},
         '\n[[arm]]\nname = "third"\n'
         '\n[[claim]]\nid = "o"\nkind = "order"\narms = ["original", "bn-after-add", "third"]\nmargin = 0.3\n' + OWN,
         ["'o'", "margin = 0.3 must be below each published step", "from 'original' to 'bn-after-add' it is 0.30"],

@@ -134,7 +134,7 @@ def report(ctx: click.Context, check: bool, page: Path | None, form: str | None)
     \b
     repro report
     repro report --html report.html
-    repro report --form neurips > checklist.md
+    repro report --form neurips
     repro report --check
     """
     from repro.show import report as reports

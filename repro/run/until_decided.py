@@ -4,15 +4,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repro import durations, spec
 from repro.claims.judge import judge
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.records.states import Planned
-from repro.run import plan, session
-from repro.run.session import Options, Result
+from repro.run import plan
 from repro.spec import Claim
+
+if TYPE_CHECKING:  # it loads torch, which `rounds` does not need
+    from repro.run.session import Options, Result
 
 DECIDED = ("reproduced", "not reproduced")
 
@@ -36,8 +39,10 @@ def _open(root: Path, name: str) -> list[Claim]:
     return [each.claim for each in judged if each.claim.primary and each.verdict.outcome not in DECIDED]
 
 
-def run(root: Path, name: str, options: Options) -> Result:
+def run(root: Path, name: str, options: "Options") -> "Result":
     """Train each round, until one does not end well; the outcomes of all. The time limit is that of all together."""
+    from repro.run import session
+
     end = None if options.time_limit is None else time.time() + durations.parse(options.time_limit)
     result = session.run(root, [], options)
     for planned in rounds(root, name):

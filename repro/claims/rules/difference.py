@@ -35,6 +35,13 @@ class Difference(WithMargin):
             raise ValueError(f"margin = {self.margin:g} must be below size = {self.size:g}")
         return self
 
+    def misfit(self, design: Design) -> str:
+        """Nor as large as that of the arms' published numbers, where the claim names no size."""
+        printed = comparable_difference(*design.published) if self.measured.selection else None
+        if self.size is None and printed is not None and 0 < printed <= self.margin:
+            return f"margin = {self.margin:g} must be below the published difference, which is {printed:.2f}"
+        return ""
+
     def judge(self, evidence: Evidence) -> Verdict:
         return judge_difference(
             *evidence.arms,
