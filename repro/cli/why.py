@@ -8,7 +8,7 @@ from repro.cli.common import check_ways, complete_arm, root_of, scale_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
-OWN = ("arms",)  # parameters of `repro run` that are other ones here
+OWN = ("arms", "until_decided")  # parameters of `repro run` that are not offered here, or differ
 
 
 @click.command(
