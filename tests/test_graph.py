@@ -156,6 +156,7 @@ class Played:
         self.update(draws)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_compiled_code")
 def test_compiling_before_the_first_iteration_changes_no_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     run = small_run(**RESNET)

@@ -185,6 +185,7 @@ def offline_sync(cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
+@pytest.mark.slow
 def test_sync_of_records_that_were_never_logged(
     record: Callable[..., Path], small_root: Path, offline_sync: Callable[..., str]
 ) -> None:
@@ -233,6 +234,7 @@ def test_sync_online_sends_what_is_lacking(
         assert len(text) < 4 or text not in sent, f"{text} was sent"
 
 
+@pytest.mark.slow
 def test_sync_says_what_the_server_did_not_take(
     record: Callable[..., Path], cli: Callable[..., Result], server: FakeWandb
 ) -> None:

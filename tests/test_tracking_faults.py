@@ -183,6 +183,7 @@ def test_a_server_that_answers_500(
     assert asked, "nothing was asked of the server: the test tests nothing"
 
 
+@pytest.mark.slow
 def test_an_invalid_key(
     unharmed: Callable[..., str],
     account: Callable[[str], None],
