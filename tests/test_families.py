@@ -14,7 +14,7 @@ from typing import Literal
 
 from repro.fields import Positive
 from repro.models import FAMILIES
-from repro.models.family import Network
+from repro.models.family import Init, Network
 
 
 class Perceptron(Network):
@@ -22,19 +22,16 @@ class Perceptron(Network):
 
     name: Literal["perceptron"]
     hidden: Positive = 8
+    init: Init = "he-fan-in"
 
     def misfit(self, size, bn_batch):
         return "a perceptron has no batch norm" if bn_batch else ""
 
-    def build(self, *, channels, size, classes, bn_batch, generator, masks):
+    def modules(self, shape, masks):
         from torch import nn
 
-        from repro.models.init import initialise
-
-        wide = nn.Linear(channels * size * size, self.hidden)
-        model = nn.Sequential(nn.Flatten(), wide, nn.ReLU(), nn.Linear(self.hidden, classes))
-        initialise(model, "he-fan-in", generator)
-        return model
+        wide = nn.Linear(shape.channels * shape.size * shape.size, self.hidden)
+        return nn.Sequential(nn.Flatten(), wide, nn.ReLU(), nn.Linear(self.hidden, shape.classes))
 
 
 FAMILIES["perceptron"] = Perceptron  # the line in the dict

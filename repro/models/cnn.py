@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from repro.fields import Positive, array
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -48,36 +48,22 @@ class Cnn(Network):
             return f"bn_batch = {bn_batch}: a cnn has no batch norm"
         return ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
 
+        channels, size, classes, _ = shape
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            for number, width in enumerate(self.widths, start=1):
-                net[f"conv{number}"] = nn.Conv2d(channels, width, 3, padding=1)
-                net[f"relu{number}"] = nn.ReLU()
-                net[f"pool{number}"] = nn.MaxPool2d(2)
-                channels = width
-            net["flatten"] = nn.Flatten()
-            net["dropout1"] = layers.Dropout(self.dropout, masks)
-            net["hidden"] = nn.Linear(channels * (size >> len(self.widths)) ** 2, self.hidden)
-            net["relu"] = nn.ReLU()
-            net["dropout2"] = layers.Dropout(self.dropout, masks)
-            net["linear"] = nn.Linear(self.hidden, classes)
-        model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        for number, width in enumerate(self.widths, start=1):
+            net[f"conv{number}"] = nn.Conv2d(channels, width, 3, padding=1)
+            net[f"relu{number}"] = nn.ReLU()
+            net[f"pool{number}"] = nn.MaxPool2d(2)
+            channels = width
+        net["flatten"] = nn.Flatten()
+        net["dropout1"] = layers.Dropout(self.dropout, masks)
+        net["hidden"] = nn.Linear(channels * (size >> len(self.widths)) ** 2, self.hidden)
+        net["relu"] = nn.ReLU()
+        net["dropout2"] = layers.Dropout(self.dropout, masks)
+        net["linear"] = nn.Linear(self.hidden, classes)
+        return nn.Sequential(net)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -48,46 +48,31 @@ class DenseNetCifar(Network):
             return f"image_size = {size}: the three poolings of a DenseNet need {SMALLEST} pixels or more"
         return ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """`masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.units import Dense, bn_relu_conv, convolution
 
+        channels, _, classes, bn_batch = shape
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            width = 2 * self.growth
-            net["stem"] = convolution(channels, width, 3)
-            for stage, count in enumerate(UNITS[self.depth], 1):
-                if stage > 1:
-                    transition = bn_relu_conv(width, width // 2, 1, bn_batch)
-                    net[f"transition{stage - 1}"] = transition.append(nn.AvgPool2d(2))
-                    width //= 2
-                net[f"block{stage}"] = units = nn.Sequential()
-                for _ in range(count):
-                    narrow = BOTTLENECK * self.growth
-                    branch = nn.Sequential(
-                        bn_relu_conv(width, narrow, 1, bn_batch), bn_relu_conv(narrow, self.growth, 3, bn_batch)
-                    )
-                    units.append(Dense(branch))
-                    width += self.growth
-            net["bn"] = layers.batch_norm(width, bn_batch)
-            net["relu"] = nn.ReLU()
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(width, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        width = 2 * self.growth
+        net["stem"] = convolution(channels, width, 3)
+        for stage, count in enumerate(UNITS[self.depth], 1):
+            if stage > 1:
+                transition = bn_relu_conv(width, width // 2, 1, bn_batch)
+                net[f"transition{stage - 1}"] = transition.append(nn.AvgPool2d(2))
+                width //= 2
+            net[f"block{stage}"] = units = nn.Sequential()
+            for _ in range(count):
+                narrow = BOTTLENECK * self.growth
+                branch = nn.Sequential(
+                    bn_relu_conv(width, narrow, 1, bn_batch), bn_relu_conv(narrow, self.growth, 3, bn_batch)
+                )
+                units.append(Dense(branch))
+                width += self.growth
+        net["bn"] = layers.batch_norm(width, bn_batch)
+        net["relu"] = nn.ReLU()
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(width, classes)
+        return nn.Sequential(net)

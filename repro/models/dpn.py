@@ -7,7 +7,7 @@ convolution instead of before it.
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -39,43 +39,29 @@ class Dpn(Network):
     def kind(self) -> str:
         return "DPN"
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.units import DualPath, bottleneck, conv_bn, conv_bn_relu
 
+        channels, _, classes, bn_batch = shape
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 3, bn_batch)
-            in_channels = STEM_WIDTH
-            for stage, (count, width, residual, growth) in enumerate(
-                zip(UNITS[self.depth], WIDTHS, RESIDUAL, GROWTH, strict=True), 1
-            ):
-                stride = 1 if stage == 1 else 2
-                new = residual + growth
-                net[f"stage{stage}"] = units = nn.Sequential()
-                for unit in range(count):
-                    branch = bottleneck(in_channels, width, new, stride, bn_batch, GROUPS)
-                    # a stage's first unit starts both paths anew
-                    skip = nn.Identity() if unit else conv_bn(in_channels, new, 1, bn_batch, stride=stride)
-                    units.extend([DualPath(branch, skip, residual), nn.ReLU()])
-                    in_channels, stride = residual + (unit + 2) * growth, 1
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(in_channels, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 3, bn_batch)
+        in_channels = STEM_WIDTH
+        for stage, (count, width, residual, growth) in enumerate(
+            zip(UNITS[self.depth], WIDTHS, RESIDUAL, GROWTH, strict=True), 1
+        ):
+            stride = 1 if stage == 1 else 2
+            new = residual + growth
+            net[f"stage{stage}"] = units = nn.Sequential()
+            for unit in range(count):
+                branch = bottleneck(in_channels, width, new, stride, bn_batch, GROUPS)
+                # a stage's first unit starts both paths anew
+                skip = nn.Identity() if unit else conv_bn(in_channels, new, 1, bn_batch, stride=stride)
+                units.extend([DualPath(branch, skip, residual), nn.ReLU()])
+                in_channels, stride = residual + (unit + 2) * growth, 1
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(in_channels, classes)
+        return nn.Sequential(net)

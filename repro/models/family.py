@@ -1,10 +1,10 @@
 """The interface of a network family: its settings, and what specs, tables, figures and steps need to know about it.
 
 To add one, subclass `Network` in a file in `repro/models/` and add it to `repro.models.FAMILIES`. Specs, tables and
-figures import that file, so it must import torch only inside `build`.
+figures import that file, so it must import torch only inside `modules`.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from repro.fields import Frozen
 
@@ -16,10 +16,24 @@ if TYPE_CHECKING:
 Init = Literal["he-fan-in", "he-fan-out", "glorot", "normal-0.1", "torch-default"]
 
 
+class Shape(NamedTuple):
+    """What a network is built for; see `Network.build`."""
+
+    channels: int
+    size: int
+    classes: int
+    bn_batch: int | None
+
+
 class Network(Frozen):
-    """A network as a spec's `model` table describes it. Subclasses declare `name` as a Literal, their family's name."""
+    """A network as a spec's `model` table describes it.
+
+    Subclasses declare `name` as a Literal, their family's name, and `init` with its default.
+    """
 
     name: str
+    if TYPE_CHECKING:  # declared where its default is, so that a spec's settings keep their order
+        init: Init
 
     @property
     def layers(self) -> int | None:
@@ -68,4 +82,16 @@ class Network(Frozen):
         bn_batch: images that batch norm normalises together in training; None for the whole batch.
         generator: draws the initial weights. masks: draws dropout masks, on the device that will train the network.
         """
+        import torch
+
+        from repro.models.init import initialise
+
+        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
+        with torch.random.fork_rng(devices=[]):
+            model = self.modules(Shape(channels, size, classes, bn_batch), masks)
+        initialise(model, self.init, generator)
+        return model
+
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """The network with weights of no importance; those with dropout draw their masks from `masks`."""
         raise NotImplementedError

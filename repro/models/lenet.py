@@ -7,7 +7,7 @@ a sparsely connected second convolution and 32x32 grey images.
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -35,40 +35,24 @@ class LeNet(Network):
             return f"image_size = {size}: a LeNet needs {SMALLEST} pixels or more"
         return f"bn_batch = {bn_batch}: a LeNet has no batch norm" if bn_batch else ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """`masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
-        from repro.models.init import initialise
-
+        channels, size, classes, _ = shape
         side = ((size - 4) // 2 - 4) // 2
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            model = nn.Sequential(
-                OrderedDict(
-                    conv1=nn.Conv2d(channels, 6, 5),
-                    relu1=nn.ReLU(),
-                    pool1=nn.MaxPool2d(2),
-                    conv2=nn.Conv2d(6, 16, 5),
-                    relu2=nn.ReLU(),
-                    pool2=nn.MaxPool2d(2),
-                    flatten=nn.Flatten(),
-                    linear1=nn.Linear(16 * side**2, 120),
-                    relu3=nn.ReLU(),
-                    linear2=nn.Linear(120, 84),
-                    relu4=nn.ReLU(),
-                    linear3=nn.Linear(84, classes),
-                )
+        return nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(channels, 6, 5),
+                relu1=nn.ReLU(),
+                pool1=nn.MaxPool2d(2),
+                conv2=nn.Conv2d(6, 16, 5),
+                relu2=nn.ReLU(),
+                pool2=nn.MaxPool2d(2),
+                flatten=nn.Flatten(),
+                linear1=nn.Linear(16 * side**2, 120),
+                relu3=nn.ReLU(),
+                linear2=nn.Linear(120, 84),
+                relu4=nn.ReLU(),
+                linear3=nn.Linear(84, classes),
             )
-        initialise(model, self.init, generator)
-        return model
+        )

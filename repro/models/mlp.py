@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from repro.fields import Positive, array
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -40,31 +40,17 @@ class Mlp(Network):
     def misfit(self, size: int | None, bn_batch: int | None) -> str:
         return f"bn_batch = {bn_batch}: an mlp has no batch norm" if bn_batch else ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
 
+        channels, size, classes, _ = shape
         units = [channels * size * size, *self.hidden]
         net: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            for number, (inputs, outputs) in enumerate(pairwise(units), start=1):
-                net[f"linear{number}"] = nn.Linear(inputs, outputs)
-                net[f"relu{number}"] = nn.ReLU()
-                net[f"dropout{number}"] = layers.Dropout(self.dropout, masks)
-            net["linear"] = nn.Linear(units[-1], classes)
-        model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        for number, (inputs, outputs) in enumerate(pairwise(units), start=1):
+            net[f"linear{number}"] = nn.Linear(inputs, outputs)
+            net[f"relu{number}"] = nn.ReLU()
+            net[f"dropout{number}"] = layers.Dropout(self.dropout, masks)
+        net["linear"] = nn.Linear(units[-1], classes)
+        return nn.Sequential(net)

@@ -8,7 +8,7 @@ too, and a first convolution where nothing is expanded too.
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -36,42 +36,28 @@ class MobileNetV2(Network):
     def kind(self) -> str:
         return "MobileNetV2"
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.units import Sum, bottleneck, conv_bn_relu, shortcut
 
+        channels, _, classes, bn_batch = shape
         units = nn.Sequential()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            stem, in_channels = conv_bn_relu(channels, FIRST, 3, bn_batch), FIRST
-            for expansion, width, count, stride in STAGES:
-                for _ in range(count):
-                    expanded = expansion * in_channels
-                    unit = bottleneck(in_channels, expanded, width, stride, bn_batch, groups=expanded)
-                    units.append(Sum(unit, shortcut(in_channels, width, 1, bn_batch)) if stride == 1 else unit)
-                    in_channels, stride = width, 1
-            model = nn.Sequential(
-                OrderedDict(
-                    stem=stem,
-                    units=units,
-                    head=conv_bn_relu(in_channels, LAST, 1, bn_batch),
-                    pool=layers.GlobalAveragePool(),
-                    linear=nn.Linear(LAST, classes),
-                )
+        stem, in_channels = conv_bn_relu(channels, FIRST, 3, bn_batch), FIRST
+        for expansion, width, count, stride in STAGES:
+            for _ in range(count):
+                expanded = expansion * in_channels
+                unit = bottleneck(in_channels, expanded, width, stride, bn_batch, groups=expanded)
+                units.append(Sum(unit, shortcut(in_channels, width, 1, bn_batch)) if stride == 1 else unit)
+                in_channels, stride = width, 1
+        return nn.Sequential(
+            OrderedDict(
+                stem=stem,
+                units=units,
+                head=conv_bn_relu(in_channels, LAST, 1, bn_batch),
+                pool=layers.GlobalAveragePool(),
+                linear=nn.Linear(LAST, classes),
             )
-        initialise(model, self.init, generator)
-        return model
+        )

@@ -8,7 +8,7 @@ own has 1, 3, 6 and 6 units of 48, 104, 208 and 440 channels.
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -46,40 +46,26 @@ class RegNet(Network):
     def kind(self) -> str:
         return "RegNetY" if DESIGNS[self.design].squeeze else "RegNetX"
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.units import SqueezeExcitation, Sum, bottleneck, conv_bn_relu, shortcut
 
+        channels, _, classes, bn_batch = shape
         design = DESIGNS[self.design]
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 3, bn_batch)
-            in_channels = STEM_WIDTH
-            for stage, (count, width, stride) in enumerate(zip(design.units, design.widths, STRIDES, strict=True), 1):
-                net[f"stage{stage}"] = units = nn.Sequential()
-                for _ in range(count):
-                    branch = bottleneck(in_channels, width, width, stride, bn_batch, width // design.group_width)
-                    if design.squeeze:
-                        branch.insert(2, SqueezeExcitation(width, round(SQUEEZE * in_channels)))
-                    units.extend([Sum(branch, shortcut(in_channels, width, stride, bn_batch)), nn.ReLU()])
-                    in_channels, stride = width, 1
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(in_channels, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 3, bn_batch)
+        in_channels = STEM_WIDTH
+        for stage, (count, width, stride) in enumerate(zip(design.units, design.widths, STRIDES, strict=True), 1):
+            net[f"stage{stage}"] = units = nn.Sequential()
+            for _ in range(count):
+                branch = bottleneck(in_channels, width, width, stride, bn_batch, width // design.group_width)
+                if design.squeeze:
+                    branch.insert(2, SqueezeExcitation(width, round(SQUEEZE * in_channels)))
+                units.extend([Sum(branch, shortcut(in_channels, width, stride, bn_batch)), nn.ReLU()])
+                in_channels, stride = width, 1
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(in_channels, classes)
+        return nn.Sequential(net)

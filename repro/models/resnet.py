@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import model_validator
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -66,40 +66,26 @@ class ResNet(Network):
     def kind(self) -> str:
         return "pre-activation ResNet" if self.preact else "ResNet"
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
 
+        channels, _, classes, bn_batch = shape
         expansion = EXPANSION if self.depth >= BOTTLENECKS_FROM else 1
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            net["stem"] = self._stem(channels, bn_batch)
-            in_channels = self.width
-            for stage, count in enumerate(UNITS[self.depth]):
-                width, stride = self.width * 2**stage, 1 if stage == 0 else 2
-                net[f"stage{stage + 1}"] = units = nn.Sequential()
-                for _ in range(count):
-                    units.append(self._unit(in_channels, width, stride, bn_batch))
-                    in_channels, stride = width * expansion, 1
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(in_channels, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        net["stem"] = self._stem(channels, bn_batch)
+        in_channels = self.width
+        for stage, count in enumerate(UNITS[self.depth]):
+            width, stride = self.width * 2**stage, 1 if stage == 0 else 2
+            net[f"stage{stage + 1}"] = units = nn.Sequential()
+            for _ in range(count):
+                units.append(self._unit(in_channels, width, stride, bn_batch))
+                in_channels, stride = width * expansion, 1
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(in_channels, classes)
+        return nn.Sequential(net)
 
     def _stem(self, channels: int, bn_batch: int | None) -> "nn.Module":
         from torch import nn

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -83,49 +83,35 @@ class ResNetCifar(Network):
     def steps(self) -> tuple[str, ...]:
         return ("kernels", "compiled") if self.width == KERNELS_WIDTH else ("compiled",)
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.residual import Block, conv3x3, stack
 
+        channels, _, classes, bn_batch = shape
         blocks = (self.depth - 2) // 6  # per stage; the paper's n
         separate = self.subsample == "separate-conv"
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            net["conv1"] = conv3x3(channels, self.width)
-            net["bn1"] = layers.batch_norm(self.width, bn_batch)
-            net["relu1"] = nn.ReLU()
-            in_channels = self.width
-            for stage in (1, 2, 3):
-                out_channels = self.width * 2 ** (stage - 1)
-                stride = 1 if stage == 1 else 2
-                if separate and stage > 1:
-                    net[f"down{stage}"] = stack("conv bn relu", in_channels, out_channels, stride, bn_batch)
-                    in_channels, stride = out_channels, 1
-                units = nn.Sequential()
-                for i in range(blocks):
-                    first = i == 0 and (separate or stage == 1)
-                    last = i == blocks - 1 and (separate or stage == 3)
-                    ends = {"first": first, "last": last}
-                    units.append(Block(self.block, in_channels, out_channels, stride, self.shortcut, bn_batch, **ends))
-                    in_channels, stride = out_channels, 1
-                net[f"stage{stage}"] = units
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(in_channels, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        net["conv1"] = conv3x3(channels, self.width)
+        net["bn1"] = layers.batch_norm(self.width, bn_batch)
+        net["relu1"] = nn.ReLU()
+        in_channels = self.width
+        for stage in (1, 2, 3):
+            out_channels = self.width * 2 ** (stage - 1)
+            stride = 1 if stage == 1 else 2
+            if separate and stage > 1:
+                net[f"down{stage}"] = stack("conv bn relu", in_channels, out_channels, stride, bn_batch)
+                in_channels, stride = out_channels, 1
+            units = nn.Sequential()
+            for i in range(blocks):
+                first = i == 0 and (separate or stage == 1)
+                last = i == blocks - 1 and (separate or stage == 3)
+                ends = {"first": first, "last": last}
+                units.append(Block(self.block, in_channels, out_channels, stride, self.shortcut, bn_batch, **ends))
+                in_channels, stride = out_channels, 1
+            net[f"stage{stage}"] = units
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(in_channels, classes)
+        return nn.Sequential(net)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -54,39 +54,25 @@ class ResNextCifar(Network):
     def line(self) -> str:
         return f"{self.kind}, {self.cardinality}x{self.bottleneck_width}d"
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """For images of any size. `masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
+        """For images of any size."""
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
         from repro.models.units import Sum, bottleneck, conv_bn_relu, shortcut
 
+        channels, _, classes, bn_batch = shape
         net: OrderedDict[str, nn.Module] = OrderedDict()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 1, bn_batch)
-            in_channels = STEM_WIDTH
-            for stage in range(3):
-                width, stride = self.cardinality * self.bottleneck_width * 2**stage, 1 if stage == 0 else 2
-                out_channels = EXPANSION * width
-                net[f"stage{stage + 1}"] = units = nn.Sequential()
-                for _ in range((self.depth - 2) // 9):
-                    branch = bottleneck(in_channels, width, out_channels, stride, bn_batch, self.cardinality)
-                    units.extend([Sum(branch, shortcut(in_channels, out_channels, stride, bn_batch)), nn.ReLU()])
-                    in_channels, stride = out_channels, 1
-            net["pool"] = layers.GlobalAveragePool()
-            net["linear"] = nn.Linear(in_channels, classes)
-            model = nn.Sequential(net)
-        initialise(model, self.init, generator)
-        return model
+        net["stem"] = conv_bn_relu(channels, STEM_WIDTH, 1, bn_batch)
+        in_channels = STEM_WIDTH
+        for stage in range(3):
+            width, stride = self.cardinality * self.bottleneck_width * 2**stage, 1 if stage == 0 else 2
+            out_channels = EXPANSION * width
+            net[f"stage{stage + 1}"] = units = nn.Sequential()
+            for _ in range((self.depth - 2) // 9):
+                branch = bottleneck(in_channels, width, out_channels, stride, bn_batch, self.cardinality)
+                units.extend([Sum(branch, shortcut(in_channels, out_channels, stride, bn_batch)), nn.ReLU()])
+                in_channels, stride = out_channels, 1
+        net["pool"] = layers.GlobalAveragePool()
+        net["linear"] = nn.Linear(in_channels, classes)
+        return nn.Sequential(net)

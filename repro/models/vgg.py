@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -88,42 +88,28 @@ class Vgg(Network):
             return f"bn_batch = {bn_batch} goes with batch_norm = true"
         return ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
 
+        channels, size, classes, bn_batch = shape
         hidden = self.fc_width // self.width_divisor
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            model = nn.Sequential(
-                OrderedDict(
-                    features=self._convolutions(channels, bn_batch),
-                    flatten=nn.Flatten(),
-                    classifier=nn.Sequential(
-                        nn.Linear(WIDTHS[-1] // self.width_divisor * (size // SHRINK) ** 2, hidden),
-                        nn.ReLU(),
-                        layers.Dropout(self.dropout, masks),
-                        nn.Linear(hidden, hidden),
-                        nn.ReLU(),
-                        layers.Dropout(self.dropout, masks),
-                        nn.Linear(hidden, classes),
-                    ),
-                )
+        return nn.Sequential(
+            OrderedDict(
+                features=self._convolutions(channels, bn_batch),
+                flatten=nn.Flatten(),
+                classifier=nn.Sequential(
+                    nn.Linear(WIDTHS[-1] // self.width_divisor * (size // SHRINK) ** 2, hidden),
+                    nn.ReLU(),
+                    layers.Dropout(self.dropout, masks),
+                    nn.Linear(hidden, hidden),
+                    nn.ReLU(),
+                    layers.Dropout(self.dropout, masks),
+                    nn.Linear(hidden, classes),
+                ),
             )
-        initialise(model, self.init, generator)
-        return model
+        )
 
     def _convolutions(self, channels: int, bn_batch: int | None) -> "nn.Sequential":
         """The convolutional part: (N, channels, H, W) -> (N, 512 / width_divisor, H / 32, W / 32)."""

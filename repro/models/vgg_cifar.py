@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import field_validator
 
 from repro.fields import Positive
-from repro.models.family import Init, Network
+from repro.models.family import Init, Network, Shape
 from repro.models.vgg import CONFIGS, SHRINK, WIDTHS
 
 if TYPE_CHECKING:
@@ -50,34 +50,19 @@ class VggCifar(Network):
             return f"image_size = {size}: the five poolings of a VGG need a multiple of {SHRINK} pixels"
         return ""
 
-    def build(
-        self,
-        *,
-        channels: int,
-        size: int,
-        classes: int,
-        bn_batch: int | None,
-        generator: "torch.Generator",
-        masks: "torch.Generator",
-    ) -> "nn.Module":
-        """`masks` is not used: there is no dropout."""
-        import torch
+    def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         from torch import nn
 
         from repro.models import layers
-        from repro.models.init import initialise
 
+        channels, _, classes, bn_batch = shape
         features = nn.Sequential()
-        # torch draws weights on construction: initialise() overwrites them, fork_rng restores the global generator
-        with torch.random.fork_rng(devices=[]):
-            for stage, full_width in zip(CONFIGS[self.config], WIDTHS, strict=True):
-                width = full_width // self.width_divisor
-                for _ in stage:
-                    convolution = nn.Conv2d(channels, width, kernel_size=3, padding=1)
-                    features.extend([convolution, layers.batch_norm(width, bn_batch), nn.ReLU()])
-                    channels = width
-                features.append(nn.MaxPool2d(2))
-            linear = nn.Linear(channels, classes)
-            model = nn.Sequential(OrderedDict(features=features, pool=layers.GlobalAveragePool(), linear=linear))
-        initialise(model, self.init, generator)
-        return model
+        for stage, full_width in zip(CONFIGS[self.config], WIDTHS, strict=True):
+            width = full_width // self.width_divisor
+            for _ in stage:
+                convolution = nn.Conv2d(channels, width, kernel_size=3, padding=1)
+                features.extend([convolution, layers.batch_norm(width, bn_batch), nn.ReLU()])
+                channels = width
+            features.append(nn.MaxPool2d(2))
+        linear = nn.Linear(channels, classes)
+        return nn.Sequential(OrderedDict(features=features, pool=layers.GlobalAveragePool(), linear=linear))
