@@ -13,7 +13,7 @@ import pandas as pd
 
 from repro.claims import stats
 from repro.claims.evidence import RecordedEvidence
-from repro.claims.rules import Lean, Verdict
+from repro.claims.rules import DECIDED, Lean, Verdict
 from repro.claims.rules.model import open_verdict
 from repro.claims.rules.reasons import NotYet
 from repro.records.results import Results
@@ -93,7 +93,7 @@ class _Case:
 
     @property
     def decided(self) -> bool:
-        return self.found is not None and self.found.outcome in ("reproduced", "not reproduced")
+        return self.found is not None and self.found.outcome in DECIDED
 
     @property
     def verdict(self) -> Verdict:

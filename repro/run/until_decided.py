@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from repro import durations, spec
 from repro.claims.judge import judge
+from repro.claims.rules import DECIDED
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.records.states import Planned
@@ -16,8 +17,6 @@ from repro.spec import Claim
 
 if TYPE_CHECKING:  # it loads torch, which `rounds` does not need
     from repro.run.session import Options, Result
-
-DECIDED = ("reproduced", "not reproduced")
 
 
 def rounds(root: Path, name: str) -> Iterator[list[Planned]]:

@@ -8,5 +8,6 @@
 | `report/` | REPORT.md and the HTML page |
 | `why.py` | what an arm's deviations are worth |
 | `power.py` | what `repro power` prints |
+| `terminal.py` | text for a terminal |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """

@@ -1,13 +1,11 @@
 """What an arm's deviations are worth, as rows for the terminal, the report and the figure, and as JSON."""
 
-import io
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich import box
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +14,7 @@ from repro.claims.rules import arm_text
 from repro.claims.stats import Effect
 from repro.claims.why import Change, Explanation
 from repro.numbers import points, published, span
+from repro.show.terminal import printed
 
 WIDTH = 80  # columns
 
@@ -76,7 +75,6 @@ def numbers(found: Explanation) -> str:
 
 def as_text(experiment: str, found: Explanation) -> str:
     """For a terminal of 80 columns."""
-    console = Console(width=WIDTH, file=io.StringIO(), force_terminal=sys.stdout.isatty())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     effect = "effect [95% interval]" if found.scale.is_full else "effect"
     for column in ("deviation", "what", effect, "n"):
@@ -87,14 +85,15 @@ def as_text(experiment: str, found: Explanation) -> str:
     for row, following in zip(listed, [*listed[1:], None], strict=True):
         last = row.kind == "deviation" and following is not None and following.kind != "deviation"
         table.add_row(row.name, row.says, row.number, row.n, end_section=last)
-    console.print(Text(f"{experiment}: what the deviations of {found.arm.label} are worth", style="bold"))
-    console.print(Text(f"{found.scale.heading}. Test error, {numbers(found)}."))
-    console.print(Text("Effects: other reading - stated recipe, in points, mean over seeds."))
-    console.print(table)
-    for line in filter(None, [conclusion(found), *(f"- {note}" for note in why.notes(found))]):
-        console.print(Text(line))
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
+    below = filter(None, [conclusion(found), *(f"- {note}" for note in why.notes(found))])
+    parts: list[RenderableType] = [
+        Text(f"{experiment}: what the deviations of {found.arm.label} are worth", style="bold"),
+        Text(f"{found.scale.heading}. Test error, {numbers(found)}."),
+        Text("Effects: other reading - stated recipe, in points, mean over seeds."),
+        table,
+        *map(Text, below),
+    ]
+    return printed(parts, WIDTH)
 
 
 def as_json(experiment: str, found: Explanation, trained: dict[str, Any] | None = None) -> str:

@@ -39,7 +39,7 @@ from repro.claims.rules.difference import Difference, judge_difference
 from repro.claims.rules.equality import Equivalence, NonInferiority, judge_equivalence, judge_non_inferiority
 from repro.claims.rules.levels import Levels
 from repro.claims.rules.metrics import METRICS, TEST_ERRORS
-from repro.claims.rules.model import DECIDED, ArmErrors, Lean, Outcome, Verdict
+from repro.claims.rules.model import DECIDED, VERDICTS, ArmErrors, Lean, Outcome, Verdict
 from repro.claims.rules.order import Order, judge_order
 from repro.claims.rules.published import Published
 from repro.claims.rules.value import Value, judge_value
@@ -59,6 +59,7 @@ KINDS: dict[str, type[Claim]] = {
 
 __all__ = [
     "DECIDED",
+    "VERDICTS",
     "KINDS",
     "METRICS",
     "TEST_ERRORS",

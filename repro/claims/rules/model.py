@@ -16,7 +16,8 @@ from repro.numbers import PERCENT, Unit
 Outcome = Literal["reproduced", "not reproduced", "inconclusive", "no verdict"]
 Lean = Literal["consistent", "leaning against", "reproduced before Holm", "not reproduced before Holm"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-DECIDED: tuple[Outcome, ...] = OUTCOMES[:-1]  # all but "no verdict"
+VERDICTS: tuple[Outcome, ...] = OUTCOMES[:-1]  # all but "no verdict"
+DECIDED: tuple[Outcome, ...] = ("reproduced", "not reproduced")
 
 NO_SPREAD = 1e-9  # points; test errors move in steps of 100 / images, so less than this is rounding
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from repro import numbers
 from repro.claims.judge import Judged
 from repro.claims.protocol import mismatches
-from repro.claims.rules import DECIDED, ArmErrors, Outcome, arm_text
+from repro.claims.rules import VERDICTS, ArmErrors, Outcome, arm_text
 from repro.show.report.document import (
     Badge,
     Break,
@@ -74,9 +74,9 @@ def tally(report: Report) -> str:
     """What is reproduced so far, in one sentence. A claim that two experiments share counts once."""
     count = Counter(view.outcome for part in report.full for view in claim_views(part) if not view.claim.same_as)
     claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
-    if not any(count[outcome] for outcome in DECIDED):
+    if not any(count[outcome] for outcome in VERDICTS):
         return f"No claim has a full-scale verdict yet ({claims})."
-    good, bad, open_ = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in DECIDED)
+    good, bad, open_ = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in VERDICTS)
     waiting = count["no verdict"]
     rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
     return f"Of {claims}, {good}, {bad} and {open_} at full scale{rest}."
@@ -96,7 +96,7 @@ def by_origin(report: Report) -> str:
 
 
 def _origin(name: str, count: Counter[str]) -> str:
-    decided = [f"{count[outcome]} {outcome}" for outcome in DECIDED if count[outcome]]
+    decided = [f"{count[outcome]} {outcome}" for outcome in VERDICTS if count[outcome]]
     return f"{name}: {plural(count.total(), 'claim')}, {', '.join(decided) or 'none with a verdict yet'}."
 
 

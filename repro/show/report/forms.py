@@ -31,7 +31,7 @@ def neurips(report: Report) -> list[Element]:
     answers: dict[str, list[Element]] = {
         "Claims": [Paragraph(("The claims, fixed as tests before the runs, and their verdicts:",)), *_verdicts(parts)],
         "Limitations": [Paragraph(("Where the recipes depart from their sources:",)), *_deviations(parts)],
-        "Theory assumptions and proofs": [Paragraph(("There are no theoretical results.",))],
+        "Theory assumptions and proofs": [Paragraph(BLANK)],
         "Experimental result reproducibility": [_code(), Bullets(tuple(_commands(parts)))],
         "Open access to data and code": [_data(parts)],
         "Experimental setting and details": _recipes(parts),
@@ -42,8 +42,8 @@ def neurips(report: Report) -> list[Element]:
         "Safeguards": [Paragraph(BLANK)],
         "Licenses for existing assets": [_data(parts), Paragraph(BLANK)],
         "New assets": [Paragraph(("Records, figures and this package; see its licence and README.",))],
-        "Crowdsourcing and research with human subjects": [Paragraph(("None.",))],
-        "Institutional review board approvals": [Paragraph(("Not needed: no human subjects.",))],
+        "Crowdsourcing and research with human subjects": [Paragraph(BLANK)],
+        "Institutional review board approvals": [Paragraph(BLANK)],
         "Declaration of the use of large language models": [Paragraph(BLANK)],
     }
     body: list[Element] = [Heading(1, "NeurIPS paper checklist")]

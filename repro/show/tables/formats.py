@@ -4,17 +4,17 @@ import csv
 import html
 import io
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
 from rich import box
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from repro.claims.rules import Outcome
 from repro.show.tables.sheets import ExperimentTables, Sheet
+from repro.show.terminal import printed
 from repro.wording import plural
 
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
@@ -36,25 +36,20 @@ LATEX = {
 
 
 def text(experiments: list[ExperimentTables], width: int) -> str:
-    """For a terminal; verdicts are coloured if standard output is a terminal and NO_COLOR is unset."""
-    console = Console(width=width, file=io.StringIO(), force_terminal=sys.stdout.isatty())
+    """For a terminal, where verdicts are coloured."""
+    parts: list[RenderableType] = []
     for tables in experiments:
-        _line(console, f"{tables.experiment}: {tables.title}", style="bold")
-        _line(console, f"{tables.heading}. Test error in %.")
-        for sheet in tables.sheets:
-            console.print(rich_table(sheet))
-        for note in tables.notes:
-            _line(console, f"- {note}")
+        parts += [
+            Text(f"{tables.experiment}: {tables.title}", style="bold"),
+            Text(f"{tables.heading}. Test error in %."),
+            *map(rich_table, tables.sheets),
+            *(Text(f"- {note}") for note in tables.notes),
+        ]
         if tables.deviations:
             count = plural(len(tables.deviations), "deviation")
-            _line(console, f"- {count} from the paper: repro show {tables.experiment}")
-        console.print()
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
-
-
-def _line(console: Console, line: str, style: str = "") -> None:
-    console.print(Text(line, style=style))
+            parts.append(Text(f"- {count} from the paper: repro show {tables.experiment}"))
+        parts.append("")
+    return printed(parts, width)
 
 
 def rich_table(sheet: Sheet) -> RichTable:
