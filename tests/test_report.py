@@ -270,58 +270,50 @@ def rows(content: str) -> dict[str, list[str]]:
 def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
     """sd 0.1 over n = 3: 90% interval of a mean ±2.9200 x 0.1/sqrt 3 = 0.1686; of a difference by Welch, df 4, 95%
     ±2.7764 x 0.1 sqrt(2/3) = 0.2267, 90% ±2.1318 x 0.0816 = 0.1741."""
-    table = rows(section(rendered.markdown, "Claims"))
-    assert table["claim"] == [
-        "verdict",
-        "ours: mean ± sd (n)",
-        "published",
-        "difference [interval]",
-        "p",
-        "p over looks",
-        "p (Holm)",
-    ]
+    table = rows(section(rendered.markdown, "Verdicts"))
+    assert table["claim"] == ["verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p"]
     # TOST at 0.5: t = (0.5 - 0.31) / 0.057735 = 3.2909 with df 2, p = 0.5 - t / (2 sqrt(2 + t^2)) = 0.041
-    verdict, ours, published, difference, p, *_ = table["A reaches 10.31 %<br>Table 1, p. 7"]
+    verdict, ours, published, difference, p = table["A reaches 10.31 %<br>[tiny](#tiny): Table 1, p. 7"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)"
     assert (published, difference, p) == ("10.31", "-0.31 [-0.48, -0.14] 90%", "0.041")
-    verdict, _, published, difference, *_ = table["B reaches 12.34 %"]
+    table = {says.partition("<br>")[0]: cells for says, cells in table.items()}
+    verdict, _, published, difference, _ = table["B reaches 12.34 %"]
     assert (verdict, published, difference) == ("**not reproduced**", "12.34 ± 0.23", "+2.66 [+2.49, +2.83] 90%")
-    verdict, _, published, difference, *_ = table["C reaches 20.56 %"]
+    verdict, _, published, difference, _ = table["C reaches 20.56 %"]
     assert verdict == "inconclusive<br>leaning against<br>different protocol"
     assert (published, difference) == (r"20.56 \*", "-0.56 [-0.73, -0.39] 90%")
-    verdict, ours, published, difference, p, over, holm = table["A beats B (10.31 against 12.34 %)"]
+    verdict, ours, published, difference, p = table["A beats B (10.31 against 12.34 %)"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)<br>Arm B 15.00 ± 0.10 % (n = 3)"
     assert published == "Arm A: 10.31<br>Arm B: 12.34 ± 0.23<br>difference +5.12"
-    assert (difference, p, over, holm) == ("+5.00 [+4.77, +5.23] 95%", "<0.001", "<0.001", "–")
+    assert (difference, p) == ("+5.00 [+4.77, +5.23] 95%", "<0.001")
     assert table["B beats A"][:4:3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
     assert table["A and H are the same"][:4:3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
-    verdict, _, _, steps, *_ = table["A beats B, which beats C"]
+    verdict, _, _, steps, _ = table["A beats B, which beats C"]
     assert verdict == "**reproduced**<br>different protocol"
-    assert steps.split("<br>") == ["+5.00 [+4.77, +5.23] 95%"] * 2 + ["ends +10.00 [+9.77, +10.23] 95%"]
+    assert steps == "+10.00 [+9.77, +10.23] 95% (ends)"
     assert table["H beats E"][0] == "inconclusive<br>consistent"
-    assert table["A beats F"][0] == "no verdict"
-    assert table["A beats F"][1].endswith("<br>Arm F: no runs")
     assert table["A beats G"][0] == "inconclusive<br>consistent"
     assert table["A beats G"][1].endswith("Arm G 30.50 ± 0.71 % (n = 2, 1 of 3 runs diverged)")
+    assert "A beats F" not in table
     tally = "4 are reproduced, 2 are not reproduced and 3 are inconclusive at full scale; 1 has no verdict yet."
     assert f"**Of 10 claims in 1 experiment, {tally}**" in rendered.markdown
     assert r"\* Arm C: different protocol" in rendered.markdown
 
 
-def test_a_lesson_is_a_verdict(rendered: Rendered) -> None:
-    """Each lesson is its claim's words and its verdict's sentence; one without a verdict says what would give one."""
-    lessons = section(rendered.markdown, "Lessons")
-    holds, fails = section(lessons, "What holds"), section(lessons, "What does not hold")
-    assert (
-        "**A reaches 10.31 %.** Reproduced: Arm A 10.00 ± 0.10 % (n = 3) against 10.31 % published: -0.31 points"
-        in holds
-    )
-    assert [line.split(".**")[0] for line in fails.strip().splitlines()] == ["- **B reaches 12.34 %", "- **B beats A"]
-    assert "At this spread" in section(lessons, "What needs more seeds")
-    assert "1 of 10 claims has no verdict yet" in section(lessons, "What needs runs")
-    assert "A beats F" not in holds + fails
+def test_what_is_undecided_says_why(rendered: Rendered) -> None:
+    """Three claims are inconclusive; the one without runs of an arm is in no table of verdicts."""
+    undecided = rows(section(rendered.markdown, "Not decided yet"))
+    (row,) = [cells for name, cells in undecided.items() if name.startswith("[tiny](#tiny): ")]
+    assert row == ["4 of 10", "1 without any run of an arm, 3 inconclusive", "`repro run tiny --arm f --seeds 3`"]
+
+
+def test_a_verdict_has_its_sentence_in_the_experiments_section(rendered: Rendered) -> None:
+    verdicts = section(section(rendered.markdown, "tiny"), "Verdicts")
+    reached = "**A reaches 10.31 %.** Reproduced: Arm A 10.00 ± 0.10 % (n = 3) against 10.31 % published: -0.31 points"
+    assert reached in verdicts and "At this spread" in verdicts
+    assert "A beats F" not in verdicts
 
 
 def test_an_experiment_says_recipe_deviations_and_cost(rendered: Rendered) -> None:
@@ -378,16 +370,16 @@ def test_nothing_is_missing_where_every_arm_has_every_seed(root: Path, record: R
     assert "- No run of" not in section(section(markdown(root), "tiny"), "What is missing")
 
 
-def test_without_any_run_every_claim_says_what_would_fill_it(tmp_path: Path) -> None:
+def test_without_any_run_every_experiment_is_a_line_that_says_what_would_fill_it(tmp_path: Path) -> None:
     shutil.copytree(REPO / "experiments", tmp_path / "experiments")
     body = report.markdown(tmp_path, stand_in)
+    assert "No run at full scale is recorded yet." in body
+    undecided = section(body, "Not decided yet")
     for name in spec.names(tmp_path):
         claims = len(spec.load(name, tmp_path).claims)
-        have = "claims have" if claims > 1 else "claims has"
-        assert f"- [{name}](#{name}): {claims} of {claims} {have} no verdict yet." in body
-        assert f"`repro run {name} --seeds 3`" in section(body, name)
-    assert "ours: mean" not in section(body, "Claims").split("###")[0]
-    assert "What holds" not in body
+        assert f"| {claims} of {claims} | no runs | `repro run {name} --seeds 3` |" in undecided
+        assert f"\n## {name}" not in body
+    assert "## Verdicts" not in body and "ours: mean" not in undecided
 
 
 # --- what stays out --------------------------------------------------------------------------------------------------
@@ -408,8 +400,13 @@ def test_runs_left_out_are_listed_even_where_their_scale_has_no_section(small_ro
     record("original", 0, errors=[44.44], scale="1/2", session=dirty)
     record("original", 2, errors=[44.44], scale="1/2", session=dirty)
     record("bn-after-add", 1, errors=[44.44], session=dirty)
-    listed = section(markdown(small_root), "Left out").strip().splitlines()
-    assert listed == ["- `results/tiny/bn-after-add`: seed-1", "- `results/scale-1-2/tiny/original`: seed-0, seed-2"]
+    listed = section(markdown(small_root), "Left out").partition("\n\n<a id=")[0].strip().splitlines()
+    assert listed == [
+        "3 runs trained on uncommitted changes: left out of this report.",
+        "",
+        "- `results/tiny/bn-after-add`: seed-1",
+        "- `results/scale-1-2/tiny/original`: seed-0, seed-2",
+    ]
     shutil.rmtree(small_root / "results")
     assert "Left out" not in markdown(small_root)
 
@@ -492,7 +489,7 @@ def test_write_then_check(root: Path) -> None:
     written = {path.relative_to(root).as_posix() for path in report.write(root, stand_in)}
     body = (root / "REPORT.md").read_text()
     assert body == markdown(root)
-    assert written == {"REPORT.md", *re.findall(r"!\[.+\]\((.+)\)", body)}
+    assert written == {"REPORT.md", "docs/figures/table.svg", *re.findall(r"!\[.+\]\((.+)\)", body)}
     assert {"docs/figures/tiny/curves.svg", "docs/figures/scale-1-2/tiny/final.svg"} < written
     assert "docs/figures/tiny/depth.svg" not in written
     assert report.check(root, stand_in) == ""

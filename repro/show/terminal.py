@@ -1,9 +1,20 @@
 """Text for a terminal, from what rich can print."""
 
 import io
+import re
 import sys
 
 from rich.console import Console, RenderableType
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+
+
+def pictured(parts: list[RenderableType], width: int, title: str) -> str:
+    """An SVG of a terminal window that shows the parts. It loads no font from elsewhere."""
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    for part in parts:
+        console.print(part)
+    svg = console.export_svg(title=title, theme=DEFAULT_TERMINAL_THEME, unique_id="repro")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
 def printed(parts: list[RenderableType], width: int) -> str:

@@ -99,6 +99,14 @@ def _when(found: PostHoc) -> str:
     return f"under an earlier form of the claim ({found.entry.date:%Y-%m-%d}), which gives: {found.then.outcome}"
 
 
+def deciding_step(verdict: Verdict) -> Verdict:
+    """The difference that decided: for an order, its first refuted step, or else its ends, or else its first step."""
+    if not verdict.steps:
+        return verdict
+    shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
+    return next((step for step in shown if step.outcome == "not reproduced"), shown[0])
+
+
 def label(judged: Judged) -> str:
     """Such as "inconclusive, consistent (different protocol)"."""
     verdict, caveats = judged.verdict, marks(judged)

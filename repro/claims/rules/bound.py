@@ -1,5 +1,6 @@
 """The kind `bound`: an arm's error is above, or below, a published bound."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -64,6 +65,9 @@ class Bound(Claim):
             different_protocol=evidence.different_protocol,
             chance_error=evidence.chance_error() if ours.diverged and self.measured.rises else None,
         )
+
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        return (0.0, math.inf) if self.side == "above" else (-math.inf, 0.0)
 
     @property
     def limit(self) -> str:

@@ -3,6 +3,7 @@
 To add one, subclass `Claim` in a file of this folder and add it to `repro.claims.rules.KINDS`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol
@@ -150,6 +151,10 @@ class Claim(Frozen):
     def plan(self, design: Design) -> Plan | None:
         """What the claim's power is simulated from, before any run; None for a kind that is not planned."""
         return None
+
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        """The estimates, in the verdict's unit, at which the claim is true: from low to high, which may be infinite."""
+        return 0.0, math.inf
 
     # --- words ---------------------------------------------------------------------------------------------------
 

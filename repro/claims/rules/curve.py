@@ -100,6 +100,11 @@ class Curve(Claim):
         ]
         return judge_curve(points, levels=self.levels)
 
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        """By the margin at the verdict's point, the worst."""
+        assert verdict.margin is not None
+        return -verdict.margin, verdict.margin
+
     def margin_at(self, point: CurvePoint) -> float:
         """The margin at a point, in nats or points."""
         return self.margin if self.margin is not None else (self.margin_relative or 0) * point.published

@@ -1,5 +1,6 @@
 """The kinds `equivalence` and `non-inferiority`: a difference is too small to matter."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,6 +39,9 @@ class Equivalence(WithMargin):
             different_protocol=evidence.different_protocol,
         )
 
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        return -self.margin, self.margin
+
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         return f"{labels[0]} and {labels[1]} differ by less than {self.margin:.2f} points"
 
@@ -73,6 +77,9 @@ class NonInferiority(WithMargin):
             levels=self.levels,
             different_protocol=evidence.different_protocol,
         )
+
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        return -self.margin, math.inf
 
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         return f"{labels[0]} is worse than {labels[1]} by less than {self.margin:.2f} points, or not at all"

@@ -66,6 +66,9 @@ class Value(WithMargin):
         assert number is not None  # as in `judge`
         return ValuePlan((0.0,), spreads(design.published), self.margin, number.mean_of)
 
+    def region(self, verdict: Verdict) -> tuple[float, float]:
+        return -self.margin, self.margin
+
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         assert published[0] is not None  # the spec's validation requires it
         return f"{labels[0]} is within {self.margin:.2f} points of {published[0].test_error:.2f} %"

@@ -12,6 +12,7 @@
 | `depth.py` | `depth`: final error against the number of layers |
 | `why.py` | `why`: what each deviation is worth, and the gap to the printed number |
 | `classes.py` | `confusion`, `per-class` |
+| `verdicts.py` | all verdicts of several experiments, one row per claim |
 | `hardest.py`, `pixels.py` | `hardest`: the test images most runs get wrong; their pixels |
 
 An arm's position in the spec fixes its colour and marker in every figure and at every scale. Published numbers are
@@ -110,8 +111,4 @@ def _draw(data: PlotData, kind: str) -> Figure:
     if not data.arms:
         raise NothingToDraw("no counted runs")
     with style.house_style():
-        drawn = FIGURES[kind](data)
-        # a layout starts from the previous one and ends elsewhere; done once, every `encode` gives the same bytes
-        drawn.draw_without_rendering()
-        drawn.set_layout_engine("none")
-    return drawn
+        return style.settled(FIGURES[kind](data))

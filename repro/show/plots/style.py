@@ -86,13 +86,22 @@ def titled_figure(data: PlotData, subtitle: str, notes: list[str], width: float,
 
     `width` and `height` are those of the plotting area in inches; the height of the text is added.
     """
-    head, scale = title(data.experiment, data.scale), []
+    head, scale = title(data.experiment, data.scale), ""
     if not data.compared:
-        head = f"{data.experiment.name}: {head}"
-        scale = _lines(data.scale.heading, width, SUBTITLE * 1.08)  # bold runs wider
-    texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]
+        head, scale = f"{data.experiment.name}: {head}", data.scale.heading
+    return captioned_figure(head, notes, width, height, subtitle=subtitle, warning=scale)
+
+
+def captioned_figure(
+    head: str, notes: list[str], width: float, height: float, *, subtitle: str = "", warning: str = ""
+) -> Figure:
+    """An empty figure with a title, a subtitle, a `warning` in red below it, and `notes` as a caption; sizes in inches.
+
+    The height of the text is added to `height`.
+    """
+    texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]  # bold runs wider
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
-    texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]
+    texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in _lines(warning, width, SUBTITLE * 1.08)]
     caption = [line for note in notes for line in _lines(note, width, CAPTION)]
     above = sum(size * 1.5 * POINT for _, size, _, _ in texts) + 1.3 * MARGIN
     below = len(caption) * CAPTION * 1.45 * POINT + 1.5 * MARGIN
@@ -112,6 +121,16 @@ def titled_figure(data: PlotData, subtitle: str, notes: list[str], width: float,
     return figure
 
 
+def settled(figure: Figure) -> Figure:
+    """The figure with its layout computed once and for all, so that every `encode` gives the same bytes.
+
+    A layout starts from the previous one and ends elsewhere.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
 def legend_beside(axes: Axes, handles: list[Line2D]) -> None:
     """A legend to the right of the axes, clear of the data."""
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
@@ -128,6 +147,11 @@ def remove_frame(axes: Axes, grid: str) -> None:
     axes.grid(visible=False)
     axes.grid(visible=True, axis=grid)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+def wrapped(text: str, width: float, size: float = 8.0) -> str:
+    """`text` in lines of `width` inches at `size` points."""
+    return "\n".join(_lines(text, width, size))
 
 
 def _lines(text: str, width: float, size: float) -> list[str]:

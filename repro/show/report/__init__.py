@@ -6,11 +6,13 @@
 | `figures.py` | the figures' files and their stamps |
 | `claims.py` | claims with their verdicts: the summary table and sentences |
 | `recipe.py` | recipe and cost |
-| `missing.py` | missing runs and the commands that train them |
+| `missing.py` | missing runs and the commands that train them; what is undecided and why |
 | `answers.py` | the spec's questions, each with its claims and their verdicts |
-| `lessons.py` | the section with those answers and with each verdict |
 | `worth.py` | the section on what the deviations are worth |
-| `content.py` | all sections in order; reduced scales in an appendix without verdicts |
+| `first_page.py` | what is reproduced, what is not, what is undecided and why |
+| `details.py` | the section of one experiment |
+| `early.py` | the appendix: reduced scales, without verdicts |
+| `content.py` | all sections in order |
 | `forms.py` | forms of conferences, filled in from the records |
 | `readme.py`, `hours.py` | the generated part of README; the log's table of hours |
 | `inserts.py` | puts those two between their markers in hand-written files |
@@ -97,13 +99,12 @@ def check(root: Path, draw: Draw = figures.repro_plots) -> str:
     for file, expected in {path: _markdown(report).encode(), **inserts.filled(root, report)}.items():
         if difference := _difference(file.relative_to(root).as_posix(), file.read_bytes(), expected):
             return difference
-    for part in report.parts:
-        for picture in part.pictures:
-            figure = root / picture.path
-            if not figure.is_file():
-                return f"there is no {picture.path}"
-            if not figure.read_bytes().endswith(figures.stamp(part.digest)):
-                return f"{picture.path} was drawn from other records"
+    for picture in report.pictures:
+        figure = root / picture.path
+        if not figure.is_file():
+            return f"there is no {picture.path}"
+        if not figure.read_bytes().endswith(figures.stamp(picture.digest)):
+            return f"{picture.path} was drawn from other records"
     return ""
 
 
@@ -116,7 +117,7 @@ def _markdown(report: Report) -> str:
 
 
 def _files(root: Path, report: Report) -> dict[Path, bytes]:
-    drawn = {root / picture.path: picture.svg() for part in report.parts for picture in part.pictures}
+    drawn = {root / picture.path: picture.svg() for picture in report.pictures}
     # the order of writing: a file comes after those it links to
     return drawn | {root / NAME: _markdown(report).encode()} | inserts.filled(root, report)
 

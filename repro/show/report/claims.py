@@ -11,10 +11,8 @@ from repro.show.report.document import (
     Badge,
     Break,
     Cell,
-    Code,
     Inline,
     Link,
-    Strong,
     Table,
     Text,
     lines,
@@ -24,12 +22,11 @@ from repro.show.report.document import (
 from repro.show.report.load import Part, Report
 from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
-from repro.show.verdicts import difference, marks
+from repro.show.verdicts import deciding_step, difference, marks
 from repro.spec import Claim
 from repro.wording import plural
 
-P_COLUMNS = ("p", "p over looks", "p (Holm)")
-COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", *P_COLUMNS)
+COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p")
 KINDS: dict[Outcome, str] = {  # outcome -> kind of badge
     "reproduced": "good",
     "not reproduced": "bad",
@@ -110,40 +107,50 @@ def statement(part: Part, claim: Claim) -> str:
     return claim.statement([part.label(arm) for arm in claim.arms], published)
 
 
-def table(part: Part) -> Table:
-    """One row per claim; without runs, only the published numbers."""
-    columns = COLUMNS if len(part.counted) else ("claim", "verdict", "published")
-    shown = [COLUMNS.index(column) for column in columns]
-    rows = [_row(view) for view in claim_views(part)]
-    return Table(f"Claims of {part.name}", columns, tuple(tuple(row[i] for i in shown) for row in rows), "claims")
+def with_verdict(report: Report) -> list[ClaimView]:
+    """The claims that have one, in the report's order."""
+    return [view for part in report.full for view in claim_views(part) if view.outcome != "no verdict"]
+
+
+def table(views: list[ClaimView]) -> Table:
+    """One row per claim."""
+    return Table("Claims with a verdict", COLUMNS, tuple(map(_row, views)), "claims")
 
 
 def _row(view: ClaimView) -> tuple[Cell, ...]:
     part, claim = view.part, view.claim
     verdict = view.judged.verdict
-    steps: list[Text] = [(difference(step) or NONE,) for step in verdict.steps]
-    steps += [(f"ends {difference(verdict.ends) or NONE}",)] if verdict.ends else []
-    where: Text = (Break(), view.row.where) if view.row.where else ()
+    where = [view.row.where] if view.row.where else []
+    p = deciding_p(view)
     return (
-        Cell((*prose(claim.says), *where)),
+        Cell((*prose(claim.says), Break(), Link(part.name, f"#{part.name}"), *(f": {each}" for each in where))),
         Cell(view.verdict),
-        Cell(lines([_ours(view, *each) for each in zip(claim.arms, verdict.arms, strict=True)])),
+        Cell(ours(view)),
         Cell(lines([(line,) for line in published(part, claim)])),
-        Cell((difference(verdict) or NONE,) if not steps else lines(steps), verdict.estimate),
-        Cell((p_cell(verdict.p) or NONE,), verdict.p),
-        Cell((p_cell(verdict.p_looks) or NONE,), verdict.p_looks),
-        Cell((p_cell(verdict.p_adjusted) or NONE,), verdict.p_adjusted),
+        Cell((deciding_difference(view) or NONE,), deciding_step(verdict).estimate),
+        Cell((p_cell(p) or NONE,), p),
     )
+
+
+def deciding_p(view: ClaimView) -> float | None:
+    """The p that decides: after Holm for a primary claim, else over the looks."""
+    verdict = view.judged.verdict
+    return verdict.p_looks if verdict.p_adjusted is None else verdict.p_adjusted
 
 
 def deciding_difference(view: ClaimView) -> str:
     """A claim's difference with its interval; for an order, that of a refuted pair or else of its ends."""
     verdict = view.judged.verdict
-    if not verdict.steps:
+    step = deciding_step(verdict)
+    if step is verdict:
         return difference(verdict)
-    shown = [verdict.ends, *verdict.steps] if verdict.ends else [*verdict.steps]
-    step = next((step for step in shown if step.outcome == "not reproduced"), shown[0])
     return f"{difference(step) or NONE} ({'ends' if step is verdict.ends else 'a step'})"
+
+
+def ours(view: ClaimView) -> Text:
+    """The mean of each arm over the runs that the claim rests on."""
+    arms = zip(view.claim.arms, view.judged.verdict.arms, strict=True)
+    return lines([_ours(view, *each) for each in arms])
 
 
 def _ours(view: ClaimView, name: str, errors: ArmErrors) -> Text:
@@ -171,11 +178,12 @@ def published(part: Part, claim: Claim) -> list[str]:
     return parts or [NONE]
 
 
-def not_comparable(part: Part) -> tuple[Text, ...]:
-    """Why the marked numbers are not directly comparable; arms with the same reason share a line."""
+def not_comparable(report: Report) -> tuple[Text, ...]:
+    """Why marked numbers of claims with a verdict are not directly comparable; arms of the same reason share a line."""
     noted: dict[str, dict[str, None]] = {}  # reason -> labels, in order
-    for claim in part.experiment.claims:
-        for arm in map(part.experiment.arm, claim.arms):
+    for view in with_verdict(report):
+        claim = view.claim
+        for arm in map(view.part.experiment.arm, claim.arms):
             if arm.published and claim.measured.selection and (why := mismatches(arm.published, claim.metric)):
                 noted.setdefault(", ".join(why), {})[arm.label] = None
     return tuple((f"* {'; '.join(labels)}: {reason}",) for reason, labels in noted.items())
@@ -205,41 +213,6 @@ def sources(part: Part) -> list[Text]:
         where: list[Inline] = [Link(reference.link, reference.link)] if reference.link else ["no URL is known"]
         parts.append((f"{reference.author}{year}: {reference.title}. ", *where))
     return parts
-
-
-# --- sentences -------------------------------------------------------------------------------------------------------
-
-
-def lessons(parts: tuple[Part, ...], outcome: str) -> list[Text]:
-    """One line per claim with this `outcome`: what it says, and the sentence of its verdict."""
-    return [
-        (
-            Strong(as_sentence(view.claim.says)),
-            f" {view.row.sentence} (",
-            Link(view.part.name, f"#{view.part.name}"),
-            ")",
-        )
-        for part in parts
-        for view in claim_views(part)
-        if view.outcome == outcome
-    ]
-
-
-def unjudged(part: Part, commands: list[str]) -> Text | None:
-    """How many claims of a part have no verdict, and the commands that would give one; None if all have one."""
-    count = sum(view.outcome == "no verdict" for view in claim_views(part))
-    if not count:
-        return None
-    have = "has" if count == 1 else "have"
-    filled: list[Inline] = [Break(), *(_joined(commands))] if commands else []
-    return (Link(part.name, f"#{part.name}"), f": {count} of {len(part.judged)} claims {have} no verdict yet.", *filled)
-
-
-def _joined(commands: list[str]) -> list[Inline]:
-    joined: list[Inline] = []
-    for command in commands:
-        joined += [*([" and "] if joined else []), Code(command)]
-    return joined
 
 
 def as_sentence(text: str) -> str:

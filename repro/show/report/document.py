@@ -84,11 +84,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """`path`: relative to the root, with slashes. `svg()`: the file's content, encoded only when it is needed."""
+    """`path`: relative to the root, with slashes. `svg()`: the file's content, encoded only when it is needed.
+
+    digest: of what it is drawn from; the file ends with it.
+    """
 
     path: str
     alt: str
     svg: Callable[[], bytes]
+    digest: str = ""
 
 
 @dataclass(frozen=True)

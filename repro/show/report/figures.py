@@ -8,8 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from repro.claims.judge import Judged
 from repro.records.results import Results
+from repro.show import tables
 from repro.show.report.document import Picture
+from repro.show.verdicts import deciding_step
 from repro.spec import Scale
 
 if TYPE_CHECKING:
@@ -41,10 +44,38 @@ def pictures(results: Results, digest: str, draw: Draw) -> tuple[Picture, ...]:
     folder = "/".join(filter(None, (FOLDER, scale.folder, name)))
     where = "" if scale.is_full else f", at {scale} of the schedule"
     return tuple(
-        Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", partial(_encoded, figure, digest))
+        Picture(f"{folder}/{kind}.svg", f"{name}: {ALT[kind]}{where}", partial(_encoded, figure, digest), digest)
         for kind, figure in drawn
         if figure is not None
     )
+
+
+def table(results: Results, digest: str) -> Picture:
+    """A picture of the experiment's table in a terminal."""
+    alt = f"the table of {results.name} as a terminal shows it"
+    return Picture(f"{FOLDER}/table.svg", alt, partial(_table, results, digest), digest)
+
+
+def _table(results: Results, digest: str) -> bytes:
+    return tables.picture(results).encode() + stamp(digest)
+
+
+def overview(claims: list[tuple[str, Judged]], digest: str) -> Picture | None:
+    """The verdicts of several experiments (name, judged claim) in one figure, drawn when it is needed.
+
+    None if no verdict rests on an interval.
+    """
+    decided = [(name, judged) for name, judged in claims if judged.verdict.outcome != "no verdict"]
+    if not any(deciding_step(judged.verdict).deciding for _, judged in decided):
+        return None
+    alt = "one row per claim with a verdict: the difference, its interval, and where the claim is true"
+    return Picture(f"{FOLDER}/verdicts.svg", alt, partial(_verdicts, decided, digest), digest)
+
+
+def _verdicts(decided: list[tuple[str, Judged]], digest: str) -> bytes:
+    from repro.show.plots import encode, verdicts
+
+    return encode(verdicts.verdicts(decided), "svg") + stamp(digest)
 
 
 def _encoded(figure: "Figure", digest: str) -> bytes:

@@ -119,7 +119,7 @@ def _by_experiment(parts: list[Part], content: Callable[[Part], list[Element]]) 
 
 
 def _verdicts(parts: list[Part]) -> list[Element]:
-    return _by_experiment(parts, lambda part: [claims.table(part)] if part.judged else [])
+    return _by_experiment(parts, lambda part: [claims.table(claims.claim_views(part))] if part.judged else [])
 
 
 def _recipes(parts: list[Part]) -> list[Element]:

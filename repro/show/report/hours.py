@@ -24,6 +24,16 @@ def elements(report: Report) -> list[Element]:
     return [Paragraph((f"{total}{note}.",)), *([Table("Hours", COLUMNS, tuple(rows))] if rows else [])]
 
 
+def effort(report: Report) -> str:
+    """The runs at full scale with their hours and hardware, in a sentence."""
+    runs = pd.concat([part.results.recorded for part in report.full])
+    if not len(runs):
+        return "No run at full scale is recorded yet."
+    hardware = "; ".join(sorted(set(runs.hardware + ", " + runs.precision)))
+    time = duration(records.seconds_trained(runs))
+    return f"{plural(len(runs), 'run')} at full scale took {time} of wall time on: {hardware}."
+
+
 def _rows(part: Part) -> list[tuple[Cell, ...]]:
     rows = []
     for (hardware, precision), runs in part.results.recorded.groupby(["hardware", "precision"]):

@@ -81,6 +81,28 @@ class Report:
         return self.full + self.reduced
 
     @property
+    def with_runs(self) -> tuple[Part, ...]:
+        """The experiments with a recorded run at full scale, counted or not."""
+        return tuple(part for part in self.full if len(part.runs))
+
+    @cached_property
+    def overview(self) -> Picture | None:
+        """All verdicts in one figure; None without one that can be drawn."""
+        rows = [(part.name, judged) for part in self.full for judged in part.judged]
+        return figures.overview(rows, _digest(part.digest.encode() for part in self.full))
+
+    @cached_property
+    def table(self) -> Picture | None:
+        """What a terminal shows of the first experiment, if it has a verdict."""
+        first = self.full[0]
+        return figures.table(first.results, first.digest) if first.rank == 0 else None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        drawn = tuple(picture for picture in (self.table, self.overview) if picture)
+        return drawn + tuple(picture for part in self.parts for picture in part.pictures)
+
+    @property
     def digest(self) -> str:
         return _digest(f"{part.name} {part.scale} {part.digest}".encode() for part in self.parts)
 

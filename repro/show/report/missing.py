@@ -1,10 +1,11 @@
 """The runs that an experiment lacks at full scale, and the commands that train them."""
 
-from repro.show.report.document import Break, Code, Text, prose
+from repro.show.report.document import Break, Cell, Code, Inline, Link, Text, cells, prose
 from repro.show.report.load import Part
 
 FEWEST = 3  # seeds per arm; with fewer, a t-interval is too wide to be useful
 MOST = 30  # seeds per arm; more are not suggested
+COLUMNS = ("experiment", "undecided", "why", "to train what is missing")
 
 
 def target_seeds(part: Part) -> int:
@@ -70,3 +71,24 @@ def notes(part: Part) -> list[Text]:
                 )
             )
     return notes
+
+
+def undecided(part: Part) -> tuple[Cell, ...] | None:
+    """The row of an experiment: how many of its claims are not decided, and why; None if all are."""
+    open_ = [judged.verdict for judged in part.judged if judged.verdict.outcome in ("no verdict", "inconclusive")]
+    if not open_:
+        return None
+    waiting = [verdict for verdict in open_ if verdict.outcome == "no verdict"]
+    without = sum(min(verdict.runs) == 0 for verdict in waiting)
+    counts = {
+        "without any run of an arm": without,
+        "with too few seeds": len(waiting) - without,
+        "inconclusive": len(open_) - len(waiting),
+    }
+    why = ", ".join(f"{n} {what}" for what, n in counts.items() if n) if len(part.counted) else "no runs"
+    name: Inline = Link(part.name, f"#{part.name}") if len(part.runs) else Code(part.name)
+    return (
+        Cell((name, f": {part.experiment.title}")),
+        *cells(f"{len(open_)} of {len(part.judged)}", why),
+        Cell(tuple(Code(command) for command in fill_commands(part))),
+    )

@@ -2,8 +2,20 @@
 
 from repro.claims import why
 from repro.show import why as shown
-from repro.show.report.document import Bullets, Cell, Element, Heading, Paragraph, Strong, Table, Text, cells, prose
-from repro.show.report.load import Part
+from repro.show.report.document import (
+    Bullets,
+    Cell,
+    Element,
+    Heading,
+    Link,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+    cells,
+    prose,
+)
+from repro.show.report.load import Part, Report
 
 TITLE = "What the deviations are worth"
 COLUMNS = ("arm and deviation", "effect in points [95% interval]", "n")
@@ -35,3 +47,16 @@ def elements(part: Part) -> list[Element]:
 def _label(found: why.Explanation, row: shown.Row) -> Text:
     says = prose(row.says) if row.kind == "deviation" else (Strong(row.name), ", ", *prose(row.says))
     return (f"{found.arm.label}: ", *says)
+
+
+def gaps(report: Report) -> tuple[Text, ...]:
+    """One line per arm whose gap to its printed number was explained by measured effects."""
+    lines: list[Text] = []
+    for part in report.full:
+        for found in why.explanations(part.results):
+            if conclusion := shown.conclusion(found):
+                measured = [row for row in shown.rows(found) if row.kind == "deviation" and row.effect]
+                effects = "; ".join(f"{row.says}: {row.number} points in the other reading" for row in measured)
+                link = Link(part.name, f"#{part.name}")
+                lines.append((Strong(found.arm.label), " (", link, "): ", *prose(f"{effects}. {conclusion}")))
+    return tuple(lines)

@@ -10,6 +10,7 @@
 
 from repro.errors import UserError
 from repro.records.results import Results
+from repro.show.tables import formats
 from repro.show.tables.compare import compare, sides
 from repro.show.tables.formats import FORMATS
 from repro.show.tables.sheets import VIEWS, ExperimentTables, Sheet
@@ -50,6 +51,11 @@ def render(experiments: list[Results], form: str, width: int = 100, view: str = 
     if form not in FORMATS:
         raise UserError(f"no table format {form!r}; allowed: {', '.join(FORMATS)}")
     return FORMATS[form]([VIEWS[view](results) for results in experiments], width)
+
+
+def picture(results: Results) -> str:
+    """An SVG of the table of arms and claims in a terminal window."""
+    return formats.picture(VIEWS["arms"](results))
 
 
 def unreproduced(experiments: list[Results]) -> list[str]:

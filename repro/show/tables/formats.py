@@ -14,7 +14,7 @@ from rich.text import Text
 
 from repro.claims.rules import Outcome
 from repro.show.tables.sheets import ExperimentTables, Sheet
-from repro.show.terminal import printed
+from repro.show.terminal import pictured, printed
 from repro.wording import plural
 
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
@@ -39,17 +39,25 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
     """For a terminal, where verdicts are coloured."""
     parts: list[RenderableType] = []
     for tables in experiments:
-        parts += [
-            Text(f"{tables.experiment}: {tables.title}", style="bold"),
-            Text(f"{tables.heading}. Test error in %."),
-            *map(rich_table, tables.sheets),
-            *(Text(f"- {note}") for note in tables.notes),
-        ]
+        parts += [*_head_and_sheets(tables), *(Text(f"- {note}") for note in tables.notes)]
         if tables.deviations:
             count = plural(len(tables.deviations), "deviation")
             parts.append(Text(f"- {count} from the paper: repro show {tables.experiment}"))
         parts.append("")
     return printed(parts, width)
+
+
+def picture(tables: ExperimentTables, width: int = 100) -> str:
+    """An SVG of the same without the notes, as a terminal shows it."""
+    return pictured(_head_and_sheets(tables), width, f"repro table {tables.experiment}")
+
+
+def _head_and_sheets(tables: ExperimentTables) -> list[RenderableType]:
+    return [
+        Text(f"{tables.experiment}: {tables.title}", style="bold"),
+        Text(f"{tables.heading}. Test error in %."),
+        *map(rich_table, tables.sheets),
+    ]
 
 
 def rich_table(sheet: Sheet) -> RichTable:
