@@ -30,5 +30,5 @@ def array(item: Any) -> Any:
 
 
 Positive = Annotated[int, Field(gt=0, le=10**9)]
-Rate = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Rate = Annotated[float, Field(ge=0, le=1e6)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)]  # part of file names

@@ -729,7 +729,7 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         {"batch_size = 16": 'batch_size = 2000\nlast_batch = "drop"', "iterations = 12, drops = [6, 9]": "epochs = 2"}
         | NO_DEMO,
         "",
-        ["converted to iterations", "greater than 0"],
+        ["batch_size = 2,000 is not allowed: digits has 1,437 images"],
     ),
     "unknown key among epochs": (
         {"iterations = 12, drops = [6, 9]": "epochs = 4, drop = [2]"} | NO_DEMO,

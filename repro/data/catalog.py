@@ -27,7 +27,10 @@ def data_dir() -> Path:
 def check_name(name: str) -> None:
     """UserError for a name that no data set can have. Image folders are not read, so their classes are not checked."""
     base, _ = split_name(name)
-    if not (base in BUILT_IN or (base.startswith(image_folder.PREFIX) and base != image_folder.PREFIX)):
+    folder = base.removeprefix(image_folder.PREFIX)
+    if folder != base and not image_folder.is_inside(folder):
+        raise UserError(f"data set {name!r}: NAME in {image_folder.PREFIX}NAME must be a folder inside REPRO_DATA_DIR")
+    if base not in BUILT_IN and folder == base:
         names = f"{', '.join(BUILT_IN)}, {image_folder.PREFIX}NAME"
         raise UserError(f"unknown data set {name!r}; allowed: {names}, and some classes of one: cifar10[cat,dog]")
     built_in(name)

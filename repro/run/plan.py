@@ -6,12 +6,17 @@ from pathlib import Path
 
 from repro import records, spec
 from repro.data import catalog
+from repro.errors import UserError
 from repro.records.states import Planned
 from repro.spec import Scale
+
+MOST_SEEDS = 1000  # per arm
 
 
 def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> list[Planned]:
     """The runs of `arms` (empty = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
+    if seeds > MOST_SEEDS:
+        raise UserError(f"{name}: {seeds:,} seeds; allowed: 1 to {MOST_SEEDS:,}")
     experiment = spec.load(name, root)
     planned = []
     for run in spec.resolve(experiment, range(seeds), arms=arms, scale=scale):

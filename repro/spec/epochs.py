@@ -53,7 +53,17 @@ def iteration_at(recipe: StatedRecipe, when: When) -> int:
 
 
 def train_images(recipe: StatedRecipe, directory: Path | None = None) -> int:
-    """The number of images the recipe trains on. UserError if its split leaves none for validation."""
+    """The number of images the recipe trains on. UserError if a batch needs more, or its split leaves no others."""
+    images = _split_images(recipe, directory)
+    if recipe.batch_size > images:
+        raise UserError(
+            f"batch_size = {recipe.batch_size:,} is not allowed: {recipe.dataset} has {images:,} images in "
+            f"train_split = {recipe.train_split!r}"
+        )
+    return images
+
+
+def _split_images(recipe: StatedRecipe, directory: Path | None) -> int:
     dataset = catalog.describe(recipe.dataset, directory)
     available, split = dataset.train_images, recipe.train_split.removeprefix("train")
     if not split:

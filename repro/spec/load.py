@@ -23,6 +23,7 @@ from repro.spec.messages import ARM_KEYS, explain, unknown_key
 from repro.spec.recipe import StatedRecipe
 from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference
 from repro.spec.weights import Weights
+from repro.wording import unprintable
 
 REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 TOP_KEYS = (
@@ -65,13 +66,19 @@ def parse(path: Path) -> Experiment:
 
 
 def read_toml(path: Path) -> Table:
-    """The file's content. UserError if it cannot be read or is not TOML."""
+    """The file's content. UserError if it cannot be read, is not TOML, or contains what must not be printed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        wrong = next(unprintable(tables), None)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError:
+        raise UserError(f"{path}: nested too deeply") from None
+    if wrong:
+        raise UserError(f"{path}: {wrong}")
+    return tables
 
 
 class _Reader:

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from repro.fields import Frozen, Positive, Rate, array
 
 Epochs = Annotated[int, Field(gt=0, le=10**6)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 Shape = Literal["steps", "cosine"]
 
 
@@ -18,7 +19,7 @@ class Sgd(Frozen):
 
     name: Literal["sgd"]
     lr: Rate
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    momentum: Fraction = 0.0
     nesterov: bool = False
     weight_decay: Rate = 0.0
     decay_norm_and_bias: bool = True  # whether weight decay also applies to norm parameters and biases
@@ -29,8 +30,8 @@ class Adam(Frozen):
 
     name: Literal["adam"]
     lr: Rate
-    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    eps: Annotated[float, Field(gt=0)] = 1e-8
+    betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
     weight_decay: Rate = 0.0
     decay_norm_and_bias: bool = True
 
@@ -64,7 +65,7 @@ class Schedule(Frozen):
 
     iterations: Positive
     drops: array(Positive) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0)] = 0.1
+    factor: Annotated[float, Field(gt=0, le=1000)] = 0.1
     warmup: Warmup | None = None
     shape: Shape = "steps"
     pieces: Positive | None = None
@@ -89,7 +90,7 @@ class EpochSchedule(Frozen):
 
     epochs: Epochs
     drops: array(Epochs) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0)] = 0.1
+    factor: Annotated[float, Field(gt=0, le=1000)] = 0.1
     warmup: (
         Annotated[
             Annotated[Warmup, Tag("Warmup")] | Annotated[EpochWarmup, Tag("EpochWarmup")],

@@ -8,7 +8,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from repro.claims.rules import Claim, Design, Published, When
 from repro.data import catalog
@@ -16,7 +16,7 @@ from repro.errors import UserError
 from repro.fields import Frozen, Name, array
 from repro.spec.epochs import iteration_at, resolve_schedule
 from repro.spec.recipe import Recipe, StatedRecipe
-from repro.spec.scale import ScaleField
+from repro.spec.scale import DEMO, ScaleField
 
 
 class Reference(Frozen):
@@ -26,7 +26,7 @@ class Reference(Frozen):
     author: Annotated[str, Field(min_length=1)]
     title: Annotated[str, Field(min_length=1)]
     year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = no year given
-    link: str = ""  # "" = unknown
+    link: Annotated[str, Field(pattern=r"^(https?://[^\s<>()\"]+)?$")] = ""  # "" = unknown
 
     @property
     def short(self) -> str:
@@ -170,6 +170,13 @@ class Experiment(Frozen):
     @property
     def primary(self) -> tuple[Claim, ...]:
         return tuple(claim for claim in self.claims if claim.primary)
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_scale(cls, name: str) -> str:
+        if name == DEMO.folder or name.startswith("scale-"):
+            raise ValueError("demo and names that begin with scale- are folders of results/; choose another name")
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":

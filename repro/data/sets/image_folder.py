@@ -6,13 +6,14 @@ Sorted like torchvision's ImageFolder: by class, then folder, then name. Images 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from repro.data.dataset import DataSet, Part, digest, md5
+from repro.data.sets.photographs import decoded
 from repro.errors import UserError
+from repro.wording import control_character
 
 PREFIX = "folder:"
 MOST_CLASSES = 256  # predictions.npz stores a prediction as one byte
@@ -31,13 +32,13 @@ class ImageFolder(DataSet):
         images = _images(directory / self.folder / part)
         images = images if places is None else [images[place] for place in places]
         labels = [self.classes.index(name) for name, _ in images]
-        return (self._decoded(path) for _, path in images), np.array(labels, np.int64)
+        return decoded([path for _, path in images], self.name), np.array(labels, np.int64)
 
-    def _decoded(self, path: Path) -> np.ndarray:
-        try:
-            return np.array(Image.open(path).convert("RGB"))
-        except OSError as error:  # unreadable or damaged
-            raise UserError(f"data set {self.name!r}: {path} cannot be read: {error}") from error
+
+def is_inside(folder: str) -> bool:
+    """Whether `folder` is a relative path that does not leave the folder it starts from."""
+    path = PurePosixPath(folder)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in folder
 
 
 def describe(name: str, directory: Path) -> ImageFolder:
@@ -64,6 +65,9 @@ def describe(name: str, directory: Path) -> ImageFolder:
         counts[part] = tuple(found_in[label] for label in classes[part])
         for _, path in images:
             found[path.relative_to(directory).as_posix()] = _md5_of(path)
+    for label in (*classes["train"], *classes["test"]):
+        if wrong := control_character(label):
+            raise UserError(f"data set {name!r}: the folder {label!r} has the control character {wrong} in its name")
     if classes["test"] != classes["train"]:
         raise UserError(
             f"{root / 'test'} has the classes {list(classes['test'])}, the training images {list(classes['train'])}"

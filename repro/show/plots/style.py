@@ -29,6 +29,7 @@ MARGIN = 0.12  # inches
 
 RC = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so it is the same on every machine
+    "text.parse_math": False,  # a $ in a label is a $
     "font.size": 9,
     "axes.labelsize": 9,
     "axes.titlesize": 9.5,

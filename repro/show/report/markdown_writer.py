@@ -2,6 +2,7 @@
 
 import re
 
+from repro.show import escape
 from repro.show.report.document import (
     Badge,
     Break,
@@ -20,8 +21,6 @@ from repro.show.report.document import (
     prose,
 )
 
-SPECIAL = re.compile(r"[\\*`~]|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]\()")
-
 
 def as_markdown(elements: list[Element]) -> str:
     """The elements separated by blank lines, without those for the HTML page only."""
@@ -34,7 +33,7 @@ def _element(element: Element, anchors: set[str]) -> str:
         anchor = (
             f'<a id="{element.anchor}"></a>\n\n' if element.anchor and element.anchor != _slug(element.text) else ""
         )
-        return f"{anchor}{'#' * element.level} {_escape(element.text)}"
+        return f"{anchor}{'#' * element.level} {escape.markdown(element.text)}"
     if isinstance(element, Paragraph):
         return _text(element.text, anchors)
     if isinstance(element, Bullets):
@@ -42,7 +41,7 @@ def _element(element: Element, anchors: set[str]) -> str:
     if isinstance(element, Table):
         return _table(element, anchors)
     assert isinstance(element, Picture)
-    return f"![{_escape(element.alt)}]({element.path})"
+    return f"![{escape.markdown(element.alt)}]({element.path})"
 
 
 def _table(table: Table, anchors: set[str]) -> str:
@@ -51,7 +50,7 @@ def _table(table: Table, anchors: set[str]) -> str:
 
     rule = "|---" + ("|---:" if table.kind == "numbers" else "|---") * (len(table.columns) - 1) + "|"
     rows = [line([_text(cell.text, anchors, None) for cell in row]) for row in table.rows]
-    return "\n".join([line([_escape(column) for column in table.columns]), rule, *rows])
+    return "\n".join([line([escape.markdown(column) for column in table.columns]), rule, *rows])
 
 
 def _text(text: Text, anchors: set[str], indent: str | None = "") -> str:
@@ -62,21 +61,16 @@ def _text(text: Text, anchors: set[str], indent: str | None = "") -> str:
 
 def _inline(inline: Inline, anchors: set[str]) -> str:
     if isinstance(inline, str):
-        return _escape(inline)
+        return escape.markdown(inline)
     if isinstance(inline, Code):
         return f"`{inline.text}`"
     if isinstance(inline, Link):
         known = not inline.target.startswith("#") or inline.target.removeprefix("#") in anchors
-        return f"[{_escape(inline.text)}]({inline.target})" if known else _escape(inline.text)
+        return f"[{escape.markdown(inline.text)}]({inline.target})" if known else escape.markdown(inline.text)
     if isinstance(inline, Strong):
         return f"**{_text(prose(inline.text), anchors)}**"
     assert isinstance(inline, Badge)
-    return f"**{_escape(inline.text)}**" if inline.kind in ("good", "bad") else _escape(inline.text)
-
-
-def _escape(text: str) -> str:
-    """`text` with Markdown syntax escaped and line ends replaced by spaces."""
-    return SPECIAL.sub(lambda match: "&lt;" if match[0] == "<" else "\\" + match[0], re.sub(r"\s+", " ", text))
+    return f"**{escape.markdown(inline.text)}**" if inline.kind in ("good", "bad") else escape.markdown(inline.text)
 
 
 def _slug(text: str) -> str:

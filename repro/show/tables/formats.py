@@ -13,26 +13,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from repro.claims.rules import Outcome
+from repro.show import escape
 from repro.show.tables.sheets import ExperimentTables, Sheet
 from repro.show.terminal import pictured, printed
 from repro.wording import plural
 
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "^": r"\textasciicircum{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "±": r"$\pm$",
-    "<": "$<$",
-    ">": "$>$",
-    "~": r"\textasciitilde{}",
-}
 
 
 def text(experiments: list[ExperimentTables], width: int) -> str:
@@ -79,22 +65,27 @@ def markdown(experiments: list[ExperimentTables], width: int) -> str:
     parts = []
     for tables in experiments:
         lines = [
-            f"## {tables.experiment}: {tables.title}",
+            f"## {tables.experiment}: {escape.markdown(tables.title)}",
             "",
-            f"{tables.heading}. Test error in %. Source: {tables.source}.",
+            f"{tables.heading}. Test error in %. Source: {escape.markdown(tables.source)}.",
         ]
         for sheet in tables.sheets:
             lines += ["", *_markdown_table(sheet)]
-        lines += ["", *(f"- {note}".replace("- *", "- \\*") for note in tables.notes)]
+        lines += ["", *(f"- {escape.markdown(note)}" for note in tables.notes)]
         if tables.deviations:
-            lines += ["", "Deviations from the paper:", "", *(f"- {line}" for line in tables.deviations)]
+            lines += [
+                "",
+                "Deviations from the paper:",
+                "",
+                *(f"- {escape.markdown(line)}" for line in tables.deviations),
+            ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _markdown_table(sheet: Sheet) -> list[str]:
     """The lines of a Markdown table; the first column is left-aligned, the others right-aligned."""
-    head, *body = ("| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in _texts(sheet))
+    head, *body = ("| " + " | ".join(map(escape.markdown_cell, row)) + " |" for row in _texts(sheet))
     return [head, "|---" + "|---:" * (len(sheet.columns) - 1) + "|", *body]
 
 
@@ -130,16 +121,13 @@ def latex(experiments: list[ExperimentTables], width: int) -> str:
     """One tabular per sheet, for \\usepackage{booktabs}; the notes are comments."""
     lines: list[str] = []
     for tables in experiments:
-        lines += [f"% {tables.experiment}: {tables.heading}. Test error in %.", *(f"% {note}" for note in tables.notes)]
+        told = [f"{tables.experiment}: {tables.heading}. Test error in %.", *tables.notes]
+        lines += [f"% {' '.join(line.split())}" for line in told]
         for sheet in tables.sheets:
             lines.append(r"\begin{tabular}{l" + "r" * (len(sheet.columns) - 1) + "}")
-            head, *body = (" & ".join(map(_latex, row)) + r" \\" for row in _texts(sheet))
+            head, *body = (" & ".join(map(escape.latex, row)) + r" \\" for row in _texts(sheet))
             lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines)
-
-
-def _latex(cell: str) -> str:
-    return "".join(LATEX.get(char, char) for char in cell)
 
 
 def as_html(experiments: list[ExperimentTables], width: int) -> str:
