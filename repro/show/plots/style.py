@@ -82,17 +82,18 @@ def arm_style(data: PlotData, arm: Arm) -> ArmStyle:
 
 
 def titled_figure(data: PlotData, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
-    """An empty figure with the experiment's title (its name at a reduced scale), a subtitle, and `notes` as a caption.
+    """An empty figure with the experiment's title (its name at a reduced scale), a subtitle, the data's warning, and
+    `notes` as a caption.
 
     `width` and `height` are those of the plotting area in inches; the height of the text is added.
     """
-    head, scale = title(data.experiment, data.scale), []
+    head = title(data.experiment, data.scale)
     if not data.compared:
         head = f"{data.experiment.name}: {head}"
-        scale = _lines(data.scale.heading, width, SUBTITLE * 1.08)  # bold runs wider
+    warning = _lines(data.warning, width, SUBTITLE * 1.08)  # bold runs wider
     texts = [(line, TITLE, INK, "bold") for line in _lines(head, width, TITLE * 1.08)]
     texts += [(line, SUBTITLE, INK, "normal") for line in _lines(subtitle, width, SUBTITLE)]
-    texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in scale]
+    texts += [(line, SUBTITLE, PALETTE[3], "bold") for line in warning]
     caption = [line for note in notes for line in _lines(note, width, CAPTION)]
     above = sum(size * 1.5 * POINT for _, size, _, _ in texts) + 1.3 * MARGIN
     below = len(caption) * CAPTION * 1.45 * POINT + 1.5 * MARGIN
