@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -17,6 +18,8 @@ from repro.show.tables.sheets import ExperimentTables, Sheet
 from repro.show.terminal import printed
 from repro.wording import plural
 
+WIDE = 100  # columns, for the table of claims with each row's p on one line
+NARROW_CLAIM, NARROW_P = 22, 6  # columns of such cells in a narrower table
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -42,7 +45,7 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
         parts += [
             Text(f"{tables.experiment}: {tables.title}", style="bold"),
             Text(f"{tables.heading}. Test error in %."),
-            *map(rich_table, tables.sheets),
+            *(rich_table(sheet, width) for sheet in tables.sheets),
             *(Text(f"- {note}") for note in tables.notes),
         ]
         if tables.deviations:
@@ -52,18 +55,23 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
     return printed(parts, width)
 
 
-def rich_table(sheet: Sheet) -> RichTable:
+def rich_table(sheet: Sheet, width: int) -> RichTable:
+    """The sheet for a terminal of `width` columns. Below WIDE, claims are broken at hyphens and all heads wrap."""
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    claims = sheet.columns[0] == "claim"
+    narrow = claims and width < WIDE
     for i, column in enumerate(sheet.columns):
         table.add_column(
             Text(column),  # not markup: [interval] is no style
-            justify="left" if i == 0 or column == "verdict" else "right",
-            no_wrap=i not in (1, 2) if sheet.columns[0] == "claim" else i > 1,  # verdict and difference
-            min_width={"published": 12, "verdict": 14}.get(column),
+            justify="left" if i == 0 or (claims and i == 1) else "right",
+            no_wrap=i not in (1, 2) and not (narrow and i) if claims else i > 1,  # verdict and difference
+            min_width=14 if claims and i == 1 else {"published": 12}.get(column),
+            max_width=NARROW_P if narrow and i > 2 else None,
             overflow="fold",
         )
     for row in sheet.cells:
-        table.add_row(*(Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row))
+        first, *rest = (Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row)
+        table.add_row(Text(textwrap.fill(first.plain, NARROW_CLAIM)) if narrow else first, *rest)
     return table
 
 
