@@ -59,8 +59,16 @@ def load(name: str, root: Path) -> Experiment:
     return parse(root / "experiments" / f"{name}.toml")
 
 
+def as_path(text: str) -> Path | None:
+    """The TOML file that `text` gives on a command line, by its path; None if it is an experiment's name."""
+    return Path(text) if text.endswith(".toml") or Path(text).name != text else None
+
+
 def parse(path: Path) -> Experiment:
-    """Read and validate one spec file."""
+    """Read and validate one spec file, which may lie in any folder. What it names in turn is relative to that folder.
+
+    UserError if it cannot be read or is invalid. Needs no other file than the experiments whose runs it starts from.
+    """
     return _Reader(path, read_toml(path)).experiment()
 
 
