@@ -253,6 +253,19 @@ def test_a_spec_may_lie_anywhere(cli: Cli, theirs: Csv, tmp_path: Path, monkeypa
     assert sorted(path.name for path in folder.iterdir()) == ["mine.toml"]
 
 
+def test_all_that_is_wrong_with_a_spec_is_reported(cli: Cli, theirs: Csv, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(TINY.replace("margin = 0.3", "margin = 0").replace("lr = 0.05", "lr = -1.0"))
+    result = cli("judge", str(path), "--results", str(theirs(GOOD)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    first, *others = result.stderr.splitlines()
+    assert first == f"error: {path}: name = 'tiny': must be the file's name, 'mine'"
+    assert [line.split(" is not allowed")[0] for line in others] == [
+        f"{path}: [base]: optimizer.lr = -1.0",
+        f"{path}: [[claim]] 'bn-after-add-is-worse': margin = 0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
