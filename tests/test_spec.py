@@ -879,6 +879,33 @@ def test_every_fault_of_a_spec_is_told_at_once(edit: Edit, small_root: Path) -> 
     assert "model.depth = 9" in str(caught.value)
 
 
+def test_the_faults_of_all_tables_are_told_at_once_and_each_once(edit: Edit, small_root: Path) -> None:
+    """A line per fault, each with the file; one in [base] is that of every arm, but is told once."""
+    path = edit(
+        {
+            'paper = "tiny"': 'paper = "tiny"\ncolour = 1',
+            'author = "Nobody"': "author = 3",
+            "lr = 0.05": "lr = -1.0",
+            "margin = 0.3": 'margin = "wide"',
+        },
+        '\n[[lesson]]\nquestion = "Is it so"\nclaims = []\n\n[[claim]]\nid = "other"\nkind = "guess"\n',
+    )
+    with pytest.raises(UserError) as caught:
+        spec.load("tiny", small_root)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    found = [line.removeprefix(f"{path}: ").split(";")[0].split(" is not allowed")[0] for line in lines]
+    assert found == [
+        "the top level: unknown key 'colour'",
+        "[[reference]]: author = 3",
+        "[base]: optimizer.lr = -1.0",
+        "[[claim]] 'bn-after-add-is-worse': margin = 'wide'",
+        "[[claim]] 'other': kind = 'guess'",
+        "[[lesson]]: question = 'Is it so'",
+        "[[lesson]]: claims = []",
+    ]
+
+
 def test_a_file_that_is_not_text_is_told(small_root: Path) -> None:
     (small_root / "experiments" / "tiny.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"tiny\.toml: not valid TOML"):

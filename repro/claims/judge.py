@@ -13,9 +13,9 @@ import pandas as pd
 
 from repro.claims import stats
 from repro.claims.evidence import RecordedEvidence
-from repro.claims.rules import DECIDED, Lean, Verdict
+from repro.claims.rules import DECIDED, ArmErrors, Lean, Verdict
 from repro.claims.rules.model import open_verdict
-from repro.claims.rules.reasons import NotYet
+from repro.claims.rules.reasons import NotRecorded, NotYet
 from repro.records.results import Results
 from repro.spec import Claim, Experiment, freeze
 from repro.spec.freeze import Entry
@@ -70,6 +70,11 @@ class _Case:
         return {arm: set(self.runs.seed[self.runs.arm == arm]) for arm in self.claim.arms}
 
     @property
+    def lacks(self) -> str:
+        """Why no number of seeds gives a verdict; "" if one may."""
+        return self.results.lacks(self.claim.measured)
+
+    @property
     def complete(self) -> int:
         """The largest n for which each arm has its seeds 0 to n-1."""
         return next(n for n in range(len(self.runs) + 1) if not all(n in each for each in self.seeds.values()))
@@ -77,11 +82,13 @@ class _Case:
     @property
     def looks(self) -> list[int]:
         """The looks that can be taken. A claim that lists none is judged at the largest number of complete seeds."""
+        if self.lacks:
+            return []
         return [n for n in self.claim.looks or (self.complete,) if 2 <= n <= self.complete]
 
     @property
     def next_look(self) -> int | None:
-        if self.settled:
+        if self.settled or self.lacks:
             return None
         planned = self.claim.looks or ((2,) if self.look is None else ())
         return next((n for n in planned if n > self.complete), None)
@@ -108,9 +115,14 @@ class _Case:
     @property
     def before_any_look(self) -> Verdict:
         seen = self.judge(self.runs)
+        if self.lacks:
+            return seen
         return replace(open_verdict(seen.kind, seen.arms, False, seen.margin, seen.target), reason=NotYet())
 
     def judge(self, runs: pd.DataFrame) -> Verdict:
+        if self.lacks:
+            arms = [ArmErrors(self.experiment.arm(a).label, {}, unit=self.claim.measured.unit) for a in self.claim.arms]
+            return replace(open_verdict(self.claim.kind, arms, False), reason=NotRecorded(self.lacks))
         return self.claim.judge(RecordedEvidence(self.claim, self.experiment, self.results, runs))
 
     def take(self, n: int) -> None:
@@ -180,7 +192,7 @@ def _post_hoc(case: _Case, runs: pd.DataFrame) -> tuple[PostHoc, ...]:
     """The runs that began before the claim was frozen in its present form, grouped by the entry then in force."""
     found = []
     now = freeze.frozen_fields(case.experiment, case.claim)
-    for entry_hash, count in Counter(runs.frozen).items():
+    for entry_hash, count in Counter(runs.frozen.dropna()).items():
         entry = case.results.registry.entry(entry_hash)
         then = entry.claims.get(case.claim.id) if entry else None
         if entry is None or then is None:

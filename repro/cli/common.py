@@ -13,7 +13,7 @@ from repro.errors import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from repro.spec import Scale
+    from repro.spec import Experiment, Scale
 
 T = TypeVar("T")
 
@@ -79,6 +79,14 @@ def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [CompletionItem(arm.name, help=arm.label) for arm in arms if arm.name.startswith(incomplete)]
 
 
+def experiment_at(ctx: click.Context, text: str) -> "Experiment":
+    """The experiment of that name, or in the TOML file at that path. Only a name needs a root folder."""
+    from repro import spec
+
+    path = spec.as_path(text)
+    return spec.parse(path) if path else spec.load(text, root_of(ctx))
+
+
 experiment_argument = click.argument("experiment", shell_complete=complete_experiment)
 experiments_argument = click.argument("experiments", nargs=-1, shell_complete=complete_experiment)
 arms_option = click.option(
@@ -97,6 +105,13 @@ scale_option = click.option(
 )
 demo_option = click.option(
     "--demo", is_flag=True, help="A small version on scikit-learn's digits: downloads nothing, takes minutes on a CPU."
+)
+format_option = click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -121,10 +136,11 @@ def load_each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], 
     return loaded, code
 
 
-def terminal_width() -> int:
+def terminal_width(least: int = 100) -> int:
+    """The terminal's columns, but at least `least`; that many if the output goes elsewhere."""
     import shutil
 
-    return max(100, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100
+    return max(least, shutil.get_terminal_size((least, 24)).columns) if sys.stdout.isatty() else least
 
 
 class JobsType(click.ParamType):  # type: ignore[type-arg]

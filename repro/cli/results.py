@@ -8,6 +8,7 @@ from repro.cli.common import (
     CHECK_FAILED,
     demo_option,
     experiments_argument,
+    format_option,
     json_option,
     root_of,
     scale_of,
@@ -21,13 +22,7 @@ from repro.errors import UserError
 @experiments_argument
 @scale_option
 @demo_option
-@click.option(
-    "--format",
-    "form",
-    default="text",
-    show_default=True,
-    help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
-)
+@format_option
 @click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")
 @click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced' at full scale.")

@@ -7,6 +7,7 @@
 | `states.py` | a run's state on disk: new, resume, done, diverged or stale |
 | `frame.py` | all records of an experiment at one scale, as one pandas frame |
 | `results.py` | an experiment and its records at one scale: the input of verdicts, tables, figures and report |
+| `elsewhere.py` | results that other code trained, from a CSV file |
 | `links.py` | the addresses of saved W&B Reports |
 | `migrate.py` | converts a record of an older schema |
 """

@@ -1,4 +1,6 @@
-"""An experiment and its records at one scale, read once: the input of verdicts, tables, figures, report and review.
+"""An experiment and its runs at one scale, read once: the input of verdicts, tables, figures, report and review.
+
+The runs are those recorded in results/; `repro.records.elsewhere` has those that other code trained.
 
 A filter returns the same results with fewer runs. metrics.csv and predictions.npz are read on first use and cached.
 Imports no torch; computes no statistics.
@@ -14,12 +16,18 @@ import numpy as np
 import pandas as pd
 
 from repro import records, spec
+from repro.claims.rules.metrics import Metric
 from repro.data import catalog
+from repro.errors import UserError
 from repro.records.record import FINISHED
 from repro.spec import Experiment, Recipe, Run, Scale
 from repro.spec.freeze import Registry
 
 T = TypeVar("T")
+
+
+class NoFiles(UserError):
+    """There are no files of the runs, nor a record of their recipes; the message says what there is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class Results:
         """The recorded runs of the arms: without those of other readings, which only `repro.claims.why` looks at."""
         return self.recorded[~self.recorded.arm.map(spec.is_reading).astype(bool)]
 
+    @property
+    def iterations(self) -> dict[str, int]:
+        """Arm -> the iterations of its schedule; an arm is left out where they are not known."""
+        return {arm: recipe.schedule.iterations for arm, recipe in self.recipes.items()}
+
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
         """Arm -> recipe resolved at this scale.
@@ -65,6 +78,27 @@ class Results:
                 if len(seeds):
                     found[arm.name] = records.trained_recipe(self.folder(arm.name, int(seeds.iloc[0])))
         return found
+
+    # --- provenance --------------------------------------------------------------------------------------------------
+
+    @property
+    def caveat(self) -> str:
+        """What stands above the numbers and verdicts of runs that have no records; "" if they have."""
+        return ""
+
+    @property
+    def heading(self) -> str:
+        """The heading above the numbers of these runs."""
+        return self.scale.heading
+
+    @property
+    def folder_name(self) -> str:
+        """The name of a folder for what is made of these runs."""
+        return "-".join(filter(None, (self.name, self.scale.folder)))
+
+    def lacks(self, metric: Metric) -> str:
+        """Why `metric` is known of no run, however many there are; "" if it may be known."""
+        return ""
 
     # --- filters -----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from repro.claims.rules.reasons import (
     Note,
     NotMeasured,
     NotPaired,
+    NotRecorded,
     NotYet,
     Paired,
     RefutesAlone,
@@ -48,7 +49,9 @@ def account(judged: Judged) -> str:
 
 
 def looks(judged: Judged) -> str:
-    """At which look the verdict was given, and which comes next."""
+    """At which look the verdict was given, and which comes next; "" if no look can give one."""
+    if judged.look is None and judged.next_look is None:
+        return ""
     planned, now = judged.claim.looks, judged.look
     each = ", ".join(map(str, planned))
     missing = " and ".join(f"{plural(count, 'seed')} of {arm}" for arm, count in judged.lacks)
@@ -142,6 +145,8 @@ def _why(verdict: Verdict) -> str:
             return f"{name} has {'no runs' if runs == 0 else 'one run; a verdict needs at least two seeds'}"
         case NotMeasured(what):
             return f"some records have no {what}"
+        case NotRecorded(why):
+            return why
         case TooFewPairs(shared):
             first, second = verdict.arms
             return f"{first.name} and {second.name} share {plural(shared, 'seed')}; pairing needs at least two"

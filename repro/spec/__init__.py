@@ -2,7 +2,7 @@
 
 from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
-from repro.spec.load import REGISTRY, load, names, parse
+from repro.spec.load import REGISTRY, as_path, load, names, parse
 from repro.spec.optimization import Optimizer, Schedule
 from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
@@ -45,6 +45,7 @@ __all__ = [
     "Schedule",
     "StatedRecipe",
     "Weights",
+    "as_path",
     "fingerprint",
     "fingerprints",
     "identity",

@@ -7,7 +7,7 @@ Another reading of an arm has its deviation's `instead` on top of the arm's keys
 
 import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -42,6 +42,7 @@ TOP_KEYS = (
 )
 Table = dict[str, Any]
 M = TypeVar("M", bound=Frozen)
+T = TypeVar("T")
 
 
 def names(root: Path) -> list[str]:
@@ -60,8 +61,16 @@ def load(name: str, root: Path) -> Experiment:
     return parse(root / "experiments" / f"{name}.toml")
 
 
+def as_path(text: str) -> Path | None:
+    """The TOML file that `text` gives on a command line, by its path; None if it is an experiment's name."""
+    return Path(text) if text.endswith(".toml") or Path(text).name != text else None
+
+
 def parse(path: Path) -> Experiment:
-    """Read and validate one spec file."""
+    """Read and validate one spec file, which may lie in any folder. What it names in turn is relative to that folder.
+
+    UserError if it cannot be read or is invalid. Needs no other file than the experiments whose runs it starts from.
+    """
     return _Reader(path, read_toml(path)).experiment()
 
 
@@ -82,35 +91,55 @@ def read_toml(path: Path) -> Table:
 
 
 class _Reader:
-    """Turns one spec file into an Experiment; error messages name the table that a value came from."""
+    """Turns one spec file into an Experiment; error messages name the table that a value came from.
+
+    Errors of different tables are reported together; what depends on several tables is checked once each is valid.
+    """
 
     def __init__(self, path: Path, tables: Table, starting_here: tuple[str, ...] = ()) -> None:
         self.path, self.tables = path, tables
         self.starting_here = starting_here  # experiments that start from this one, each from the next
+        self.errors: list[str] = []
 
     def experiment(self) -> Experiment:
-        self._known_keys(self.tables, TOP_KEYS, "the top level")
-        if self.tables.get("name") != self.path.stem:
-            self._fail(f"name = {self.tables.get('name')!r}: must be the file's name, {self.path.stem!r}")
-        base, demo = self._table("base"), self.tables.get("demo")
-        if not isinstance(demo, dict | None):
-            self._fail("[demo] must be a table")
-        arms = tuple(self._arm(entry, base, demo) for entry in self._list("arm"))
-        deviations = tuple(self._model(Deviation, entry, "[[deviation]]") for entry in self._list("deviation"))
-        readings = tuple(found for each in deviations for found in self._readings(each, arms, base, demo))
-        fields = {
+        for key in self.tables:
+            self._try(self._known_key, key)
+        self._try(self._own_name)
+        demo = self._try(self._table, "demo") if "demo" in self.tables else None
+        base = self._try(self._table, "base")
+        fields: Table = {
             "name": self.path.stem,
-            "references": tuple(self._model(Reference, entry, "[[reference]]") for entry in self._list("reference")),
-            "arms": arms,
-            "readings": readings,
-            "sources": self._sources((*arms, *readings)),
-            "claims": tuple(self._claim(entry) for entry in self._list("claim")),
-            "lessons": tuple(self._model(Lesson, entry, "[[lesson]]") for entry in self._list("lesson")),
-            "deviations": deviations,
-            "costs": tuple(self._model(Cost, entry, "[[cost]]") for entry in self._list("cost")),
+            "references": self._each("reference", lambda entry: self._model(Reference, entry, "[[reference]]")),
+            "arms": () if base is None else self._each("arm", lambda entry: self._arm(entry, base, demo)),
+            "claims": self._each("claim", self._claim),
+            "lessons": self._each("lesson", lambda entry: self._model(Lesson, entry, "[[lesson]]")),
+            "deviations": self._each("deviation", lambda entry: self._model(Deviation, entry, "[[deviation]]")),
+            "costs": self._each("cost", lambda entry: self._model(Cost, entry, "[[cost]]")),
         }
+        if self.errors or base is None:
+            raise UserError("\n".join(dict.fromkeys(self.errors)))  # an error in [base] comes once per arm
+        arms: tuple[Arm, ...] = fields["arms"]
+        readings = tuple(r for each in fields["deviations"] for r in self._readings(each, arms, base, demo))
+        fields |= {"readings": readings, "sources": self._sources((*arms, *readings))}
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
+
+    def _each(self, key: str, read: Callable[[Table], T]) -> tuple[T, ...]:
+        """What `read` makes of each entry of an array of tables; those with errors are left out."""
+        found = [self._try(read, entry) for entry in self._try(self._list, key) or ()]
+        return tuple(each for each in found if each is not None)
+
+    def _try(self, read: Callable[..., T], *args: Any) -> T | None:
+        """What `read` returns; None if it fails, with its message in `errors`."""
+        try:
+            return read(*args)
+        except UserError as error:
+            self.errors.append(str(error))
+            return None
+
+    def _own_name(self) -> None:
+        if self.tables.get("name") != self.path.stem:
+            self._fail(f"name = {self.tables.get('name')!r}: must be the file's name, {self.path.stem!r}")
 
     def _sources(self, arms: tuple[Arm, ...]) -> tuple[Experiment, ...]:
         """The other experiments whose runs this one starts from."""
@@ -226,15 +255,14 @@ class _Reader:
         try:
             return model.model_validate(fields)
         except ValidationError as error:
-            self._fail("\n".join(explain(error, model, where)))
+            self._fail(*explain(error, model, where))
 
-    def _known_keys(self, table: Table, allowed: tuple[str, ...], place: str) -> None:
-        for key in table:
-            if key not in allowed:
-                self._fail(unknown_key(place, key, allowed))
+    def _known_key(self, key: str) -> None:
+        if key not in TOP_KEYS:
+            self._fail(unknown_key("the top level", key, TOP_KEYS))
 
-    def _fail(self, message: str) -> NoReturn:
-        raise UserError(f"{self.path}: {message}")
+    def _fail(self, *messages: str) -> NoReturn:
+        raise UserError("\n".join(f"{self.path}: {message}" for message in messages))
 
 
 def _weights_of(arms: tuple[Arm, ...]) -> Iterator[Weights]:

@@ -22,9 +22,9 @@ from repro.numbers import NATS, p_value, percent, span
 # The training figures are averages over the batches since the last evaluation, augmented, with dropout on. They are
 # those of an epoch where the recipe evaluates once per epoch.
 CURVES: dict[str, Metric] = {
-    "train_loss": Metric("train_loss", noun="training loss", unit=NATS),
-    "train_error": Metric("train_error", noun="training error"),
-    "test_error": Metric("test_error"),
+    "train_loss": Metric("train_loss", noun="training loss", unit=NATS, kept_in="curve"),
+    "train_error": Metric("train_error", noun="training error", kept_in="curve"),
+    "test_error": Metric("test_error", kept_in="curve"),
 }
 
 

@@ -1,6 +1,7 @@
 """What a claim may be about: the number of each run that is compared."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from repro.numbers import PERCENT, POINTS, Unit
 
@@ -9,10 +10,11 @@ from repro.numbers import PERCENT, POINTS, Unit
 class Metric:
     """A number of a run.
 
-    column: of the frame of runs (repro.records.frame). noun: in "the test error of A is above 60 %".
+    column: of the frame of runs (repro.records.frame) or of metrics.csv. noun: in "the test error of A is above 60 %".
     of_arm: what follows an arm's label in a sentence.
     selection: the `Published.selection` of published numbers of this metric; None if no published number is of it.
     rises: whether a run that diverges has a high value.
+    kept_in: what of a run holds it: its record, its curve (metrics.csv) or its predictions.
     """
 
     column: str
@@ -21,6 +23,7 @@ class Metric:
     selection: str | None = None
     unit: Unit = PERCENT
     rises: bool = True
+    kept_in: Literal["record", "curve", "predictions"] = "record"
 
 
 METRICS: dict[str, Metric] = {

@@ -32,6 +32,13 @@ class NotMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRecorded:
+    """The results hold the number that the claim is about of no run, however many there are."""
+
+    why: str  # such as "results.csv has no column train_error"
+
+
+@dataclass(frozen=True, slots=True)
 class TooFewPairs:
     """The arms of a paired claim share fewer than two seeds."""
 
@@ -97,6 +104,7 @@ Reason = (
     | NotYet
     | TooFewRuns
     | NotMeasured
+    | NotRecorded
     | TooFewPairs
     | NoSpread
     | IntervalLies

@@ -38,7 +38,7 @@ class WorstClasses(Claim):
 
     @property
     def measured(self) -> Metric:
-        return Metric("test_error", noun="test error by class")
+        return Metric("test_error", noun="test error by class", kept_in="predictions")
 
     def misfit(self, design: Design) -> str:
         dataset = design.datasets[0]

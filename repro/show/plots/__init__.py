@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.records.results import Results
+from repro.records.results import NoFiles, Results
 from repro.show.plots import classes, curve_claims, curves, depth, hardest, rows, style, why
 from repro.show.plots.plot_data import NothingToDraw, PlotData, make_plot_data
 from repro.show.plots.style import encode
@@ -60,7 +60,7 @@ def figure(
     _check([kind])
     try:
         return _draw(make_plot_data(results, arms, data_dir), kind)
-    except NothingToDraw:
+    except (NothingToDraw, NoFiles):
         return None
 
 
@@ -81,14 +81,14 @@ def plot(
     """
     kinds = kinds or list(FIGURES)
     _check(kinds)
-    folder = out / "-".join(filter(None, (results.name, results.scale.folder)))
+    folder = out / results.folder_name
     chosen = "".join(f"-{arm}" for arm in arms or [])
     data = make_plot_data(results, arms, data_dir)
     written = []
     for kind in kinds:
         try:
             drawn = _draw(data, kind)
-        except NothingToDraw as reason:
+        except (NothingToDraw, NoFiles) as reason:
             skipped(kind, str(reason))
             continue
         for form in formats:

@@ -10,7 +10,7 @@ from repro.claims.stats import estimate
 from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.rows import published_mark
 from repro.show.plots.style import FAINT, INK, arm_style, legend_beside, legend_width, remove_frame, titled_figure
-from repro.spec import Arm, Published
+from repro.spec import Arm, Published, stated_recipe
 
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # one per line
 # offsets that keep marks from overlapping, as shares of the range of depths
@@ -20,7 +20,7 @@ LINE_OFFSET = 0.016  # between kinds of network
 
 def depth(data: PlotData) -> Figure:
     """One line per kind of network through the means; dots are seeds, bars 95% t-intervals."""
-    networks = {arm.name: data.recipes[arm.name].model for arm in data.arms}
+    networks = {arm.name: stated_recipe(data.experiment, arm, data.scale).model for arm in data.arms}
     layers = {name: network.layers for name, network in networks.items() if network.layers}  # others are left out
     deep = [arm for arm in data.arms if arm.name in layers]
     lines: dict[str, list[Arm]] = {}
@@ -92,7 +92,8 @@ def depth(data: PlotData) -> Figure:
                 [at], [ours.mean], style.marker, color=style.colour, markersize=8, zorder=4, gid=f"mean:{arm.name}"
             )
         if len(arms) > 1:
-            handles.append(Line2D([], [], color=INK, linewidth=1.1, linestyle=dashes, label=f"ours: {name}"))
+            label = f"{data.results.caveat or 'ours'}: {name}"
+            handles.append(Line2D([], [], color=INK, linewidth=1.1, linestyle=dashes, label=label))
         theirs = [(at, number, arm) for at, arm in zip(x, arms, strict=True) if (number := _published(data, arm))]
         if len(theirs) > 1:
             axes.plot(

@@ -60,6 +60,11 @@ class PlotData:
         """Whether published numbers are shown: at full scale only."""
         return self.scale.is_full
 
+    @property
+    def warning(self) -> str:
+        """What a reader must know of the runs before the numbers; "" for recorded runs at full scale."""
+        return self.results.heading if self.results.caveat or not self.compared else ""
+
     def position(self, arm: Arm) -> int:
         """The arm's index in the spec, which decides its colour and marker."""
         return self.experiment.arms.index(arm)
@@ -132,12 +137,13 @@ class PlotData:
     # --- captions ----------------------------------------------------------------------------------------------------
 
     def sample_sizes(self, runs: pd.DataFrame | None = None) -> str:
-        """n = 5 seeds per arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16."""
+        """n = 5 seeds per arm; 45 runs of 64,000 iterations on NVIDIA H200, bf16. Without what is not known."""
         runs = self.counted if runs is None else runs
         n = sorted(Counter(runs.arm).values())
         seeds = plural(n[-1], "seed") if n[0] == n[-1] else f"{n[0]} to {plural(n[-1], 'seed')}"
         parts = [f"n = {seeds} per arm" if len(n) > 1 else f"n = {seeds}"]
-        conditions = Counter(zip(runs.iterations, runs.hardware, runs.precision, strict=True))
+        known = runs[runs.hardware != ""]
+        conditions = Counter(zip(known.iterations, known.hardware, known.precision, strict=True))
         for (iterations, hardware, precision), count in sorted(conditions.items()):
             parts.append(f"{plural(count, 'run')} of {iterations:,} iterations on {hardware}, {precision}")
         if lacking := len(self.experiment.arms) - len(set(self.counted.arm)):

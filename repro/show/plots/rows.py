@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 
 from repro import numbers
 from repro.claims.protocol import mismatches
+from repro.claims.rules import METRICS
 from repro.claims.stats import Estimate, estimate
-from repro.show.plots.plot_data import PlotData
+from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.style import FAINT, INK, arm_style, remove_frame, titled_figure
 from repro.spec import Arm, Published
 
@@ -60,6 +61,8 @@ def final(data: PlotData) -> Figure:
 
 def peek_bias(data: PlotData) -> Figure:
     """Best minus final: what choosing the best evaluation on the test set would gain."""
+    if lacks := data.results.lacks(METRICS["best"]):
+        raise NothingToDraw(lacks)
     notes = [NOTE, "Best: the lowest test error at any evaluation, chosen on the test set."]
     figure, axes = _rows(data, "peek_bias", "Peek bias: best on test minus final, by arm", notes, _mean_points)
     axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
@@ -76,7 +79,8 @@ def _rows(
     if len(lost):
         notes = [
             *notes,
-            "Crosses at the edge: diverged runs, with their values; arms that have any get no mean or interval.",
+            f"Crosses at the edge: diverged runs{', with their values' if lost[column].notna().any() else ''}; "
+            "arms that have any get no mean or interval.",
         ]
     labels = 0.075 * max(len(arm.label) for arm in data.arms)  # inches
     columns = 3.0 if any(data.published(arm) for arm in data.arms) else 1.8
@@ -95,7 +99,7 @@ def _rows(
         else:
             count = len(data.runs(arm, "diverged"))
             _beside_row(axes, OURS_COLUMN, row, f"{count} of {len(data.runs(arm))} diverged")
-    _beside_row(axes, OURS_COLUMN, -0.75, "ours: mean ± sd (n)", weight="bold")
+    _beside_row(axes, OURS_COLUMN, -0.75, data.results.caveat or "ours: mean ± sd (n)", weight="bold")
     axes.set_ylim(len(data.arms) - 0.4, -0.5)
     axes.set_yticks(range(len(data.arms)), [arm.label for arm in data.arms])
     axes.tick_params(axis="y", length=0)
@@ -151,7 +155,7 @@ def _crosses(axes: Axes, data: PlotData, column: str) -> None:
             gid=f"diverged:{arm.name}",
         )
         axes.annotate(
-            ", ".join(f"{value:.2f}" for value in lost).replace("-", "\u2212"),
+            ", ".join(f"{value:.2f}" for value in lost.dropna()).replace("-", "\u2212"),
             (side, row + MEAN),
             xycoords=axes.get_yaxis_transform(),
             xytext=(-11 if side else 11, 0),

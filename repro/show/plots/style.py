@@ -83,14 +83,15 @@ def arm_style(data: PlotData, arm: Arm) -> ArmStyle:
 
 
 def titled_figure(data: PlotData, subtitle: str, notes: list[str], width: float, height: float) -> Figure:
-    """An empty figure with the experiment's title (its name at a reduced scale), a subtitle, and `notes` as a caption.
+    """An empty figure with the experiment's title (its name at a reduced scale), a subtitle, the data's warning, and
+    `notes` as a caption.
 
     `width` and `height` are those of the plotting area in inches; the height of the text is added.
     """
-    head, scale = title(data.experiment, data.scale), ""
+    head = title(data.experiment, data.scale)
     if not data.compared:
-        head, scale = f"{data.experiment.name}: {head}", data.scale.heading
-    return captioned_figure(head, notes, width, height, subtitle=subtitle, warning=scale)
+        head = f"{data.experiment.name}: {head}"
+    return captioned_figure(head, notes, width, height, subtitle=subtitle, warning=data.warning)
 
 
 def captioned_figure(

@@ -45,7 +45,8 @@ __all__ = [
 def render(experiments: list[Results], form: str, width: int = 100, view: str = "arms") -> str:
     """The experiments' tables in one of FORMATS.
 
-    `view`: arms (at full scale with the claims), per-class or curves. `width`: of the text format, in columns.
+    `view`: arms (at full scale with the verdicts), claims (with the claims that have none, too), per-class or curves.
+    `width`: of the text format, in columns.
     UserError for an unknown format.
     """
     if form not in FORMATS:

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -18,6 +19,8 @@ from repro.show.tables.sheets import ExperimentTables, Sheet
 from repro.show.terminal import pictured, printed
 from repro.wording import plural
 
+WIDE = 100  # columns, for the table of claims with each row's p on one line
+NARROW_CLAIM, NARROW_P = 22, 6  # columns of such cells in a narrower table
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
 
 
@@ -25,7 +28,7 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
     """For a terminal, where verdicts are coloured."""
     parts: list[RenderableType] = []
     for tables in experiments:
-        parts += [*_head_and_sheets(tables), *(Text(f"- {note}") for note in tables.notes)]
+        parts += [*_head_and_sheets(tables, width), *(Text(f"- {note}") for note in tables.notes)]
         if tables.deviations:
             count = plural(len(tables.deviations), "deviation")
             parts.append(Text(f"- {count} from the paper: repro show {tables.experiment}"))
@@ -33,31 +36,36 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
     return printed(parts, width)
 
 
-def picture(tables: ExperimentTables, width: int = 100) -> str:
+def picture(tables: ExperimentTables, width: int = WIDE) -> str:
     """An SVG of the same without the notes, as a terminal shows it."""
-    return pictured(_head_and_sheets(tables), width, f"repro table {tables.experiment}")
+    return pictured(_head_and_sheets(tables, width), width, f"repro table {tables.experiment}")
 
 
-def _head_and_sheets(tables: ExperimentTables) -> list[RenderableType]:
+def _head_and_sheets(tables: ExperimentTables, width: int) -> list[RenderableType]:
     return [
         Text(f"{tables.experiment}: {tables.title}", style="bold"),
         Text(f"{tables.heading}. Test error in %."),
-        *map(rich_table, tables.sheets),
+        *(rich_table(sheet, width) for sheet in tables.sheets),
     ]
 
 
-def rich_table(sheet: Sheet) -> RichTable:
+def rich_table(sheet: Sheet, width: int) -> RichTable:
+    """The sheet for a terminal of `width` columns. Below WIDE, claims are broken at hyphens and all heads wrap."""
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    claims = sheet.columns[0] == "claim"
+    narrow = claims and width < WIDE
     for i, column in enumerate(sheet.columns):
         table.add_column(
             Text(column),  # not markup: [interval] is no style
-            justify="left" if i == 0 or column == "verdict" else "right",
-            no_wrap=i not in (1, 2) if sheet.columns[0] == "claim" else i > 1,  # verdict and difference
-            min_width={"published": 12, "verdict": 14}.get(column),
+            justify="left" if i == 0 or (claims and i == 1) else "right",
+            no_wrap=i not in (1, 2) and not (narrow and i) if claims else i > 1,  # verdict and difference
+            min_width=14 if claims and i == 1 else {"published": 12}.get(column),
+            max_width=NARROW_P if narrow and i > 2 else None,
             overflow="fold",
         )
     for row in sheet.cells:
-        table.add_row(*(Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row))
+        first, *rest = (Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row)
+        table.add_row(Text(textwrap.fill(first.plain, NARROW_CLAIM)) if narrow else first, *rest)
     return table
 
 

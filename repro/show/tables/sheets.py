@@ -19,6 +19,7 @@ from repro.spec import Experiment
 
 ARM_COLUMNS = ("arm", "published", "ours: mean ± sd (n)", "best", "peek bias", "params", "iters", "time")
 CLAIM_COLUMNS = ("claim", "verdict", "difference [interval]", "p", "p over looks", "p (Holm)")
+RESTS_ON_RUNS = ("ours: mean ± sd (n)", "verdict")
 FULL_ONLY = ("published", "best", "peek bias")  # reduced runs have too few evaluations for a meaningful best
 UNJUDGED = "claims are judged at full scale only"
 CURVE_POINTS = 16  # most rows of a learning curve
@@ -56,19 +57,29 @@ class ExperimentTables:
 
 
 def arms(results: Results) -> ExperimentTables:
-    """The arms; at full scale with published numbers and the claims."""
+    """The arms; at full scale with published numbers and the claims that have a verdict."""
+    return _arms(results, every_claim=False)
+
+
+def claims(results: Results) -> ExperimentTables:
+    """The arms, with every claim: those without a verdict say why."""
+    return _arms(results, every_claim=True)
+
+
+def _arms(results: Results, every_claim: bool) -> ExperimentTables:
     summary = summarise(results)
-    judged = [claim for claim in summary.claims if claim.verdict != "no verdict"]
-    shown = [each for each in summary.judged if each.verdict.outcome != "no verdict"]
+    pairs = list(zip(summary.claims, summary.judged, strict=True))
+    shown = [(row, judged) for row, judged in pairs if every_claim or row.verdict != "no verdict"]
     sheets = [_arm_sheet(summary)]
-    if judged:
+    if shown:
         records = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
-        sheets.append(Sheet("claims", CLAIM_COLUMNS, [claim_cells(each) for each in shown], records))
+        columns = tuple(_marked(column, summary.caveat) for column in CLAIM_COLUMNS)
+        sheets.append(Sheet("claims", columns, [claim_cells(judged) for _, judged in shown], records))
     notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
     notes += mixed_hardware_notes(summary.rows)
-    notes += [f"{claim.id}: {claim.sentence}" for claim in judged]
-    if len(judged) < len(summary.claims):
-        without = [claim.id for claim in summary.claims if claim.verdict == "no verdict"]
+    notes += [f"{row.id}: {row.sentence}" for row, _ in shown]
+    if len(shown) < len(pairs):
+        without = [row.id for row in summary.claims if row.verdict == "no verdict"]
         notes.append(f"no verdict yet on {', '.join(without)}")
     if not summary.compared:
         notes.append(UNJUDGED)
@@ -76,12 +87,18 @@ def arms(results: Results) -> ExperimentTables:
 
 
 def _arm_sheet(summary: Summary) -> Sheet:
-    """At a demo or reduced scale, without the columns of published numbers."""
-    shown = arm_columns(summary.compared)
-    cells = [tuple(TextCell(arm_cells(row)[i]) for i in shown) for row in summary.rows]
-    return Sheet(
-        "arms", tuple(ARM_COLUMNS[i] for i in shown), cells, [{"row": "arm"} | asdict(r) for r in summary.rows]
-    )
+    """At a demo or reduced scale, without the columns of published numbers; of runs without records, without those of
+    which nothing is known."""
+    texts = [arm_cells(row) for row in summary.rows]
+    shown = [i for i in arm_columns(summary.compared) if not summary.caveat or any(row[i] for row in texts)]
+    columns = tuple(_marked(ARM_COLUMNS[i], summary.caveat) for i in shown)
+    cells = [tuple(TextCell(row[i]) for i in shown) for row in texts]
+    return Sheet("arms", columns, cells, [{"row": "arm"} | asdict(r) for r in summary.rows])
+
+
+def _marked(column: str, caveat: str) -> str:
+    """The column's name, with the caveat if there is one and what is in the column rests on the runs."""
+    return f"{caveat}: {column.removeprefix('ours: ')}" if caveat and column in RESTS_ON_RUNS else column
 
 
 def arm_columns(full: bool) -> list[int]:
@@ -179,4 +196,9 @@ def _experiment_tables(summary: Summary, sheets: list[Sheet], notes: list[str]) 
     )
 
 
-VIEWS: dict[str, Callable[[Results], ExperimentTables]] = {"arms": arms, "per-class": per_class, "curves": curves}
+VIEWS: dict[str, Callable[[Results], ExperimentTables]] = {
+    "arms": arms,
+    "claims": claims,
+    "per-class": per_class,
+    "curves": curves,
+}

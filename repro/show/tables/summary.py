@@ -87,12 +87,13 @@ class Summary:
     title: str
     source: str
     heading: str
+    caveat: str  # that of the results (`Results.caveat`)
     compared: bool  # with published numbers and claims: at full scale only
     rows: list[ArmRow]
     claims: list[ClaimRow]  # empty at reduced scale
     judged: list[Judged]  # the source of `claims`
     notes: list[str]
-    deviations: list[str]  # empty at reduced scale
+    deviations: list[str]  # empty at reduced scale, and for runs whose recipe is not known
 
 
 def summarise(results: Results) -> Summary:
@@ -101,20 +102,23 @@ def summarise(results: Results) -> Summary:
     compared = scale.is_full
     judged = judge(results) if compared else []
     deviations = all_deviations(experiment, results.usable().runs)
-    iterations = {arm: recipe.schedule.iterations for arm, recipe in results.recipes.items()}
+    iterations = results.iterations
     rows = [_row(arm, counted[counted.arm == arm.name], iterations.get(arm.name), compared) for arm in experiment.arms]
     return Summary(
         experiment=results.name,
         title=title(experiment, scale),
         source=experiment.source,
-        heading=scale.heading,
+        heading=results.heading,
+        caveat=results.caveat,
         compared=compared,
         rows=rows,
         claims=[_claim_row(each, experiment) for each in judged],
         judged=judged,
         notes=_notes(results),
         deviations=[
-            f"{d.what}{_names(d.arms)}: {d.why}; effect: {expected_effect(d, results)}" for d in deviations if compared
+            f"{d.what}{_names(d.arms)}: {d.why}; effect: {expected_effect(d, results)}"
+            for d in deviations
+            if compared and not results.caveat
         ],
     )
 
@@ -122,7 +126,8 @@ def summarise(results: Results) -> Summary:
 def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -> ArmRow:
     published = arm.published if compared else None
     done = runs[runs.status == "done"]
-    hardware = Counter(runs.hardware + ", " + runs.precision)
+    known = _with_hardware(runs)
+    hardware = Counter(known.hardware + ", " + known.precision)
     counts = [f"{plural(count, 'run')} on {name}" for name, count in sorted(hardware.items())]
     return ArmRow(
         arm=arm.name,
@@ -137,8 +142,8 @@ def _row(arm: Arm, runs: pd.DataFrame, iterations: int | None, compared: bool) -
         sd=float(done.test_error.std(ddof=1)) if len(done) > 1 else None,
         best=_mean(done.best_test_error),
         peek_bias=_mean(done.peek_bias),
-        parameters=int(runs.parameters.iloc[0]) if len(runs) else None,
-        iterations=int(runs.iterations.iloc[0]) if iterations is None and len(runs) else iterations,
+        parameters=_first(runs.parameters),
+        iterations=_first(runs.iterations) if iterations is None else iterations,
         seconds=_mean(runs.wall_seconds),
         diverged=len(runs) - len(done),
         trained_on="; ".join(counts if len(hardware) > 1 else hardware),
@@ -181,7 +186,18 @@ def _claim_row(judged: Judged, experiment: Experiment) -> ClaimRow:
 
 
 def _mean(values: pd.Series) -> float | None:
-    return float(values.mean()) if len(values) else None
+    known = values.dropna()
+    return float(known.mean()) if len(known) else None
+
+
+def _first(values: pd.Series) -> int | None:
+    known = values.dropna()
+    return int(known.iloc[0]) if len(known) else None
+
+
+def _with_hardware(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose hardware is known."""
+    return runs[runs.hardware != ""]
 
 
 def _notes(results: Results) -> list[str]:
@@ -190,7 +206,8 @@ def _notes(results: Results) -> list[str]:
     notes = []
     seeds = sorted(set(frame.seed))
     if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
-        notes.append(f"no runs of {', '.join(none)}: repro run {experiment.name}{results.scale.flag} --seeds N")
+        command = "" if results.caveat else f": repro run {experiment.name}{results.scale.flag} --seeds N"
+        notes.append(f"no runs of {', '.join(none)}{command}")
     for arm in experiment.arms:
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
@@ -210,7 +227,8 @@ def run_notes(results: Results, name: Callable[[str], str]) -> list[str]:
         if run["stale"]:
             notes.append(f"{who} is stale and not counted: {run['stale']}")
         elif run["status"] == "diverged":
-            notes.append(f"{who} diverged at iteration {run['iteration']:,}; it is counted, but excluded from means")
+            at = f" at iteration {run['iteration']:,}" if pd.notna(run["iteration"]) else ""
+            notes.append(f"{who} diverged{at}; it is counted, but excluded from means")
         elif run["status"] not in FINISHED:
             notes.append(f"{who} is unfinished and not counted: {run['status']} at iteration {run['iteration']:,}")
         elif " then " in (run["numerics"] or ""):
@@ -243,8 +261,9 @@ def mixed_hardware_notes(rows: list[ArmRow]) -> list[str]:
 
 
 def hardware_notes(runs: pd.DataFrame) -> list[str]:
-    """The number of runs per hardware, precision and number of CPU threads."""
-    found = Counter(zip(runs.hardware, runs.precision, runs.threads, strict=True))
+    """The number of runs per hardware, precision and number of CPU threads, where the hardware is known."""
+    known = _with_hardware(runs)
+    found = Counter(zip(known.hardware, known.precision, known.threads, strict=True))
     return [
         f"{plural(count, 'run')} on {hardware}, {precision}, CPU threads per run: {threads}"
         for (hardware, precision, threads), count in sorted(found.items())

@@ -1,0 +1,60 @@
+"""`repro judge`: the verdicts on an experiment's claims by results that other code trained. Loads no torch."""
+
+from pathlib import Path
+
+import click
+
+from repro.cli.common import CHECK_FAILED, complete_experiment, experiment_at, format_option, terminal_width
+
+NARROWEST = 80  # columns
+
+
+@click.command()
+@click.argument("spec", shell_complete=complete_experiment)
+@click.option(
+    "--results",
+    "file",
+    required=True,
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path),
+    help="One row per run: arm, seed, test_error in % (empty = diverged); optionally train_error, best_test_error, "
+    "validated_test_error.",
+)
+@format_option
+@click.option(
+    "--plot",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also draw the figures that need no more than these numbers, into DIR.",
+)
+@click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced'.")
+@click.pass_context
+def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | None, check: bool) -> None:
+    """Judge an experiment's claims by results that other code trained, from a CSV file.
+
+    SPEC is an experiment's name, or the path of a TOML file with your own claims. The verdicts are those that recorded
+    runs with these numbers would get. They are marked as trained elsewhere, since nothing checks the recipe or whether
+    the claims were fixed before the runs. Nothing is written to results/.
+
+    \b
+    repro judge resnet-depth --results theirs.csv
+    repro judge claims/mine.toml --results mine.csv --format md --plot figures
+    """
+    from repro.records import elsewhere
+    from repro.show import plots, tables
+
+    results = elsewhere.read(file, experiment_at(ctx, spec))
+    if results.warning:
+        click.echo(f"warning: {results.warning}", err=True)
+    click.echo(tables.render([results], form, width=terminal_width(NARROWEST), view="claims"))
+    if folder:
+
+        def skipped(kind: str, reason: str) -> None:
+            click.echo(f"no {kind}: {reason}", err=True)
+
+        for path in plots.plot(results, None, folder, skipped=skipped):
+            click.echo(path, err=True)
+    if check and (failed := tables.unreproduced([results])):
+        click.echo(f"not reproduced: {', '.join(failed)}", err=True)
+        ctx.exit(CHECK_FAILED)
