@@ -7,6 +7,7 @@ from repro.numbers import points, span
 from repro.records.results import Results
 from repro.spec import Deviation, Experiment, other_readings
 
+AFTERWARDS = "tried after the result was known"
 ROUNDED = {
     "bf16": Deviation(
         what="trained in bfloat16: products and activations are rounded to 8 bits",
@@ -58,4 +59,5 @@ def _measured(deviation: Deviation, results: Results) -> str:
             if change.other.deviation == deviation and (effect := change.effect):
                 interval = f" {span(effect.interval)}" if effect.interval else ""
                 found.append(f"{points(effect.points)}{interval} points in {arm.label} (n = {why.count(effect)})")
-    return f"the other reading changes the test error by {'; '.join(found)}" if found else ""
+    when = f", {AFTERWARDS}," if deviation.afterwards else ""
+    return f"the other reading{when} changes the test error by {'; '.join(found)}" if found else ""

@@ -1,7 +1,7 @@
 """What an arm's deviations are worth, and how far they explain its gap to the printed number.
 
-Each deviation's effect is the final test error of its other reading minus that of the stated recipe. Effects are
-estimates: nothing is judged by them. At a reduced scale and in demos there are means only, and no printed number.
+Each deviation's effect is the test error of its other reading minus that of the stated recipe: the final error, or the
+one that is selected as the printed number was. Effects are estimates: nothing is judged by them. At a reduced scale and in demos there are means only, and no printed number.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from repro.claims import stats
 from repro.claims.evidence import arm_errors
 from repro.claims.protocol import mismatches
-from repro.claims.rules import ArmErrors, Published
+from repro.claims.rules import METRICS, ArmErrors, Published
+from repro.claims.rules.metrics import Metric
 from repro.claims.stats import Effect
 from repro.errors import UserError
 from repro.records.results import Results
@@ -30,12 +31,14 @@ class Change:
 class Explanation:
     """An arm's changes and its gap to the printed number.
 
-    total: the sum of the measured changes. gap: ours - printed. unexplained: the same with every measured change
-    made, so gap + total over the seeds that have all. None = not known, or not comparable.
+    metric: what of the runs is compared, a key of rules.METRICS.
+    total: the sum of the measured changes. gap: ours - printed, over the seeds that have every measured reading.
+    unexplained: the same with every measured change made, so gap + total. None = not known, or not comparable.
     """
 
     arm: Arm
     scale: Scale
+    metric: str
     ours: ArmErrors
     changes: tuple[Change, ...]
     total: Effect | None
@@ -60,11 +63,12 @@ def explain(results: Results, arm: str) -> Explanation:
     """From the usable runs of the arm and its other readings, all in one precision. UserError for an unknown arm."""
     experiment, scale = results.experiment, results.scale
     stated, others = experiment.arm(arm), other_readings(experiment, arm, scale)
-    errors = _errors(results, [stated, *(other.arm for other in others)])
+    metric = _metric(stated, scale)
+    errors = _errors(results, [stated, *(other.arm for other in others)], METRICS[metric])
     ours = errors[stated.name]
     changes = tuple(Change(o, errors[o.arm.name], _effect(ours, errors[o.arm.name])) for o in others)
     measured = [change.errors.errors for change in changes if change.effect]
-    found = Explanation(stated, scale, ours, changes, stats.total(ours.errors, measured), None, None)
+    found = Explanation(stated, scale, metric, ours, changes, stats.total(ours.errors, measured), None, None)
     if not scale.is_full:
         return _means_only(found)
     printed = stated.published
@@ -72,7 +76,14 @@ def explain(results: Results, arm: str) -> Explanation:
         return found
     number = stats.Printed(printed.test_error, printed.sd, printed.mean_of)
     unexplained = stats.gap(ours.errors, number, measured) if measured else None
-    return replace(found, gap=stats.gap(ours.errors, number), unexplained=unexplained)
+    shared = {seed: e for seed, e in ours.errors.items() if all(seed in errors for errors in measured)}
+    return replace(found, gap=stats.gap(shared, number), unexplained=unexplained)
+
+
+def _metric(arm: Arm, scale: Scale) -> str:
+    """The metric of the arm's printed number; the final error where that is not stated."""
+    selection = arm.published.selection if arm.published and scale.is_full else "final"
+    return next((name for name, metric in METRICS.items() if metric.selection == selection), "final")
 
 
 def default_arm(experiment: Experiment, scale: Scale) -> str:
@@ -122,18 +133,18 @@ def notes(explanation: Explanation) -> list[str]:
     if explanation.measured and not explanation.total:
         found.append("no sum: no seed has a run of every reading")
     if published := explanation.published:
-        found += [f"the printed number is not directly comparable: {reason}" for reason in mismatches(published)]
+        found += [f"the printed number is not directly comparable: {reason}" for reason in mismatches(published, explanation.metric)]
     return found
 
 
-def _errors(results: Results, arms: Sequence[Arm]) -> dict[str, ArmErrors]:
+def _errors(results: Results, arms: Sequence[Arm], metric: Metric) -> dict[str, ArmErrors]:
     """Name -> errors by seed. All in the precision with most seeds, but for recipes that set their own."""
     usable = results.usable()
     have = set(usable.recorded.arm)
     free = [arm.name for arm in arms if arm.recipe.precision is None and arm.name in have]
     shared = usable.leading_precision(*free) if free else None
     runs = usable.in_precision({arm.name: arm.recipe.precision or shared for arm in arms}).recorded
-    return {arm.name: arm_errors(arm, runs) for arm in arms}
+    return {arm.name: arm_errors(arm, runs, metric) for arm in arms}
 
 
 def _effect(stated: ArmErrors, other: ArmErrors) -> Effect | None:

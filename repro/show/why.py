@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from repro.claims import why
+from repro.claims.deviations import AFTERWARDS
 from repro.claims.rules import arm_text
 from repro.claims.stats import Effect
 from repro.claims.why import Change, Explanation
 from repro.numbers import points, published, span
 from repro.show.terminal import printed
+from repro.spec import Deviation
 
 WIDTH = 80  # columns
 
@@ -42,8 +44,8 @@ class Row:
 
 def rows(found: Explanation) -> list[Row]:
     """A row per deviation; then the sum, the gap and what is unexplained, where there are any."""
-    listed = [Row("deviation", c.other.id, c.other.deviation.what, c.effect) for c in found.changes]
-    if found.total:
+    listed = [Row("deviation", c.other.id, _says(c.other.deviation), c.effect) for c in found.changes]
+    if found.total and sum(c.effect is not None for c in found.changes) > 1:
         listed.append(Row("sum", "sum", "of the measured effects", found.total))
     if found.gap:
         listed.append(Row("gap", "gap", "ours - printed", found.gap))
@@ -52,17 +54,25 @@ def rows(found: Explanation) -> list[Row]:
     return listed
 
 
+def _says(deviation: Deviation) -> str:
+    return f"{deviation.what} ({AFTERWARDS})" if deviation.afterwards else deviation.what
+
+
 def conclusion(found: Explanation) -> str:
     """What is left of the gap, in a sentence; "" without a gap or a measured effect."""
     if not (found.gap and found.unexplained):
         return ""
     becomes = f"With every measured effect added, the gap of {points(found.gap.points)} points becomes "
     left = becomes + points(found.unexplained.points)
-    if found.within_seed_noise is None:
+    interval = found.unexplained.interval
+    if interval is None:
         return f"{left}; an interval takes two seeds that have every reading."
-    if found.within_seed_noise:
-        return f"{left}, within seed noise: the interval includes 0."
-    return f"{left}, more than seed noise: the interval excludes 0."
+    left = f"{left} {span(interval)}"
+    if not found.within_seed_noise:
+        return f"{left}, more than seed noise: the interval excludes 0."
+    if interval.holds(found.gap.points):
+        return f"{left}: within seed noise, but so is the whole gap; more seeds would tell."
+    return f"{left}, within seed noise: the interval includes 0."
 
 
 def numbers(found: Explanation) -> str:

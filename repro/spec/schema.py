@@ -46,6 +46,7 @@ class Deviation(Frozen):
     arms: array(str) = ()  # type: ignore[valid-type]  # empty = all
     other_arm: Name | None = None  # the arm trained without the deviation
     instead: dict[str, Any] | None = None  # the settings of the recipe without the deviation, as an arm gives its own
+    afterwards: bool = False  # whether it was added when the arm's result was known
     measured: str = ""  # the measured effect, with n; "" = not measured
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "final": Metric("test_error", selection="final"),
     "best": Metric("best_test_error", selection="best-test"),
-    "best-validation": Metric("validated_test_error", of_arm=" at its best validation", selection="best-validation"),
+    "best-validation": Metric("validated_test_error", of_arm=" (selected on validation)", selection="best-validation"),
     "train_error": Metric("train_error", noun="training error", of_arm=" in training"),
     "gap": Metric("gap", noun="gap between test and training error", of_arm="'s gap", unit=POINTS, rises=False),
 }
