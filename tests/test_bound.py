@@ -109,11 +109,11 @@ def test_the_network_selected_on_the_validation_split(record: Record, small_root
         record("original", seed, errors=[60.0, 20.0], best_on_validation=chosen)
     found = judged(small_root)
     assert found.verdict.arms[0].values.tolist() == [41.0, 43.0] and not found.verdict.different_protocol
-    assert "Original at its best validation 42.00 ± 1.41 % (n = 2) against" in sentence(found.verdict)
+    assert "Original (selected on validation) 42.00 ± 1.41 % (n = 2) against" in sentence(found.verdict)
     record("original", 2, errors=[60.0, 42.0])
     verdict = judged(small_root).verdict
     assert isinstance(verdict.reason, NotMeasured)
-    assert sentence(verdict) == "No verdict: some records have no test error of Original at its best validation."
+    assert sentence(verdict) == "No verdict: some records have no test error of Original (selected on validation)."
 
 
 @pytest.mark.parametrize("sides", ["", "above = 1.0\nbelow = 2.0\n"])

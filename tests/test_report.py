@@ -271,34 +271,34 @@ def test_the_summary_against_hand_computation(rendered: Rendered) -> None:
     """sd 0.1 over n = 3: 90% interval of a mean ±2.9200 x 0.1/sqrt 3 = 0.1686; of a difference by Welch, df 4, 95%
     ±2.7764 x 0.1 sqrt(2/3) = 0.2267, 90% ±2.1318 x 0.0816 = 0.1741."""
     table = rows(section(rendered.markdown, "Verdicts"))
-    assert table["claim"] == ["verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p"]
+    assert table["claim"] == ["verdict", "ours: mean ± sd (n)", "published", "margin", "difference [interval]", "p"]
     # TOST at 0.5: t = (0.5 - 0.31) / 0.057735 = 3.2909 with df 2, p = 0.5 - t / (2 sqrt(2 + t^2)) = 0.041
-    verdict, ours, published, difference, p = table["A reaches 10.31 %<br>[tiny](#tiny): Table 1, p. 7"]
+    verdict, ours, published, margin, difference, p = table["A reaches 10.31 %<br>[tiny](#tiny): Table 1, p. 7"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)"
-    assert (published, difference, p) == ("10.31", "-0.31 [-0.48, -0.14] 90%", "0.041")
+    assert (published, margin, difference, p) == ("10.31 %", "0.50", "-0.31 [-0.48, -0.14] 90%", "0.041")
     table = {says.partition("<br>")[0]: cells for says, cells in table.items()}
-    verdict, _, published, difference, _ = table["B reaches 12.34 %"]
-    assert (verdict, published, difference) == ("**not reproduced**", "12.34 ± 0.23", "+2.66 [+2.49, +2.83] 90%")
-    verdict, _, published, difference, _ = table["C reaches 20.56 %"]
+    verdict, _, published, _, difference, _ = table["B reaches 12.34 %"]
+    assert (verdict, published, difference) == ("**not reproduced**", "12.34 ± 0.23 %", "+2.66 [+2.49, +2.83] 90%")
+    verdict, _, published, _, difference, _ = table["C reaches 20.56 %"]
     assert verdict == "inconclusive<br>leaning against<br>different protocol"
-    assert (published, difference) == (r"20.56 \*", "-0.56 [-0.73, -0.39] 90%")
-    verdict, ours, published, difference, p = table["A beats B (10.31 against 12.34 %)"]
+    assert (published, difference) == (r"20.56 % \*", "-0.56 [-0.73, -0.39] 90%")
+    verdict, ours, published, margin, difference, p = table["A beats B (10.31 against 12.34 %)"]
     assert verdict == "**reproduced**"
     assert ours == "Arm A 10.00 ± 0.10 % (n = 3)<br>Arm B 15.00 ± 0.10 % (n = 3)"
-    assert published == "Arm A: 10.31<br>Arm B: 12.34 ± 0.23<br>difference +5.12"
+    assert published == "Arm A: 10.31 %<br>Arm B: 12.34 ± 0.23 %<br>difference +5.12"
     assert (difference, p) == ("+5.00 [+4.77, +5.23] 95%", "<0.001")
-    assert table["B beats A"][:4:3] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
-    assert table["A and H are the same"][:4:3] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
-    verdict, _, _, steps, _ = table["A beats B, which beats C"]
+    assert table["B beats A"][:5:4] == ["**not reproduced**", "-5.00 [-5.23, -4.77] 95%"]
+    assert table["A and H are the same"][:5:4] == ["**reproduced**", "+0.10 [-0.07, +0.27] 90%"]
+    verdict, _, _, _, steps, _ = table["A beats B, which beats C"]
     assert verdict == "**reproduced**<br>different protocol"
     assert steps == "+10.00 [+9.77, +10.23] 95% (ends)"
     assert table["H beats E"][0] == "inconclusive<br>consistent"
-    assert table["A beats G"][0] == "inconclusive<br>consistent"
+    assert table["A beats G"][0] == "inconclusive<br>consistent<br>across processors"
     assert table["A beats G"][1].endswith("Arm G 30.50 ± 0.71 % (n = 2, 1 of 3 runs diverged)")
     assert "A beats F" not in table
-    tally = "4 are reproduced, 2 are not reproduced and 3 are inconclusive at full scale; 1 has no verdict yet."
-    assert f"**Of 10 claims in 1 experiment, {tally}**" in rendered.markdown
+    tally = "4 are answered yes, 2 are answered no, 3 are inconclusive and 1 is undecided."
+    assert f"**Of 10 questions of this project, {tally}**" in rendered.markdown
     assert r"\* Arm C: different protocol" in rendered.markdown
 
 
@@ -306,7 +306,7 @@ def test_what_is_undecided_says_why(rendered: Rendered) -> None:
     """Three claims are inconclusive; the one without runs of an arm is in no table of verdicts."""
     undecided = rows(section(rendered.markdown, "Not decided yet"))
     (row,) = [cells for name, cells in undecided.items() if name.startswith("[tiny](#tiny): ")]
-    assert row == ["4 of 10", "1 without any run of an arm, 3 inconclusive", "`repro run tiny --arm f --seeds 3`"]
+    assert row == ["4 of 10", "1 without runs of some arm, 3 inconclusive", "`repro run tiny --arm f --seeds 3`"]
 
 
 def test_a_verdict_has_its_sentence_in_the_experiments_section(rendered: Rendered) -> None:
@@ -376,7 +376,7 @@ def test_without_any_run_every_experiment_is_a_line_that_says_what_would_fill_it
     assert "No run at full scale is recorded yet." in body
     undecided = section(body, "Not decided yet")
     for name in spec.names(tmp_path):
-        claims = len(spec.load(name, tmp_path).claims)
+        claims = len([claim for claim in spec.load(name, tmp_path).claims if not claim.same_as])
         assert f"| {claims} of {claims} | no runs | `repro run {name} --seeds 3` |" in undecided
         assert f"\n## {name}" not in body
     assert "## Verdicts" not in body and "ours: mean" not in undecided

@@ -1,4 +1,4 @@
-"""What of the report is short: questions answered by verdicts, README's summary of the claims, the log's hours."""
+"""What of the report is short: the effort, README's summary of the claims, the log's hours."""
 
 import re
 from collections.abc import Callable
@@ -79,41 +79,7 @@ def page(root: Path, file: str = "README.md") -> Path:
     return path
 
 
-def questions(root: Path) -> str:
-    body = report.markdown(root, stand_in)
-    return body.partition("## Readers' questions")[2].partition("\n<a id=")[0]
-
-
-# --- questions -------------------------------------------------------------------------------------------------------
-
-
-def test_a_question_without_a_verdict_is_not_answered(asked: Path, record: Record) -> None:
-    record("original", 0, errors=[40.0])
-    assert questions(asked) == ""
-
-
-def test_a_question_is_answered_by_its_claims_at_full_scale(asked: Path, at: Callable[..., None]) -> None:
-    at("1")
-    at("1/2", hardware="another")
-    assert questions(asked).strip().splitlines() == [
-        "- **Does it matter where batch norm sits?** ([tiny](#tiny))  ",
-        "  Batch norm after the addition is worse: **reproduced**",
-        "- **Is the published number right?** ([tiny](#tiny))  ",
-        "  The original reaches 40.00 %: **not reproduced**",
-    ]
-
-
-def test_a_reduced_scale_answers_no_question(asked: Path, at: Callable[..., None]) -> None:
-    at("1/2")
-    at("1/3", hardware="another")
-    assert questions(asked) == ""
-
-
-def test_another_protocol_is_said_beside_the_verdict(asked: Path, at: Callable[..., None], edit: Edit) -> None:
-    edit({'where = "Table 1"': 'where = "Table 1", same_protocol = false'})
-    freeze.freeze(asked, [])
-    at("1")
-    assert "is worse: **reproduced, different protocol**" in questions(asked)
+# --- the first page ---
 
 
 def test_the_effort_is_said_with_its_hardware(asked: Path, at: Callable[..., None], record: Record) -> None:
@@ -145,13 +111,8 @@ def test_the_part_between_the_markers_is_written_and_no_other(asked: Path, at: C
     assert text.startswith("# A page\n\n<!-- claims: written by `repro report`, never by hand -->\n\n")
     assert text.endswith("\n\n<!-- end of claims -->\n\nBy hand.\n")
     assert "what stood here before" not in text
-    tally = "1 is reproduced, 1 is not reproduced and 0 are inconclusive at full scale."
-    assert (
-        f"**Of 2 claims in 1 experiment, {tally}** Every claim and every number is in [REPORT.md](REPORT.md)." in text
-    )
-    claim = "| [tiny](REPORT.md#tiny) | batch norm after the addition is worse | **reproduced** | "
-    row = next(line for line in text.splitlines() if line.startswith(claim))
-    assert "Original 50.10 ± 0.10 % (n = 3)<br>" in row and "p <" not in text
+    tally = "Of 2 questions of this project, 1 is answered yes and 1 is answered no."
+    assert f"**{tally}** Every claim and every number is in [REPORT.md](REPORT.md)." in text and "p <" not in text
     assert "](docs/figures/table.svg)" in text and "](docs/figures/verdicts.svg)" in text
     assert report.write(asked, stand_in) == []
 
@@ -163,20 +124,14 @@ def test_readme_has_nothing_of_a_reduced_scale(asked: Path, at: Callable[..., No
     report.write(asked, stand_in)
     before, block = path.read_text().split("by hand -->\n\n")
     assert block.split("\n\n<!--")[0] == (
-        "**No claim has a full-scale verdict yet (2 claims in 1 experiment).** "
+        "**Of 2 questions of this project none is decided yet.** "
         "Every claim and every number is in [REPORT.md](REPORT.md)."
     )
     for seed in range(3):
         record("original", seed, errors=[40.0 + seed / 10])
     report.write(asked, stand_in)
     text = path.read_text()
-    assert "**Of 2 claims in 1 experiment, 1 is reproduced, 0 are not reproduced and 0 are inconclusive" in text
-    assert "at full scale; 1 has no verdict yet.**" in text
-    rows = [line for line in text.splitlines() if line.startswith("| [")]
-    assert (
-        len(rows) == 1
-        and "| the original reaches 40.00 % | **reproduced** | Original 40.10 ± 0.10 % (n = 3) |" in rows[0]
-    )
+    assert "**Of 2 questions of this project, 1 is answered yes and 1 is undecided.**" in text
     assert "1/2" not in text
 
 
@@ -185,10 +140,10 @@ def test_check_fails_where_the_part_is_not_current(asked: Path, at: Callable[...
     report.write(asked)
     assert cli("report", "--check").exit_code == 0
     written = path.read_text()
-    path.write_text(written.replace("No claim has", "One claim has"))
+    path.write_text(written.replace("none is decided yet", "all are decided"))
     result = cli("report", "--check")
     assert result.exit_code == 3
-    assert "README.md line 5 is '**One claim has a full-scale verdict yet" in result.stderr
+    assert "README.md line 5 is '**Of 2 questions of this project all are decided." in result.stderr
     path.write_text(written.replace("By hand.", "By another hand."))
     assert cli("report", "--check").exit_code == 0
 

@@ -12,34 +12,36 @@ from repro.records.results import Results, load_all
 from repro.show.plots.verdicts import verdicts
 from repro.show.verdicts import deciding_step
 
-Edit = Callable[..., Path]
+Rows = list[tuple[spec.Experiment, Judged]]
 Record = Callable[..., Path]
 
 
-def decided(results: Results) -> list[tuple[str, Judged]]:
-    return [(results.name, judged) for judged in judge(results) if judged.verdict.outcome != "no verdict"]
+def decided(results: Results) -> Rows:
+    return [(results.experiment, judged) for judged in judge(results) if judged.verdict.outcome != "no verdict"]
 
 
 @pytest.fixture(scope="module")
-def committed() -> list[tuple[str, Judged]]:
+def committed() -> Rows:
     return [row for results in load_all(REPO, spec.names(REPO), [spec.FULL]) for row in decided(results.clean())]
 
 
-def test_the_region_agrees_with_the_verdicts_that_are_committed(committed: list[tuple[str, Judged]]) -> None:
+def test_the_region_agrees_with_the_verdicts_that_are_committed(
+    committed: Rows,
+) -> None:
     """Reproduced: the estimate is where the claim is true. Refuted: it is not, or it is too small to matter."""
     assert {judged.verdict.outcome for _, judged in committed} >= {"reproduced", "not reproduced"}
-    for name, judged in committed:
+    for experiment, judged in committed:
         step = deciding_step(judged.verdict)
         low, high = judged.claim.region(step)
         assert step.estimate is not None
         inside = low <= step.estimate <= high
         if judged.verdict.outcome == "reproduced":
-            assert inside, (name, judged.claim.id)
+            assert inside, (experiment.name, judged.claim.id)
         if judged.verdict.outcome == "not reproduced":
-            assert not inside or step.estimate < (step.margin or 0), (name, judged.claim.id)
+            assert not inside or step.estimate < (step.margin or 0), (experiment.name, judged.claim.id)
 
 
-def test_each_row_has_its_claims_interval_and_estimate(committed: list[tuple[str, Judged]]) -> None:
+def test_each_row_has_its_claims_interval_and_estimate(committed: Rows) -> None:
     figure = verdicts(committed)
     assert len(figure.axes) == len(committed)
     for axes, (_, judged) in zip(figure.axes, committed, strict=True):
@@ -65,7 +67,9 @@ def test_a_difference_has_a_band_that_is_too_small_to_matter(small_root: Path, r
     assert legend and "too small to matter" in [text.get_text() for text in legend.get_texts()]
 
 
-def test_no_two_claims_share_an_axis_and_long_words_are_wrapped(committed: list[tuple[str, Judged]]) -> None:
+def test_no_two_claims_share_an_axis_and_long_words_are_wrapped(
+    committed: Rows,
+) -> None:
     figure = verdicts(committed)
     figure.draw_without_rendering()
     for axes in figure.axes:

@@ -101,10 +101,46 @@ def test_stale_runs_and_other_precisions_are_not_used(recorded: Path, edit: Edit
 
 
 def test_a_number_of_another_data_set_has_no_gap(recorded: Path, edit: Edit, record: Record) -> None:
-    edit({'where = "Table 1" }': 'where = "Table 1", selection = "best-test" }'})
-    assert "not directly comparable: selected: best-test" in " ".join(why.notes(of(recorded)))
-    edit({'selection = "best-test" }': 'dataset = "mnist" }'})
+    edit({'where = "Table 1" }': 'where = "Table 1", same_protocol = false }'})
+    assert "not directly comparable: different protocol" in " ".join(why.notes(of(recorded)))
+    edit({"same_protocol = false }": 'dataset = "mnist" }'})
     assert of(recorded).gap is None and of(recorded).total is not None
+
+
+def test_errors_are_selected_as_the_printed_number_was(edit: Edit, record: Record, small_root: Path) -> None:
+    """The best error on the test set is that of the first evaluation here, ten points below the final one."""
+    edit({'where = "Table 1" }': 'where = "Table 1", selection = "best-test" }'}, SLOW)
+    for name, errors in {"original": STATED, "original+slow": READ}.items():
+        for seed, error in enumerate(errors):
+            record(name, seed, errors=[error - 10 * (name == "original"), error])
+    found = of(small_root)
+    best = seeded([error - 10 for error in STATED])
+    assert found.metric == "best" and found.changes[0].effect == stats.effect(best, seeded(READ))
+    assert found.gap == stats.gap(best, stats.Printed(40.0, None, 1)) and why.notes(found) == []
+
+
+def test_the_gap_is_over_the_seeds_that_have_every_reading(recorded: Path, record: Record) -> None:
+    """So that gap + sum is what remains."""
+    record("original", 3, errors=[60.0])
+    found = of(recorded)
+    assert found.gap and found.total and found.unexplained and found.gap.n == found.unexplained.n == (3,)
+    assert found.gap.points + found.total.points == pytest.approx(found.unexplained.points)
+
+
+def test_what_was_tried_afterwards_says_so(recorded: Path, edit: Edit) -> None:
+    edit({'id = "slow"': 'id = "slow"\nafterwards = true'})
+    found = of(recorded)
+    assert shown.rows(found)[0].says == "learning rate 0.05 (tried after the result was known)"
+    told = expected_effect(found.changes[0].other.deviation, Results.load(recorded, "tiny"))
+    assert told.startswith("small; the other reading, tried after the result was known, changes the test error by ")
+
+
+def test_one_effect_has_no_sum_beside_it(edit: Edit, record: Record, small_root: Path) -> None:
+    edit({}, SLOW)
+    for seed, (stated, read) in enumerate(zip(STATED, READ, strict=True)):
+        record("original", seed, errors=[stated])
+        record("original+slow", seed, errors=[read])
+    assert [row.kind for row in shown.rows(of(small_root))] == ["deviation", "gap", "unexplained"]
 
 
 def test_the_arm_is_by_default_the_first_with_a_published_number(small_root: Path, edit: Edit) -> None:
@@ -147,7 +183,7 @@ def test_it_fits_80_columns(recorded: Path, cli: Cli) -> None:
     assert max(map(len, text.splitlines())) <= 80
     for words in ("slow", "bn-after-add", "sum", "gap", "unexplained", "printed 40.00 %", "-2.00 [-3.24, -0.76]"):
         assert words in text
-    assert "becomes +2.33, within seed noise: the interval includes 0" in " ".join(text.split())
+    assert "becomes +2.33 [-2.98, +7.65]: within seed noise, but so is the whole gap" in " ".join(text.split())
 
 
 def test_without_records_it_says_what_is_not_measured(edit: Edit, cli: Cli) -> None:

@@ -1,7 +1,8 @@
 """What an arm's deviations are worth, and how far they explain its gap to the printed number.
 
 Each deviation's effect is the test error of its other reading minus that of the stated recipe: the final error, or the
-one that is selected as the printed number was. Effects are estimates: nothing is judged by them. At a reduced scale and in demos there are means only, and no printed number.
+one that is selected as the printed number was. Effects are estimates: nothing is judged by them. At a reduced scale
+and in demos there are means only, and no printed number.
 """
 
 from collections.abc import Sequence
@@ -133,7 +134,10 @@ def notes(explanation: Explanation) -> list[str]:
     if explanation.measured and not explanation.total:
         found.append("no sum: no seed has a run of every reading")
     if published := explanation.published:
-        found += [f"the printed number is not directly comparable: {reason}" for reason in mismatches(published, explanation.metric)]
+        found += [
+            f"the printed number is not directly comparable: {reason}"
+            for reason in mismatches(published, explanation.metric)
+        ]
     return found
 
 

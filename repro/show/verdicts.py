@@ -118,10 +118,16 @@ def label(judged: Judged) -> str:
 
 
 def marks(judged: Judged) -> list[str]:
-    """The caveats of a verdict: "different protocol", "post hoc"."""
+    """The caveats of a verdict: "different protocol", "across processors", "post hoc"."""
     if judged.verdict.outcome == "no verdict":
         return []
-    return ["different protocol"] * judged.verdict.different_protocol + ["post hoc"] * bool(judged.post_hoc)
+    hardware = judged.runs.groupby("arm").hardware.agg(frozenset)  # of each arm
+    found = {
+        "different protocol": judged.verdict.different_protocol,
+        "across processors": hardware.nunique() > 1,
+        "post hoc": bool(judged.post_hoc),
+    }
+    return [mark for mark, there in found.items() if there]
 
 
 def difference(verdict: Verdict) -> str:

@@ -76,6 +76,9 @@ class Bound(Claim):
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         return f"the {self.measured.noun} of {labels[0]} is {self.limit}"
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        return "ours - bound"
+
     @classmethod
     def compared(cls, verdict: Verdict) -> str:
         (ours,), target = verdict.arms, verdict.target

@@ -172,6 +172,10 @@ class Claim(Frozen):
         """The statement that is tested, in words made from the fields. `labels`: of the arms."""
         raise NotImplementedError
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        """What the estimate is, in words. `labels`: of the arms."""
+        return f"{labels[1]} - {labels[0]}"
+
     @classmethod
     def compared(cls, verdict: Verdict) -> str:
         """What is compared with what, such as "plain-56 13.20 % (n = 1) against plain-20 9.10 % (n = 1)"."""
@@ -182,6 +186,10 @@ class Claim(Frozen):
     def printed(self) -> list[str]:
         """What the claim itself states as published, besides the numbers of its arms."""
         return []
+
+    def printed_for(self, verdict: Verdict) -> list[str]:
+        """The same, of what decided the verdict."""
+        return self.printed
 
     @classmethod
     def explain(cls, verdict: Verdict) -> str:

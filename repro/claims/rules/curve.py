@@ -141,6 +141,15 @@ class Curve(Claim):
         values = [f"{point.published:g} {self.measured.unit.name} at {point.when}" for point in ends]
         return [f"{' to '.join(values)}{f' ({len(self.points)} points)' * (len(self.points) > 2)}"]
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        return "ours - published"
+
+    def printed_for(self, verdict: Verdict) -> list[str]:
+        if verdict.target is None:
+            return self.printed
+        worst = f", the worst of {len(self.points)} points" if len(self.points) > 1 else ""
+        return [f"{verdict.target:g} {verdict.unit.name}{worst}"]
+
     @classmethod
     def compared(cls, verdict: Verdict) -> str:
         (ours,), target = verdict.arms, verdict.target

@@ -57,6 +57,9 @@ class Order(WithMargin):
         known = [self.margin if step is None or self.measured.selection is None else step for step in steps]
         return OrderPlan(tuple(accumulate(known, initial=0.0)), spreads(design.published), self.margin)
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        return "worse - better"
+
     def statement(self, labels: Sequence[str], published: Sequence[Published | None]) -> str:
         return f"in {self.measured.noun} {' < '.join(labels)}"
 

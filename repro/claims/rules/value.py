@@ -73,6 +73,9 @@ class Value(WithMargin):
         assert published[0] is not None  # the spec's validation requires it
         return f"{labels[0]} is within {self.margin:.2f} points of {published[0].test_error:.2f} %"
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        return "ours - published"
+
     @classmethod
     def compared(cls, verdict: Verdict) -> str:
         (ours,), target, theirs = verdict.arms, verdict.target, verdict.published

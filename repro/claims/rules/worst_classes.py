@@ -66,6 +66,9 @@ class WorstClasses(Claim):
         named = self.classes[0] if len(self.classes) == 1 else f"the best of {_listed(self.classes)}"
         return f"the test error of {labels[0]} on {named} is above that on every other class, in the mean over seeds"
 
+    def quantity(self, labels: Sequence[str]) -> str:
+        return "lowest of the named - highest other"
+
     @classmethod
     def compared(cls, verdict: Verdict) -> str:
         return arm_text(verdict.arms[0])

@@ -13,22 +13,31 @@ from repro.claims.judge import Judged
 from repro.claims.rules import Outcome, Verdict
 from repro.show.plots.style import FAINT, INK, PALETTE, captioned_figure, house_style, settled, wrapped
 from repro.show.verdicts import deciding_step
+from repro.spec import Experiment
 
 COLOURS: dict[Outcome, str] = {"reproduced": PALETTE[2], "not reproduced": PALETTE[3], "inconclusive": FAINT}
 TRUE, SMALL = "#DCEBE5", "#ECECEC"  # where the claim is true, where it is too small to matter
-LABELS, PANEL, OUTCOMES, ROW = 3.5, 3.6, 1.3, 0.62  # inches
+LABELS, PANEL, OUTCOMES, ROW = 3.9, 3.4, 1.3, 0.72  # inches
 NOTE = (
-    "One row per claim with a verdict. Mark: the difference as estimated; bar: the interval that decided. Shaded: "
-    "where the claim is true. Each row has its own axis, in points of test error unless it says nats."
+    "One row per claim with a verdict. Mark: the difference as estimated; bar: the interval that decided. Shaded: what "
+    "the claim predicts. Each row has its own axis."
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """A claim with its experiment's name."""
+    """A claim with its experiment."""
 
-    experiment: str
+    experiment: Experiment
     judged: Judged
+
+    @property
+    def label(self) -> str:
+        """The claim, and below it what the axis shows."""
+        claim = self.judged.claim
+        quantity = claim.quantity([self.experiment.arm(arm).label for arm in claim.arms])
+        says = wrapped(f"{self.experiment.name}: {claim.says}", LABELS)
+        return f"{says}\n{wrapped(f'{quantity} ({self.step.unit.difference})', LABELS)}".replace(" - ", " \u2212 ")
 
     @property
     def step(self) -> Verdict:
@@ -46,7 +55,7 @@ class Row:
         return self.step.estimate is not None and self.step.deciding is not None
 
 
-def verdicts(claims: list[tuple[str, Judged]]) -> Figure:
+def verdicts(claims: list[tuple[Experiment, Judged]]) -> Figure:
     """The claims (experiment, judged) in the given order, without those that no interval decided."""
     rows = [row for row in (Row(*each) for each in claims) if row.drawable]
     with house_style():
@@ -74,16 +83,15 @@ def _draw(axes: Axes, row: Row) -> None:
     axes.plot([step.estimate], [0], "o", color=colour, markersize=6, zorder=4, gid=f"estimate:{claim.id}")
     axes.set_xlim(low, high)
     axes.set_ylim(-1, 1)
-    axes.set_yticks([0], [wrapped(f"{row.experiment}: {claim.says}", LABELS)])
+    axes.set_yticks([0], [row.label])
     axes.tick_params(axis="y", length=0, labelsize=8)
     axes.tick_params(axis="x", labelsize=7.5, pad=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
     axes.grid(visible=False)
-    unit = f"\n({step.unit.difference})" if step.unit.difference != "points" else ""
     axes.annotate(
-        outcome + unit,
+        outcome,
         (1, 0.5),
         xycoords="axes fraction",
         xytext=(8, 0),
@@ -111,7 +119,7 @@ def _legend(axes: Axes, rows: list[Row]) -> None:
         for outcome, colour in COLOURS.items()
         if outcome in outcomes
     ]
-    handles.append(Patch(color=TRUE, label="where the claim is true"))
+    handles.append(Patch(color=TRUE, label="what the claim predicts"))
     if any(row.negligible for row in rows):
         handles.append(Patch(color=SMALL, label="too small to matter"))
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.45, 1.0), ncols=len(handles), labelcolor=INK)

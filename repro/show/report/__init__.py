@@ -7,7 +7,6 @@
 | `claims.py` | claims with their verdicts: the summary table and sentences |
 | `recipe.py` | recipe and cost |
 | `missing.py` | missing runs and the commands that train them; what is undecided and why |
-| `answers.py` | the spec's questions, each with its claims and their verdicts |
 | `worth.py` | the section on what the deviations are worth |
 | `first_page.py` | what is reproduced, what is not, what is undecided and why |
 | `details.py` | the section of one experiment |

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from repro import numbers
 from repro.claims.judge import Judged
 from repro.claims.protocol import mismatches
-from repro.claims.rules import VERDICTS, ArmErrors, Outcome, arm_text
+from repro.claims.rules import ArmErrors, Outcome, arm_text
 from repro.show.report.document import (
     Badge,
     Break,
@@ -24,9 +24,8 @@ from repro.show.tables.sheets import p_cell
 from repro.show.tables.summary import ClaimRow
 from repro.show.verdicts import deciding_step, difference, marks
 from repro.spec import Claim
-from repro.wording import plural
 
-COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "difference [interval]", "p")
+COLUMNS = ("claim", "verdict", "ours: mean ± sd (n)", "published", "margin", "difference [interval]", "p")
 KINDS: dict[Outcome, str] = {  # outcome -> kind of badge
     "reproduced": "good",
     "not reproduced": "bad",
@@ -67,34 +66,40 @@ def claim_views(part: Part) -> list[ClaimView]:
     return [ClaimView(part, judged, row) for judged, row in zip(part.judged, part.summary.claims, strict=True)]
 
 
+ORIGINS = {
+    "paper": ("claim of a paper", "claims of papers"),
+    "note": ("claim of a note or repository", "claims of notes and repositories"),
+    "own": ("question of this project", "questions of this project"),
+}
+OUTCOMES: dict[Outcome, tuple[str, str]] = {  # of a source's claim, of an own question
+    "reproduced": ("reproduced", "answered yes"),
+    "not reproduced": ("not reproduced", "answered no"),
+    "inconclusive": ("inconclusive", "inconclusive"),
+    "no verdict": ("undecided", "undecided"),
+}
+
+
 def tally(report: Report) -> str:
-    """What is reproduced so far, in one sentence. A claim that two experiments share counts once."""
-    count = Counter(view.outcome for part in report.full for view in claim_views(part) if not view.claim.same_as)
-    claims = f"{plural(count.total(), 'claim')} in {plural(len(report.full), 'experiment')}"
-    if not any(count[outcome] for outcome in VERDICTS):
-        return f"No claim has a full-scale verdict yet ({claims})."
-    good, bad, open_ = (f"{count[outcome]} {_be(count[outcome])} {outcome}" for outcome in VERDICTS)
-    waiting = count["no verdict"]
-    rest = f"; {waiting} {'has' if waiting == 1 else 'have'} no verdict yet" if waiting else ""
-    return f"Of {claims}, {good}, {bad} and {open_} at full scale{rest}."
+    """How many claims of each origin are reproduced, in a sentence each. A claim that is listed twice counts once."""
+    counts: dict[str, Counter[Outcome]] = {origin: Counter() for origin in ORIGINS}
+    for view in distinct(report):
+        counts[view.claim.origin][view.outcome] += 1
+    return " ".join(_of_origin(origin, count) for origin, count in counts.items() if count)
 
 
-ORIGINS = {"paper": "Papers", "note": "Notes and repositories", "own": "This project's own questions"}
+def distinct(report: Report) -> list[ClaimView]:
+    """All claims, without those that repeat another (`same_as`)."""
+    return [view for part in report.full for view in claim_views(part) if not view.claim.same_as]
 
 
-def by_origin(report: Report) -> str:
-    """One sentence per origin of the claims; a claim that two experiments share counts once."""
-    counts: dict[str, Counter[str]] = {origin: Counter() for origin in ORIGINS}
-    for part in report.full:
-        for view in claim_views(part):
-            if not view.claim.same_as:
-                counts[view.claim.origin][view.outcome] += 1
-    return " ".join(_origin(ORIGINS[origin], count) for origin, count in counts.items() if count)
-
-
-def _origin(name: str, count: Counter[str]) -> str:
-    decided = [f"{count[outcome]} {outcome}" for outcome in VERDICTS if count[outcome]]
-    return f"{name}: {plural(count.total(), 'claim')}, {', '.join(decided) or 'none with a verdict yet'}."
+def _of_origin(origin: str, count: Counter[Outcome]) -> str:
+    number = count.total()
+    name = ORIGINS[origin][number > 1]
+    if count["no verdict"] == number:
+        return f"Of {number} {name} none is decided yet." if number > 1 else f"The one {name} is not decided yet."
+    words = {outcome: texts[origin == "own"] for outcome, texts in OUTCOMES.items()}
+    parts = [f"{count[outcome]} {_be(count[outcome])} {word}" for outcome, word in words.items() if count[outcome]]
+    return f"Of {number} {name}, {' and '.join(filter(None, [', '.join(parts[:-1]), parts[-1]]))}."
 
 
 def _be(count: int) -> str:
@@ -126,7 +131,8 @@ def _row(view: ClaimView) -> tuple[Cell, ...]:
         Cell((*prose(claim.says), Break(), Link(part.name, f"#{part.name}"), *(f": {each}" for each in where))),
         Cell(view.verdict),
         Cell(ours(view)),
-        Cell(lines([(line,) for line in published(part, claim)])),
+        Cell(lines([(line,) for line in published(view)])),
+        Cell((NONE if verdict.margin is None else verdict.unit.value(verdict.margin),), verdict.margin),
         Cell((deciding_difference(view) or NONE,), deciding_step(verdict).estimate),
         Cell((p_cell(p) or NONE,), p),
     )
@@ -148,9 +154,17 @@ def deciding_difference(view: ClaimView) -> str:
 
 
 def ours(view: ClaimView) -> Text:
-    """The mean of each arm over the runs that the claim rests on."""
-    arms = zip(view.claim.arms, view.judged.verdict.arms, strict=True)
-    return lines([_ours(view, *each) for each in arms])
+    """The mean of each arm over the runs that the claim rests on, then over all seeds if there are more."""
+    judged = view.judged
+    rows = [_ours(view, *each) for each in zip(view.claim.arms, judged.verdict.arms, strict=True)]
+    if judged.overall and judged.look:
+        rows.append((f"all seeds: {' and '.join(map(_numbers, judged.verdict.arms, judged.overall.arms))}",))
+    return lines(rows)
+
+
+def _numbers(told: ArmErrors, errors: ArmErrors) -> str:
+    """The mean over the runs, with the name only where it is another than `told`, as at a curve's worst point."""
+    return arm_text(errors).removeprefix(f"{told.name} ")
 
 
 def _ours(view: ClaimView, name: str, errors: ArmErrors) -> Text:
@@ -166,16 +180,19 @@ def runs_anchor(part: Part, arm: str) -> str:
     return f"runs-{part.name}{part.scale.folder.removeprefix('scale')}-{arm}"
 
 
-def published(part: Part, claim: Claim) -> list[str]:
-    """The published number of each arm, marked * if not directly comparable, and what the claim itself names."""
-    parts = claim.printed
-    for arm in map(part.experiment.arm, reversed(claim.arms)):
-        if arm.published and claim.measured.selection:  # published numbers are test errors
-            name = f"{arm.label}: " if len(claim.arms) > 1 else ""
+def published(view: ClaimView) -> list[str]:
+    """The published number of each arm if all have one, marked * if not directly comparable; what the claim names."""
+    claim = view.claim
+    arms = [view.part.experiment.arm(arm) for arm in claim.arms]
+    shown = []
+    if claim.measured.selection and all(arm.published for arm in arms):  # published numbers of arms are test errors
+        for arm in arms:
+            assert arm.published
             theirs = arm.published
-            number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic)
-            parts.insert(0, f"{name}{number}{' *' if mismatches(theirs, claim.metric) else ''}")
-    return parts or [NONE]
+            name = f"{arm.label}: " if len(arms) > 1 else ""
+            number = numbers.published(theirs.test_error, theirs.sd, theirs.runs, theirs.statistic, " %")
+            shown.append(f"{name}{number}{' *' if mismatches(theirs, claim.metric) else ''}")
+    return [*shown, *claim.printed_for(view.judged.verdict)] or [NONE]
 
 
 def not_comparable(report: Report) -> tuple[Text, ...]:

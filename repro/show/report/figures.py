@@ -13,7 +13,7 @@ from repro.records.results import Results
 from repro.show import tables
 from repro.show.report.document import Picture
 from repro.show.verdicts import deciding_step
-from repro.spec import Scale
+from repro.spec import Experiment, Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,19 +60,19 @@ def _table(results: Results, digest: str) -> bytes:
     return tables.picture(results).encode() + stamp(digest)
 
 
-def overview(claims: list[tuple[str, Judged]], digest: str) -> Picture | None:
-    """The verdicts of several experiments (name, judged claim) in one figure, drawn when it is needed.
+def overview(claims: list[tuple[Experiment, Judged]], digest: str) -> Picture | None:
+    """The verdicts of several experiments (each claim with its own) in one figure, drawn when it is needed.
 
     None if no verdict rests on an interval.
     """
-    decided = [(name, judged) for name, judged in claims if judged.verdict.outcome != "no verdict"]
+    decided = [(experiment, judged) for experiment, judged in claims if judged.verdict.outcome != "no verdict"]
     if not any(deciding_step(judged.verdict).deciding for _, judged in decided):
         return None
-    alt = "one row per claim with a verdict: the difference, its interval, and where the claim is true"
+    alt = "one row per claim with a verdict: the difference, its interval, and what the claim predicts"
     return Picture(f"{FOLDER}/verdicts.svg", alt, partial(_verdicts, decided, digest), digest)
 
 
-def _verdicts(decided: list[tuple[str, Judged]], digest: str) -> bytes:
+def _verdicts(decided: list[tuple[Experiment, Judged]], digest: str) -> bytes:
     from repro.show.plots import encode, verdicts
 
     return encode(verdicts.verdicts(decided), "svg") + stamp(digest)

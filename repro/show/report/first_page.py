@@ -1,7 +1,7 @@
 """What a reader sees first: what is reproduced, what is not, what is undecided and why, and how to read it."""
 
 from repro.claims.rules import KINDS
-from repro.show.report import answers, claims, early, hours, missing, worth
+from repro.show.report import claims, early, hours, missing, worth
 from repro.show.report.document import (
     Bullets,
     Code,
@@ -19,6 +19,13 @@ from repro.wording import plural
 
 TITLE = "Which published claims reproduce"
 RULES = "docs/statistics.md"
+UNDER_TABLE: Text = (
+    "A verdict rests on the interval, which is wider the more looks at the growing data were planned. It was given at "
+    "the first look that decided; \u201call seeds\u201d includes the runs since. p is corrected for the looks and, "
+    "among primary claims, by Holm. ",
+    Link("More", "#reading"),
+    ".",
+)
 READING: tuple[Text, ...] = (
     (
         "Test error in % of the test images after the last iteration; ours is the mean ± sd over n seeds. A ",
@@ -47,7 +54,6 @@ def elements(report: Report) -> list[Element]:
     return [
         *_top(report),
         *_verdicts(report),
-        *_answers(report),
         *_undecided(report),
         *_left_out(report),
         Heading(2, "How to read the tables", "reading"),
@@ -73,7 +79,7 @@ def _top(report: Report) -> list[Element]:
         ]
     return [
         Heading(1, TITLE),
-        Paragraph((Strong(claims.tally(report)), " ", claims.by_origin(report))),
+        Paragraph((Strong(claims.tally(report)),)),
         Paragraph(tuple(lead)),
     ]
 
@@ -81,19 +87,13 @@ def _top(report: Report) -> list[Element]:
 def _verdicts(report: Report) -> list[Element]:
     if not (decided := claims.with_verdict(report)):
         return []
-    body: list[Element] = [Heading(2, "Verdicts", "claims"), claims.table(decided)]
+    body: list[Element] = [Heading(2, "Verdicts", "claims"), claims.table(decided), Paragraph(UNDER_TABLE)]
     if notes := claims.not_comparable(report):
         body.append(Bullets(notes))
     body += [report.overview] if report.overview else []
     if gaps := worth.gaps(report):
         body += [Paragraph(("Where the gap to a printed number comes from:",)), Bullets(gaps)]
     return body
-
-
-def _answers(report: Report) -> list[Element]:
-    if not (found := tuple(answers.answer(*each) for each in answers.questions(report) if each[2])):
-        return []
-    return [Heading(2, "Readers' questions", "questions"), Bullets(found)]
 
 
 def _undecided(report: Report) -> list[Element]:
@@ -108,7 +108,7 @@ def _undecided(report: Report) -> list[Element]:
                 Code("repro show EXPERIMENT"),
                 " prints an experiment's claims, sources, recipe and deviations; ",
                 Code("repro power EXPERIMENT"),
-                " how likely its planned seeds decide each claim.",
+                " how likely its planned seeds reproduce each claim if it is true.",
             )
         ),
     ]

@@ -88,7 +88,7 @@ class Report:
     @cached_property
     def overview(self) -> Picture | None:
         """All verdicts in one figure; None without one that can be drawn."""
-        rows = [(part.name, judged) for part in self.full for judged in part.judged]
+        rows = [(part.experiment, judged) for part in self.full for judged in part.judged]
         return figures.overview(rows, _digest(part.digest.encode() for part in self.full))
 
     @cached_property

@@ -75,13 +75,14 @@ def notes(part: Part) -> list[Text]:
 
 def undecided(part: Part) -> tuple[Cell, ...] | None:
     """The row of an experiment: how many of its claims are not decided, and why; None if all are."""
-    open_ = [judged.verdict for judged in part.judged if judged.verdict.outcome in ("no verdict", "inconclusive")]
+    counted = [judged.verdict for judged in part.judged if not judged.claim.same_as]
+    open_ = [verdict for verdict in counted if verdict.outcome in ("no verdict", "inconclusive")]
     if not open_:
         return None
     waiting = [verdict for verdict in open_ if verdict.outcome == "no verdict"]
     without = sum(min(verdict.runs) == 0 for verdict in waiting)
     counts = {
-        "without any run of an arm": without,
+        "without runs of some arm": without,
         "with too few seeds": len(waiting) - without,
         "inconclusive": len(open_) - len(waiting),
     }
@@ -89,6 +90,6 @@ def undecided(part: Part) -> tuple[Cell, ...] | None:
     name: Inline = Link(part.name, f"#{part.name}") if len(part.runs) else Code(part.name)
     return (
         Cell((name, f": {part.experiment.title}")),
-        *cells(f"{len(open_)} of {len(part.judged)}", why),
+        *cells(f"{len(open_)} of {len(counted)}", why),
         Cell(tuple(Code(command) for command in fill_commands(part))),
     )
