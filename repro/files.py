@@ -1,18 +1,40 @@
 """Atomic writing of files."""
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PART = ".part"  # the end of a temporary file's name
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path`, completely or not at all. OSError if it cannot be written."""
-    part = path.with_name(f"{path.name}.part")
+    with part_of(path, content) as part:
+        part.replace(path)
+
+
+@contextmanager
+def part_of(path: Path, content: bytes) -> Iterator[Path]:
+    """A temporary file beside `path` with `content`, safe on the disk, to be renamed; removed if it was not.
+
+    Its name is its own, so that processes which write the same file do not collide. OSError if it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PART}")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes left. Only for a folder in which nobody else writes: call it with its lock held."""
+    for part in folder.glob(f"*{PART}"):
+        with suppress(OSError):  # a folder of that name is in nobody's way
+            part.unlink()

@@ -1,5 +1,9 @@
 """The fast step is the plain one but for rounding: the same losses, gradients, statistics and predictions."""
 
+import ctypes
+import multiprocessing
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -186,9 +190,47 @@ def test_compiling_is_told_once_and_the_library_kept(
     source.write_text('extern "C" int amx_allowed() { return 0; }\n')
     monkeypatch.setattr(build, "SOURCES", (str(source),))
     monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    build.just_compiled()  # this machine's own, if this process had to compile it
     told = [method.choose(resnet20, CIFAR, CPU)[1] for _ in range(2)]
     assert "compiled the kernels" in told[0] and told[1] == ""
     assert len(list((tmp_path / "repro" / "kernels").glob("*.so"))) == 1
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda path: os.truncate(path, 4096),
+    "empty": lambda path: os.truncate(path, 0),
+    "another byte": lambda path: path.write_bytes(path.read_bytes().replace(b"the answer", b"the answes")),
+    "not a library": lambda path: path.write_text("not a library"),
+}
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_library_is_compiled_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    """In processes of their own, which loading a damaged library may kill."""
+    source = tmp_path / "one.cpp"
+    source.write_text('extern "C" const char* answer() { return "the answer"; }\n')
+    monkeypatch.setattr(build, "SOURCES", (str(source),))
+    monkeypatch.setattr(build.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+
+    def load() -> None:
+        answer = build.library().answer
+        answer.restype = ctypes.c_char_p
+        os._exit(0 if answer() == b"the answer" else 1)
+
+    def exit_code() -> int | None:
+        process = multiprocessing.get_context("fork").Process(target=load)
+        process.start()
+        process.join()
+        return process.exitcode
+
+    assert exit_code() == 0
+    (library,) = (tmp_path / "repro" / "kernels").iterdir()
+    made = library.stat().st_ino
+    assert exit_code() == 0 and library.stat().st_ino == made, "it is kept"
+    DAMAGES[damage](library)
+    assert exit_code() == 0
 
 
 @needs_compiler

@@ -1,8 +1,10 @@
 """The commit in a record is that of the code which trains."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,3 +187,106 @@ def test_a_stamp_names_what_is_committed(stamped: Path, cli: Cli, monkeypatch: p
     shutil.copy(PACKAGE / "errors.py", stamped / "errors.py")
     provenance.code_version.cache_clear()
     assert told() == (where, None)
+
+
+# --- odd files beside the code ---------------------------------------------------------------------------------------
+
+
+def add_nested_repository(folder: Path) -> None:
+    (folder / "nested").mkdir()
+    git(folder / "nested", "init", "-q")
+    (folder / "nested" / "code.py").write_text("a = 1\n")
+    commit(folder / "nested")
+
+
+def undecodable(folder: Path) -> Path:
+    return folder / os.fsdecode(b"caf\xe9.py")
+
+
+# what is put beside the code -> whether it changes the code, and what of it cannot be read
+ODD: dict[str, tuple[Callable[[Path], object], bool, list[str]]] = {
+    "an editor's lock": (lambda folder: (folder / ".#__init__.py").symlink_to("somebody.1234:5678"), False, []),
+    "a FIFO": (lambda folder: os.mkfifo(folder / "pipe.py"), False, []),
+    "a nested repository": (add_nested_repository, True, ["nested"]),
+    "Latin-1 in a new file": (lambda folder: (folder / "new.py").write_bytes(b"# \xe9\xe8\n"), True, []),
+    "Latin-1 in a diff": (lambda folder: (folder / "__init__.py").write_bytes(b"# \xe9\xe8\n"), True, []),
+    "an undecodable name": (lambda folder: undecodable(folder).write_text("a = 1\n"), True, []),
+    "a link to a FIFO": (lambda folder: (os.mkfifo(folder / "p"), (folder / "q").symlink_to("p")), True, ["q"]),
+    "a link to a folder": (lambda folder: (folder / "link").symlink_to("/usr"), True, ["link"]),
+    "an unreadable file": (lambda folder: (folder / "new.py").symlink_to("/proc/self/mem"), True, ["new.py"]),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_files_beside_the_code_are_recorded_and_cost_no_run(checkout: Path, what: str) -> None:
+    add, changes, unread = ODD[what]
+    assert told() == (git(checkout, "rev-parse", "HEAD"), None)
+    add(checkout)
+    provenance.code_version.cache_clear()
+    session = json.loads(json.dumps(provenance.collect(torch.device("cpu"), Method())).encode())
+    assert session["commit"] == git(checkout, "rev-parse", "HEAD")
+    assert bool(session["dirty"]) == changes and session.get("unread", []) == unread
+
+
+def test_an_answer_that_git_does_not_give_is_recorded_as_a_change(checkout: Path) -> None:
+    """A file that git cannot read: here one that it has lost."""
+    (checkout / "__init__.py").write_text("a = 1\n")
+    (blob,) = git(checkout, "ls-files", "--stage").split()[1:2]
+    (checkout / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    provenance.code_version.cache_clear()
+    session = provenance.collect(torch.device("cpu"), Method())
+    assert session["commit"] and session["dirty"] and session["unread"] == ["git diff"]
+
+
+@pytest.mark.parametrize("what", [name for name in ODD if "diff" not in name])
+def test_odd_files_beside_a_stamped_copy(stamped: Path, what: str) -> None:
+    add, _, _ = ODD[what]
+    for part in ("", *(name for name in provenance.NUMERICS if (stamped / name).is_dir())):
+        add(stamped / part)
+    provenance.code_version.cache_clear()
+    provenance.numerics.cache_clear()
+    session = json.loads(json.dumps(provenance.collect(torch.device("cpu"), Method())).encode())
+    provenance.numerics.cache_clear()
+    assert session["commit"] == committed(stamped) and session["numerics"]
+    unreadable = [name for name in session.get("unread", []) if Path(name).name == "new.py"]
+    assert len(unreadable) == (4 if what == "an unreadable file" else 0)
+
+
+def test_a_file_name_that_is_no_text_can_be_committed(tmp_path: Path, stamped: Path, cli: Cli) -> None:
+    ours = tmp_path / "ours" / "repro"
+    undecodable(ours).write_text("a = 1\n")
+    commit(ours)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "CODE", ours)
+        provenance.code_version.cache_clear()
+        assert cli("stamp").exit_code == 0
+    shutil.copy(ours.parent / "COMMIT.json", stamped.parent)
+    shutil.copy(undecodable(ours), undecodable(stamped))
+    provenance.code_version.cache_clear()
+    assert told() == (committed(stamped), None)
+
+
+@pytest.mark.slow
+def test_a_run_trains_beside_odd_files(tmp_path: Path, small_root: Path) -> None:
+    """From the command, in a process of its own, which must not wait for any of them."""
+    shutil.copytree(PACKAGE, tmp_path / "code" / "repro", ignore=shutil.ignore_patterns("__pycache__"))
+    git(tmp_path / "code", "init", "-q")
+    head = commit(tmp_path / "code")
+    for number, (add, _, _) in enumerate(ODD.values()):
+        for folder in ("", "data", "step/kernels"):
+            (odd := tmp_path / "code" / "repro" / folder / f"odd{number}").mkdir()
+            (odd / "__init__.py").touch()
+            add(odd)
+    command = [sys.executable, "-m", "repro", "--root", str(small_root), "run", "tiny", "--arm", "original"]
+    done = subprocess.run(
+        [*command, "--threads", "1"],
+        cwd=tmp_path / "code",
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "code")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads((small_root / "results" / "tiny" / "original" / "seed-0" / "run.json").read_text())
+    assert record["sessions"][0]["commit"] == head and record["sessions"][0]["dirty"]
+    assert "repro/" not in json.dumps(record["sessions"][0]["unread"]), "names in the package only"

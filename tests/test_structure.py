@@ -14,7 +14,7 @@ PACKAGE = TESTS.parent / "repro"
 # modules that begin with them, the longest that fits: data is two layers, as a spec must know the data sets, and
 # reading images must know the spec; so are claims, whose kinds the spec must know.
 LAYERS = [
-    ["errors", "files", "durations", "wording", "random_streams", "fields"],
+    ["errors", "files", "interrupts", "durations", "wording", "random_streams", "fields"],
     ["data"],
     ["models"],
     ["claims.stats"],

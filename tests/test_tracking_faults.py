@@ -265,3 +265,69 @@ def test_a_full_disk(
     assert (tmp_path / "disk.full").exists(), "nothing was filled: the test tests nothing"
     told = ("No space left on device", "is not whole", "did not end within")  # by how far wandb came before it hung
     assert any(words in warning for words in told), warning
+
+
+# --- `repro wandb sync` ----------------------------------------------------------------------------------------------
+
+HEADER = ",".join(records.METRICS).encode()
+DAMAGED = {
+    "not text": b"\x80\x81\xfe\xff" * 100,
+    "empty": b"",
+    "another table": b"a,b\n1,2\n",
+    "not numbers": HEADER + b"\n" + b",".join([b"six"] * 9) + b"\n",
+    "cut short": HEADER + b"\n6,0.05,1.0\n",
+    "no iteration": HEADER + b"\n,0.05,1.0,60,2,50,,,1000\n",
+    "too long": HEADER + b"\n" + b",".join([b"6"] * 12) + b"\n",
+    "zeros": bytes(500),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_metrics_file_is_one_line_and_the_others_would_be_sent(
+    damage: str, record: Callable[..., Path], cli: Callable[..., Result]
+) -> None:
+    folders = [record("original", seed, errors=[50, 40]) for seed in range(3)]
+    (folders[1] / "metrics.csv").write_bytes(DAMAGED[damage])
+    result = cli("wandb", "sync", "--dry-run")
+    first, *others = result.output.splitlines()
+    assert first.startswith(f"tiny/original/seed-1  not sent: {folders[1] / 'metrics.csv'} cannot be read: ")
+    assert [line.split("  ")[1] for line in others] == ["would be sent: done, 2 rows"] * 2
+    assert result.exit_code == 1
+
+
+def test_a_run_before_its_first_evaluation_is_not_damaged(
+    record: Callable[..., Path], cli: Callable[..., Result]
+) -> None:
+    folder = record("original", 0, errors=[50], status="interrupted", iteration=3)
+    (folder / "metrics.csv").write_bytes(HEADER + b"\n")
+    (record("original", 1, errors=[50], status="interrupted", iteration=3) / "metrics.csv").unlink()
+    result = cli("wandb", "sync", "--dry-run")
+    assert result.exit_code == 0 and result.output.count("would be sent: interrupted, 0 rows") == 2, result.output
+
+
+@pytest.mark.slow
+def test_what_cannot_be_sent_is_one_line_each_and_the_others_are_sent(
+    record: Callable[..., Path], small_root: Path, tmp_path: Path
+) -> None:
+    """One run is damaged, one lies in a folder that is mounted read-only, two are sound."""
+    folders = [record("original", seed, errors=[50, 40]) for seed in range(4)]
+    (folders[1] / "metrics.csv").write_bytes(DAMAGED["not text"])
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"'
+    inside = ["unshare", "-Urm", "sh", "-c", f'{mount} && exec "$@"', str(folders[2])]
+    try:
+        can = subprocess.run([*inside, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        can = False
+    if not can:
+        pytest.skip("needs unshare and the right to mount a file system in a namespace of one's own")
+    command = [*inside, sys.executable, "-m", "repro", "--root", str(small_root), "wandb", "sync"]
+    environment = os.environ | {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr and done.returncode == 1, done.stderr
+    lines = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    assert lines["tiny/original/seed-1"].startswith(f"not sent: {folders[1] / 'metrics.csv'} cannot be read: ")
+    assert lines["tiny/original/seed-2"] == f"not sent: cannot lock {folders[2]}: Read-only file system"
+    assert lines["tiny/original/seed-0"].startswith("2 rows sent") and lines["tiny/original/seed-3"].startswith(
+        "2 rows"
+    )
+    assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 2

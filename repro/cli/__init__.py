@@ -11,6 +11,7 @@ from repro import __version__
 from repro.cli.claims import COMMANDS as CLAIMS
 from repro.cli.common import Commands
 from repro.cli.data import data
+from repro.cli.export import export
 from repro.cli.judge import judge
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
@@ -42,5 +43,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, why, *RESULTS, judge, *CLAIMS, data, wandb, stamp):
+for command in (*RUNNING, queue, why, *RESULTS, judge, *CLAIMS, data, wandb, export, stamp):
     main.add_command(command)

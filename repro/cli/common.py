@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from repro import interrupts
 from repro.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT = 0, 1, 2, 3, 4
 
 
 class Commands(click.Group):
@@ -28,13 +29,14 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts.raised():
+                return super().invoke(ctx)
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(WRONG_USE)
         except KeyboardInterrupt:  # before training started, or the second Ctrl-C
             click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(interrupts.INTERRUPTED)
 
 
 def default_root() -> Path:

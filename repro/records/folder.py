@@ -24,7 +24,7 @@ import pandas as pd
 
 from repro import spec
 from repro.errors import UserError
-from repro.files import write_atomically
+from repro.files import remove_parts, write_atomically
 from repro.records import migrate
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
@@ -87,7 +87,10 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run's lock. Busy if another process has it. The system releases it when a process dies."""
+    """Hold the run's lock. Busy if another process has it. The system releases it when a process dies.
+
+    Whoever gets the lock removes the temporary files that killed processes left in the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK, blocking=False)
     try:
@@ -95,6 +98,7 @@ def locked(folder: Path) -> Iterator[None]:
     except filelock.Timeout:
         raise Busy(f"{folder} is being trained by another process") from None
     try:
+        remove_parts(folder)
         yield
     finally:
         lock.release()

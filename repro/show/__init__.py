@@ -8,6 +8,7 @@
 | `report/` | REPORT.md and the HTML page |
 | `why.py` | what an arm's deviations are worth |
 | `power.py` | what `repro power` prints |
+| `crate.py` | the records as an RO-Crate, for other programs |
 | `terminal.py` | text for a terminal |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """

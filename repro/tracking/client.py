@@ -61,7 +61,7 @@ def check_room(destination: Destination) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / ".room"
     write_atomically(probe, bytes(PROBE))
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # another process may have written and removed it too
 
 
 def segments(destination: Destination, run_id: str) -> Iterator[Path]:

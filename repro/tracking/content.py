@@ -11,6 +11,7 @@ from typing import Any
 from repro import records, spec
 from repro.claims.protocol import mismatches
 from repro.data import catalog
+from repro.errors import UserError
 from repro.records.record import Record
 from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
@@ -115,13 +116,31 @@ def history(folder: Path, record: Record, experiment: Experiment) -> list[Row]:
 
 
 def metrics(folder: Path) -> list[Row]:
-    """The rows of metrics.csv as numbers, without empty cells; no rows before the first evaluation."""
+    """The rows of metrics.csv as numbers, without empty cells; no rows before the first evaluation.
+
+    UserError if the file is damaged.
+    """
+    path = folder / "metrics.csv"
     try:
-        with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        with path.open(encoding="utf-8", newline="") as file:
+            table = csv.DictReader(file, strict=True)
+            if missing := set(records.METRICS) - set(table.fieldnames or ()):
+                raise ValueError(f"missing columns: {', '.join(sorted(missing))}")
+            return [_numbers(row) for row in table]
     except FileNotFoundError:
         return []
-    return [{key: int(cell) if key == "iteration" else float(cell) for key, cell in r.items() if cell} for r in rows]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path} cannot be read: {reason}") from error
+
+
+def _numbers(cells: dict[str, str]) -> Row:
+    """A row's numbers. ValueError or TypeError for a row that is not as long as the header, or not numeric."""
+    if None in cells or None in cells.values():
+        raise ValueError("a row has not as many cells as the header")
+    return {"iteration": int(cells["iteration"])} | {
+        key: float(cell) for key, cell in cells.items() if cell and key != "iteration"
+    }
 
 
 def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str, Any]:

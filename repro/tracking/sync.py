@@ -1,7 +1,7 @@
 """`repro wandb sync`: sends records to W&B, whether or not they were mirrored during training. Imports no wandb."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class PendingRecord:
-    """A record to send, or the reason to skip it."""
+    """A record to send, or the reason to skip it, or why it cannot be sent."""
 
     name: str
     folder: Path
     status: str
-    rows: int
+    rows: int = 0
     skip_reason: str = ""
+    error: str = ""
 
 
 def pending(experiments: list[Results]) -> list[PendingRecord]:
@@ -36,18 +37,24 @@ def pending(experiments: list[Results]) -> list[PendingRecord]:
         runs = each.recorded.to_dict("records")
         for run in sorted(runs, key=lambda run: (position.get(run["arm"], len(position)), run["seed"])):
             name, folder = f"{each.name}/{run['arm']}/seed-{run['seed']}", each.folder(run["arm"], run["seed"])
-            rows = sum(row["iteration"] <= run["iteration"] for row in content.metrics(folder))
-            skip_reason = f"stale: {run['stale']}" if run["stale"] else _busy(folder)
-            found.append(PendingRecord(name, folder, run["status"], rows, skip_reason))
+            record = PendingRecord(name, folder, run["status"])
+            stale = replace(record, skip_reason=f"stale: {run['stale']}")
+            found.append(stale if run["stale"] else _checked(record, run["iteration"]))
     return found
 
 
-def _busy(folder: Path) -> str:
+def _checked(record: PendingRecord, iteration: int) -> PendingRecord:
+    """The record with its number of rows up to `iteration`, unless it is being trained or damaged."""
     try:
-        with records.locked(folder):
-            return ""
+        with records.locked(record.folder):
+            rows = content.metrics(record.folder)
+            return replace(record, rows=sum(row["iteration"] <= iteration for row in rows))
     except records.Busy:
-        return "being trained"
+        return replace(record, skip_reason="being trained")
+    except UserError as error:
+        return replace(record, error=str(error))
+    except OSError as error:  # such as a read-only folder, in which another machine may be training
+        return replace(record, error=f"cannot lock {record.folder}: {error.strerror}")
 
 
 def mode() -> str:
@@ -59,17 +66,23 @@ def mode() -> str:
 
 
 def sync(root: Path, experiments: list[Results], dry_run: bool, print_line: PrintLine) -> bool:
-    """Send what W&B lacks, and print one line per run; return whether all succeeded. UserErrors come before sending."""
+    """Send what W&B lacks, and print one line per run; return whether all succeeded.
+
+    A run that cannot be sent does not keep the others from being sent.
+    """
     runs = pending(experiments)
     width = max((len(run.name) for run in runs), default=0)
     for run in runs:
         if run.skip_reason:
             print_line(f"{run.name:{width}}  skipped, {run.skip_reason}")
-    sending = {str(run.folder.resolve()): run for run in runs if not run.skip_reason}
+        elif run.error:
+            print_line(f"{run.name:{width}}  not sent: {run.error}")
+    sending = {str(run.folder.resolve()): run for run in runs if not (run.skip_reason or run.error)}
+    sound = not any(run.error for run in runs)
     if dry_run:
         for run in sending.values():
             print_line(f"{run.name:{width}}  would be sent: {run.status}, {plural(run.rows, 'row')}")
-        return True
+        return sound
     job = mirror.job("sync", root, mode(), folders=list(sending))
     messages: list[Message] = []
 
@@ -80,10 +93,11 @@ def sync(root: Path, experiments: list[Results], dry_run: bool, print_line: Prin
 
     if not sending:
         print_line("no other records to send" if runs else "no records to send; `repro status` lists what there is")
-        return True
+        return sound
     complete = work(job, on_message, messages, print_line)
-    sent = [message["sent"] for message in messages if "rows_before" in message.get("sent", {})]
-    return complete and not any(run["rows_before"] > run["rows_recorded"] for run in sent)
+    sent = [message["sent"] for message in messages if "sent" in message]
+    sound &= not any("error" in run or run.get("rows_before", 0) > run.get("rows_recorded", 0) for run in sent)
+    return complete and sound
 
 
 def work(
@@ -101,7 +115,9 @@ def work(
 
 
 def outcome(sent: dict[str, Any]) -> str:
-    """What was sent of a run and where to, in words; or why it was skipped."""
+    """What was sent of a run and where to, in words; or why it was not."""
+    if "error" in sent:
+        return f"not sent: {sent['error']}"
     if "skip_reason" in sent:
         return f"skipped, {sent['skip_reason']}"
     before, recorded, new = sent["rows_before"], sent["rows_recorded"], sent["rows_sent"]

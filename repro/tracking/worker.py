@@ -182,18 +182,21 @@ def follow(runs: list[FollowedRun], over: threading.Event) -> None:
 
 
 def send(folder: Path, root: Path, destination: "Destination") -> dict[str, Any]:
-    """Send the rows of a record that W&B lacks; return their numbers and destination, or the reason to skip it."""
+    """Send the rows of a record that W&B lacks; return their numbers and destination, or why none were sent."""
     from repro.tracking import client
 
-    record = records.read_run(folder)
-    assert record, f"no record in {folder}"
-    experiment = spec.load(record.experiment, root)
+    try:
+        record = records.read_run(folder)
+        assert record, f"no record in {folder}"
+        experiment = spec.load(record.experiment, root)
+        rows = content.history(folder, record, experiment)
+    except UserError as error:  # damaged since it was listed; the others are sent
+        return {"folder": str(folder), "error": str(error)}
     lock = client.lock_run(content.run_id(record), destination)
     if lock is None:
         return {"folder": str(folder), "skip_reason": "another process is sending it"}
     run = client.start_training_run(content.run_info(record, experiment), destination)
     before, url = run.starting_step, run.url
-    rows = content.history(folder, record, experiment)
     client.log(run, rows[before:])
     _finish(run, record, rows, experiment)
     lock.release()

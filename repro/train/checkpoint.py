@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from repro.files import write_atomically
+from repro.files import part_of
 
 MAGIC = b"repro-checkpoint-1\n"
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -19,11 +19,10 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
-    new = folder / f"{CURRENT}.new"
-    write_atomically(new, MAGIC + hashlib.sha256(payload).digest() + payload)
-    if (folder / CURRENT).exists():
-        (folder / CURRENT).replace(folder / PREVIOUS)
-    new.replace(folder / CURRENT)
+    with part_of(folder / CURRENT, MAGIC + hashlib.sha256(payload).digest() + payload) as new:
+        if (folder / CURRENT).exists():
+            (folder / CURRENT).replace(folder / PREVIOUS)
+        new.replace(folder / CURRENT)
 
 
 def load(folder: Path, fingerprints: Container[str], warn: Callable[[str], None]) -> dict[str, Any] | None:

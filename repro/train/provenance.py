@@ -1,7 +1,8 @@
 """Where a run's numbers come from: commit, uncommitted changes, packages, hardware, threads, determinism.
 
 Records are published, so they hold no host names, paths or environment variables. A copy of the code without `.git`
-reads its commit from COMMIT.json, which `repro stamp` writes next to the package.
+reads its commit from COMMIT.json, which `repro stamp` writes next to the package. No file beside the code can make a
+run fail or wait: what cannot be read makes the code count as changed, and is listed in the session's `unread`.
 """
 
 import hashlib
@@ -69,7 +70,7 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
@@ -79,7 +80,7 @@ def hardware(device: torch.device) -> str:
 def processor() -> dict[str, Any] | None:
     """The first processor's vendor, family, model, stepping and vector instruction sets; None if unknown."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
     except OSError:
         return None
     known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
@@ -108,8 +109,8 @@ def numerics() -> str:
     """
     content = hashlib.sha256(str(spec.RECIPE_VERSION).encode())
     for path in sorted(path for part in NUMERICS for path in [CODE / part, *(CODE / part).rglob("*")]):
-        if path.suffix in (".py", ".cpp", ".h") and path.is_file():
-            content.update(path.relative_to(CODE).as_posix().encode() + path.read_bytes())
+        if path.suffix in (".py", ".cpp", ".h") and (code := _read(path)) is not None:
+            content.update(os.fsencode(path.relative_to(CODE).as_posix()) + code)
     return content.hexdigest()[:16]
 
 
@@ -117,6 +118,7 @@ def numerics() -> str:
 def code_version() -> dict[str, Any]:
     """The commit of this package and a hash of the changes to it; None if neither git nor COMMIT.json knows.
 
+    Also `unread`, if there is any: changes that could not be read, so that the hash does not cover them.
     Cached per process, since later commits do not change the code it has loaded.
     """
     return _checked_out() or _stamped() or {"commit": None, "dirty": None}
@@ -127,11 +129,22 @@ def _checked_out() -> dict[str, Any] | None:
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", "__init__.py") is None:
         return None
-    changes = _git("diff", "HEAD", "--", ".") or ""
-    new = _git("ls-files", "-z", "--others", "--exclude-standard", "--", ".") or ""
-    contents = b"".join((CODE / name).read_bytes() for name in new.split("\0") if name)
-    dirty = hashlib.sha256(changes.encode() + contents).hexdigest()[:16] if changes or new else None
-    return {"commit": commit, "dirty": dirty}
+    answers = {
+        "git diff": _git("diff", "--no-ext-diff", "--no-textconv", "HEAD", "--", "."),
+        "git ls-files": _git("ls-files", "-z", "--others", "--exclude-standard", "--", "."),
+    }
+    changes, new = (answer or b"" for answer in answers.values())
+    unread = [name for name, answer in answers.items() if answer is None]
+    content = hashlib.sha256(changes)
+    listed = [CODE / os.fsdecode(name) for name in new.split(b"\0") if name]
+    # a link to nothing, such as an editor's lock, holds no code
+    added = [path for path in listed if os.path.exists(path) or not os.path.islink(path)]
+    for path in added:
+        if (code := _read(path)) is None:
+            unread.append(_name(path))
+        content.update(_name(path).encode() if code is None else code)
+    dirty = content.hexdigest()[:16] if changes or added or unread else None
+    return {"commit": commit.decode().strip(), "dirty": dirty} | ({"unread": unread} if unread else {})
 
 
 class Stamp(BaseModel):
@@ -153,8 +166,9 @@ def stamp() -> tuple[Path, str, bool]:
             f"{CODE} is not in a git checkout; run `repro stamp` in the checkout, then copy {STAMP} with the code"
         )
     # each entry: mode, type, hash, tab, path
-    entries = (_git("ls-tree", "-r", "-z", code["commit"]) or "").split("\0")
-    files = {name: what.split()[2] for what, _, name in (entry.partition("\t") for entry in entries if entry)}
+    entries = (_git("ls-tree", "-r", "-z", code["commit"]) or b"").split(b"\0")
+    parts = [entry.partition(b"\t") for entry in entries if entry]
+    files = {_name(CODE / os.fsdecode(name)): what.split()[2].decode() for what, _, name in parts}
     try:
         write_atomically(path, Stamp(commit=code["commit"], files=files).model_dump_json(indent=1).encode() + b"\n")
     except OSError as error:
@@ -172,20 +186,39 @@ def _stamped() -> dict[str, Any] | None:
     names = sorted(recorded.files.keys() | actual.keys())
     differ = [[name, actual.get(name)] for name in names if actual.get(name) != recorded.files.get(name)]
     dirty = hashlib.sha256(json.dumps(differ).encode()).hexdigest()[:16] if differ else None
-    return {"commit": recorded.commit, "dirty": dirty}
+    unread = [name for name, found in actual.items() if found is None]
+    return {"commit": recorded.commit, "dirty": dirty} | ({"unread": unread} if unread else {})
 
 
-def _hashes(kind: str) -> dict[str, str]:
-    """Git's hash of the content of each file in the package, except compiled Python."""
-    paths = {path.relative_to(CODE): path for path in CODE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    contents = {name.as_posix(): path.read_bytes() for name, path in paths.items() if "__pycache__" not in name.parts}
-    return {name: hashlib.new(kind, b"blob %d\0" % len(c) + c).hexdigest() for name, c in contents.items()}
+def _hashes(kind: str) -> dict[str, str | None]:
+    """Git's hash of the content of each file in the package, except compiled Python; None if it cannot be read."""
+    found: dict[str, str | None] = {}
+    for path in sorted(CODE.rglob("*")):
+        if path.suffix == ".pyc" or "__pycache__" in path.relative_to(CODE).parts or not os.path.isfile(path):
+            continue
+        code = _read(path)
+        found[_name(path)] = None if code is None else hashlib.new(kind, b"blob %d\0" % len(code) + code).hexdigest()
+    return found
 
 
-def _git(*words: str) -> str | None:
-    """The output of a git command run in this package's folder; None if git or the checkout is missing."""
+def _read(path: Path) -> bytes | None:
+    """A file's content, or None. Regular files only: to read a FIFO is to wait for a writer."""
     try:
-        done = subprocess.run(["git", *words], cwd=CODE, capture_output=True, text=True, timeout=30, check=True)
+        return path.read_bytes() if os.path.isfile(path) else None
+    except OSError:
+        return None
+
+
+def _name(path: Path) -> str:
+    """The path below the package, as text that any encoding can hold."""
+    return os.fsencode(path.relative_to(CODE).as_posix()).decode(errors="backslashreplace")
+
+
+def _git(*words: str) -> bytes | None:
+    """The output of a git command run in this package's folder; None if git or the checkout is missing."""
+    command = ["git", "-c", "core.fsmonitor=false", *words]  # its hook would be another program to wait for
+    try:
+        done = subprocess.run(command, cwd=CODE, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout

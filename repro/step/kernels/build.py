@@ -1,4 +1,8 @@
-"""Compiles the C++ kernels of this folder once per machine and loads them: `library()`."""
+"""Compiles the C++ kernels of this folder once per machine and loads them: `library()`.
+
+The library is kept in the platform's cache folder as KEY-DIGEST.so: the key stands for what it was compiled from, the
+digest is that of its content. A damaged one would kill the process that loads it, so it is compiled anew.
+"""
 
 import ctypes
 import hashlib
@@ -8,10 +12,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import platformdirs
+
+from repro.files import write_atomically
 
 SOURCES = (
     "augment.cpp",
@@ -65,10 +72,8 @@ def _library(found: str | None, flags: str, folder: Path, sources: tuple[str, ..
     if found is None:
         return "there is no C++ compiler on the path (set CXX, or install g++)"
     try:
-        target = folder / _file_name(found, flags, sources)
-        if not target.exists():
-            _compile(found, sources, target)
-        return ctypes.CDLL(str(target))
+        key = _key(found, flags, sources)
+        return ctypes.CDLL(str(_intact(folder, key) or _compile(found, sources, folder, key)))
     except Unavailable as error:
         return str(error)
     except OSError as error:
@@ -80,26 +85,42 @@ def just_compiled() -> float:
     return _took.pop() if _took else 0.0
 
 
-def _compile(found: str, sources: tuple[str, ...], target: Path) -> None:
-    """Compile into a temporary file, then rename it, so that runs that start together never load half a library."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        made = Path(folder) / target.name
+def _intact(folder: Path, key: str) -> Path | None:
+    """The kept library, or None. Damaged ones are removed; one that can neither be read nor removed is passed over."""
+    for path in sorted(folder.glob(f"{key}-*.so")):
+        with suppress(OSError):
+            if path.name == _name(key, path.read_bytes()):
+                return path
+            path.unlink(missing_ok=True)
+    return None
+
+
+def _compile(found: str, sources: tuple[str, ...], folder: Path, key: str) -> Path:
+    """Compile elsewhere, then store atomically, so that runs that start together never load half a library."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / "kernels.so"
         command = [found, *FLAGS, *(str(HERE / source) for source in sources), "-o", str(made)]
         begin = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Unavailable(f"{Path(found).name} could not compile the kernels: {done.stderr.strip()[-400:]}")
-        os.replace(made, target)
-        _took.append(time.perf_counter() - begin)
+        content = made.read_bytes()
+    target = folder / _name(key, content)
+    write_atomically(target, content)
+    _took.append(time.perf_counter() - begin)
+    return target
 
 
-def _file_name(found: str, processor_flags: str, sources: tuple[str, ...]) -> str:
+def _key(found: str, processor_flags: str, sources: tuple[str, ...]) -> str:
     """A hash of the sources, the compiler, its flags and the processor's."""
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
     parts = [version, *FLAGS, processor_flags, *((HERE / source).read_text() for source in (*sources, *HEADERS))]
-    content = "\0".join(parts).encode()
-    return f"{hashlib.sha256(content).hexdigest()[:16]}.so"
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _name(key: str, content: bytes) -> str:
+    return f"{key}-{hashlib.sha256(content).hexdigest()[:16]}.so"
 
 
 def processor() -> str:
