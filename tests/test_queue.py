@@ -218,6 +218,20 @@ def test_a_run_that_its_twin_will_have_trained_takes_no_time(
     assert expected() == [{"hardware": "a processor, fp32", "runs": 1, "seconds": 60}]
 
 
+def test_the_claims_that_its_seeds_cannot_decide_are_named(write: Callable[..., Path], cli: Cli, edit: Edit) -> None:
+    """The first look is at 5 seeds, so one seed cannot; twenty can. An arm without seeds is nobody's loss."""
+    edit({"margin = 0.3": "margin = 0.3\nsize = 1.0\nlooks = [5, 20]"})
+    write()
+    told = cli("queue", "show", "short", "--power").stdout
+    assert "not or hardly decided by the queue's seeds" in told
+    assert "tiny/bn-after-add-is-worse: no look (sd 0.20)" in told
+    write({'experiment = "tiny"\nseeds = 1': 'experiment = "tiny"\nseeds = 20'})
+    assert "the queue's seeds are enough for every claim" in cli("queue", "show", "short", "--power").stdout
+    write({'experiment = "tiny"\nseeds = 1': 'experiment = "tiny"\narms = ["original"]\nseeds = 1'})
+    assert "the queue's seeds are enough" in cli("queue", "show", "short", "--power").stdout
+    assert cli("queue", "show", "short", "--power", "--json").exit_code == 2
+
+
 def test_queues_are_completed() -> None:
     shell = ShellComplete(main, {}, "repro", "_REPRO_COMPLETE")
     for command in ("show", "run"):

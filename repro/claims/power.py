@@ -1,5 +1,6 @@
 """How likely an experiment's claims are decided by their planned looks, if the published values are true."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.claims.rules.plan import Chance, chances, seeds_needed
@@ -36,6 +37,15 @@ class Power:
 def power(experiment: Experiment, seeds: int | None = None) -> list[Power]:
     """Of each claim in the spec's order; `seeds` leaves out the looks at more. The levels are those of all looks."""
     return [_power(claim, experiment, seeds) for claim in experiment.claims]
+
+
+def power_of_seeds(experiment: Experiment, seeds: Mapping[str, int]) -> list[Power]:
+    """The same where each arm (by name) has its own number of seeds: a claim has as many as its arm with the fewest.
+
+    Claims of arms without seeds are left out.
+    """
+    fewest = [(claim, min(seeds.get(arm, 0) for arm in claim.arms)) for claim in experiment.claims]
+    return [_power(claim, experiment, n) for claim, n in fewest if n]
 
 
 def _power(claim: Claim, experiment: Experiment, seeds: int | None) -> Power:

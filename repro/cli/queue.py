@@ -1,6 +1,7 @@
 """`repro queue list|show|run`: experiments in the order given by experiments/queues/*.toml."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ from repro.errors import UserError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from repro.run.queue import Queue
 
 # parameters of `repro run` that are not offered here
 SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo", "until_decided")
@@ -52,20 +55,47 @@ def queue_list(ctx: click.Context, as_json: bool) -> None:
 
 @queue.command("show")
 @click.argument("name", shell_complete=complete_queue)
+@click.option("--power", is_flag=True, help="Simulate which claims the queue's seeds cannot decide. Takes seconds.")
 @json_option
 @click.pass_context
-def queue_show(ctx: click.Context, name: str, as_json: bool) -> None:
+def queue_show(ctx: click.Context, name: str, power: bool, as_json: bool) -> None:
     """Show how many runs of each entry are done and left, and estimate the time left from the recorded runs.
 
     \b
     repro queue show full
+    repro queue show full --power
     """
     from repro.run import queue as queues
 
+    if power and as_json:
+        raise UserError(
+            "--power and --json: choose one; `repro power EXPERIMENT --json` has the power of one experiment"
+        )
     root = root_of(ctx)
     chosen = queues.load(name, root)
     estimates = queues.estimate(queues.plan(root, chosen), queues.load_results(root, chosen))
     click.echo(queues.as_json(chosen, estimates) if as_json else queues.as_text(chosen, estimates))
+    if power:
+        click.echo(_undecided(root, chosen))
+
+
+def _undecided(root: Path, queue: "Queue") -> str:
+    """The claims that are reproduced by the queue's seeds in less than half of all cases even if they are true."""
+    from repro import spec
+    from repro.claims.power import power_of_seeds
+    from repro.run import queue as queues
+    from repro.show import power as shown
+
+    lines: list[str] = []
+    for name, seeds in queues.full_scale_seeds(root, queue).items():
+        experiment = spec.load(name, root)
+        lines += shown.undecided(name, power_of_seeds(experiment, seeds))
+    if not lines:
+        return "the queue's seeds are enough for every claim on its arms that can be planned"
+    head = (
+        "not or hardly decided by the queue's seeds; the chance of \u201creproduced\u201d by each look if it is true:"
+    )
+    return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
 @queue.command(

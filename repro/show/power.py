@@ -50,3 +50,8 @@ def as_json(experiment: Experiment, found: list[Power], times: list[str]) -> str
         for each in found
     ]
     return json.dumps({"experiment": experiment.name, "draws": DRAWS, "claims": rows, "time_left": times}, indent=1)
+
+
+def undecided(experiment: str, found: list[Power]) -> list[str]:
+    """The claims that these seeds cannot decide, or hardly, one line each; none for kinds that cannot be planned."""
+    return [f"{experiment}/{each.claim.id}: {_chances(each)}" for each in found if each.planned and not each.decidable]

@@ -7,7 +7,7 @@
 """
 
 from repro.run.queue.estimates import as_json, as_text, estimate, load_results, time_left
-from repro.run.queue.load import Entry, PlannedEntry, Queue, load, names, plan, runs
+from repro.run.queue.load import Entry, PlannedEntry, Queue, full_scale_seeds, load, names, plan, runs
 
 __all__ = [
     "Entry",
@@ -16,6 +16,7 @@ __all__ = [
     "as_json",
     "as_text",
     "estimate",
+    "full_scale_seeds",
     "load",
     "load_results",
     "names",

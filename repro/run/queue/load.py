@@ -114,3 +114,14 @@ def plan(root: Path, queue: Queue) -> list[PlannedEntry]:
 def runs(entries: list[PlannedEntry]) -> list[Planned]:
     """The whole queue as one list, so that no worker waits at the end of an entry."""
     return [planned for entry in entries for planned in entry.planned]
+
+
+def full_scale_seeds(root: Path, queue: Queue) -> dict[str, dict[str, int]]:
+    """Experiment -> arm -> how many seeds the queue trains of it at full scale, in the queue's order."""
+    found: dict[str, dict[str, int]] = {}
+    for entry in queue.entries:
+        if entry.scale.is_full:
+            arms = found.setdefault(entry.experiment, {})
+            for arm in entry.arms or [arm.name for arm in spec.load(entry.experiment, root).arms]:
+                arms[arm] = max(arms.get(arm, 0), entry.seeds)
+    return found
