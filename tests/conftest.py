@@ -14,6 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from fake_wandb import FakeWandb
+from fuzzing import Fuzz, fuzzer
 from helpers import REPO, TINY
 
 from repro import cli as command_line
@@ -31,6 +32,14 @@ OUTCOME = re.compile(
     r"|margin|interval|holm|\bp(-value)? ?[<=0-9]|\| p \|",  # and what that rests on
     re.IGNORECASE,
 )
+
+
+pytest_plugins = ["counting"]
+
+
+@pytest.fixture
+def fuzz(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Fuzz:
+    return fuzzer(request, record_property, quick=40)
 
 
 @pytest.hookimpl(optionalhook=True)

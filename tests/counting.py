@@ -1,0 +1,65 @@
+"""A pytest plugin: how many cases the fuzz and fault tests took, by fault, for docs/reliability.md.
+
+A test with the marker `fault(what, outcome)` counts as one case, or as many as it gives `record_property("cases", n)`.
+With --reliability FILE the counts are written to FILE as JSON; with -n, each worker's counts reach the controller with
+its reports.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Row = dict[str, Any]
+ROWS = pytest.StashKey[dict[tuple[str, str, str], Row]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-minutes", type=float, default=0.0, help="How long each fuzz test goes on; default: briefly."
+    )
+    parser.addoption("--reliability", type=Path, help="Write the number of cases of each fault to this file.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fault(what, outcome): a case of docs/reliability.md")
+    config.stash[ROWS] = {}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Put the marker's words into the report, which xdist sends on."""
+    result = yield
+    if (marker := item.get_closest_marker("fault")) and result.get_result().when == "call":
+        what, outcome = marker.args
+        result.get_result().user_properties.append(("fault", [item.path.name, what, outcome]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    told = dict(report.user_properties)
+    if "fault" not in told or report.when != "call" or CONFIG is None:
+        return
+    row = CONFIG.stash[ROWS].setdefault(tuple(told["fault"]), {"cases": 0, "failed": 0, "skipped": 0})
+    row["cases"] += told.get("cases", 1) if report.passed else 1
+    row["failed"] += report.failed
+    row["skipped"] += report.skipped
+
+
+CONFIG: pytest.Config | None = None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global CONFIG
+    CONFIG = session.config
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path: Path | None = session.config.getoption("--reliability")
+    if path is None or hasattr(session.config, "workerinput"):  # a worker of xdist
+        return
+    rows = [
+        {"file": file, "fault": what, "outcome": outcome, **row}
+        for (file, what, outcome), row in sorted(session.config.stash[ROWS].items())
+    ]
+    path.write_text(json.dumps(rows, indent=1) + "\n")

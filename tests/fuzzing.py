@@ -1,0 +1,44 @@
+"""A random test that goes on for a moment by default, and with --fuzz-minutes for as long as one likes."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+ROUND = 500  # cases between looks at the clock
+
+Fuzz = Callable[[SearchStrategy[Any], Callable[[Any], None]], None]
+
+
+def fuzzer(request: pytest.FixtureRequest, record_property: Callable[[str, object], None], quick: int) -> Fuzz:
+    """fuzz(strategy, check): calls `check` with `quick` random cases, or with as many as --fuzz-minutes allows.
+
+    The cases are the same on every machine: the rounds have the seeds 0, 1, 2, ... A failing case is shrunk and shown.
+    """
+    end = time.monotonic() + 60 * request.config.getoption("--fuzz-minutes")
+
+    def fuzz(strategy: SearchStrategy[Any], check: Callable[[Any], None]) -> None:
+        cases = 0
+
+        def counted(case: Any) -> None:
+            nonlocal cases
+            cases += 1
+            check(case)
+
+        def round_of(examples: int, number: int) -> None:
+            limits = settings(
+                max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            )
+            limits(seed(number)(given(strategy)(counted)))()
+
+        round_of(quick, 0)
+        number = 1
+        while time.monotonic() < end:
+            round_of(ROUND, number)
+            number += 1
+        record_property("cases", cases)
+
+    return fuzz
