@@ -31,6 +31,25 @@ def raised() -> Iterator[None]:
         signal.signal(signal.SIGINT, _end)
 
 
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Processes that are started within never get Ctrl-C, not even during their imports; here it comes afterwards.
+
+    OSError if multiprocessing cannot start its own process.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start, with that of the first process, would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     os.write(2, b"Interrupted.\n")
     os._exit(INTERRUPTED)

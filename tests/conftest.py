@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def preloaded(monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch._dynamo", "sklearn.datasets", "repro.cli", "repro.run.launch.pool"])
+    forkserver.ensure_running()  # here, where Ctrl-C is not blocked, as it is while the package starts processes
     monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)
     return context
 

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import multiprocessing
 import os
 import re
 import shlex
@@ -10,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -32,7 +30,6 @@ from repro.data.dataset import DataSet
 from repro.data.sets.cifar10 import Cifar10
 from repro.records.results import Results
 from repro.run import launch, session
-from repro.run.launch.pool import pool
 from repro.run.progress import Display
 from repro.train.loop import Settings, Stop
 
@@ -533,46 +530,6 @@ def test_ctrl_c_before_training_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("repro.run.plan.plan", interrupted)
     result = cli(*RUN)
     assert result.exit_code == 130
-
-
-def test_a_worker_that_dies_costs_its_run_alone_and_a_stop_that_comes_late_costs_none(
-    small_root: Path, edit: Edit, preloaded: object
-) -> None:
-    """The first run's worker is killed, as the system does when memory is short; another one takes the second run.
-    That run is done, unknown to the parent, when a stop is asked for: its worker has gone when it is dismissed.
-
-    The first worker is killed while it starts, and at the latest when it trains."""
-    edit({'label = "Original"': 'label = "Original"\nschedule = { iterations = 1000000 }'})
-    runs = spec.resolve(spec.load("tiny", small_root), [0])
-    tasks = [launch.Task(run, records.run_folder(small_root, run)) for run in runs]
-    stop, outcomes = Stop(), []
-
-    def wait(ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not ready():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def kill_workers() -> None:
-        for worker in multiprocessing.active_children():
-            worker.kill()
-
-    threading.Timer(0.2, lambda: None if outcomes else kill_workers()).start()  # only the first worker
-    for task, event in pool(tasks, Settings(threads=1), stop, jobs=1):
-        if isinstance(event, launch.Ending):
-            outcomes.append((task.run.arm, event.status, event.message))
-        elif task is tasks[0]:
-            kill_workers()
-        elif not stop.reason:
-            wait(lambda: status_of(tasks[1].folder) == "done")
-            time.sleep(0.5)
-            stop.reason = "SIGINT"
-        else:
-            wait(lambda: not multiprocessing.active_children())
-    assert outcomes == [
-        ("original", "failed", "its worker process died with exit code -9"),
-        ("bn-after-add", "done", ""),
-    ]
 
 
 # --- wrong use -------------------------------------------------------------------------------------------------------

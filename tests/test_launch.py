@@ -3,6 +3,9 @@
 import io
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from repro.run import launch, plan, progress, resources
 from repro.run.launch import tune
 from repro.run.launch.interleaved import interleaved
 from repro.run.launch.pool import RemoteStop, split_cores
+from repro.step.method import Method
 from repro.train.loop import Progress, Settings, Stop
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -83,6 +87,35 @@ def test_auto_leaves_out_what_there_is_no_memory_for(monkeypatch: pytest.MonkeyP
     """A measuring process that is killed closes its pipe."""
     monkeypatch.setattr(tune, "Learner", lambda *_: os._exit(9))
     assert tune.best(small_run(), Settings(), cores=2, runs=6) == (1, 2, "")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_measuring_process_that_dies_while_others_start_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forked: None
+) -> None:
+    """One is ready, waits to be told how long to measure, and is killed; the other is ready only then."""
+
+    class Dying:
+        method = Method()
+
+        def __init__(self, *_: object) -> None:
+            self.meters = self
+            try:
+                (tmp_path / "first").touch(exist_ok=False)
+                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+            except FileExistsError:
+                time.sleep(0.8)
+
+        def iterate(self) -> None:
+            pass
+
+        def read(self) -> None:
+            pass
+
+    monkeypatch.setattr(tune, "Learner", Dying)
+    with pytest.raises(EOFError):
+        tune.rate(small_run(), Settings(), jobs=2, threads=1, seconds=0.1)
+    assert not multiprocessing.active_children()
 
 
 def test_a_worker_whose_parent_has_gone_stops_with_a_checkpoint(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from repro import interrupts
 from repro.errors import UserError
 from repro.run.launch import tune
 from repro.spec import Run
@@ -112,8 +113,12 @@ def _in_a_process(
     ours, theirs = context.Pipe()
     arguments = (theirs, run, settings, list(waiting), seconds, made_up_data)
     process = context.Process(target=_measure, args=arguments)
-    process.start()
-    theirs.close()
+    try:
+        with theirs, interrupts.blocked():
+            process.start()
+    except OSError as failure:
+        yield replace(waiting.popleft(), error=f"cannot start a process: {failure.strerror}")
+        return
     timeout = FIRST_WAY_TIMEOUT_SECONDS + seconds
     try:
         while waiting:
@@ -124,7 +129,7 @@ def _in_a_process(
                 return
             try:
                 way = ours.recv()
-            except EOFError:
+            except (EOFError, OSError):  # OSError: it died before it had read all, or within a message
                 process.join()
                 if process.exitcode:  # 0: it reported a fatal error, and a new process must continue
                     yield replace(waiting.popleft(), error=f"its process died with exit code {process.exitcode}")

@@ -9,9 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
-from repro.run.launch.task import Ending, Event, Task, carry_out
-from repro.train.loop import Settings, Stop
+from repro import interrupts
+from repro.run.launch.task import Ending, Event, Task, carry_out, record_death
+from repro.train.loop import Progress, Settings, Stop
+
+EXIT_SECONDS = 10.0  # that a worker may take to end before it is killed
 
 
 @dataclass
@@ -25,37 +29,48 @@ class _Worker:
 def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:
     """Up to `jobs` runs at a time, each in a worker process that takes the next run when it has finished one.
 
-    If a worker dies, for example for lack of memory, only its run fails, and a new worker replaces it. Workers are
-    pinned to separate cores if there are enough for all.
+    If a worker dies, for example for lack of memory, a new one takes its run; if that one dies too, the run has
+    failed, and the others continue. Workers are pinned to separate cores if there are enough for all.
     """
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    waiting = deque(tasks)
+    waiting, started_again = deque(tasks), set[Path]()
     workers: list[_Worker] = []
     core_sets = split_cores(jobs, settings.threads or settings.default_threads or 1)
 
-    def start_worker() -> None:
+    def start_worker(task: Task) -> None:
+        """OSError if the system does not start another process."""
         ours, theirs = context.Pipe()
         cores = next(cores for cores in core_sets if all(cores is not w.cores for w in workers))
         process = context.Process(target=_work, args=(theirs, settings, stop.deadline, cores), daemon=True)
-        process.start()
-        theirs.close()
-        workers.append(_Worker(process, ours, waiting.popleft(), cores))
-        _send(workers[-1], workers[-1].task)
+        with theirs, interrupts.blocked():
+            process.start()
+        workers.append(_Worker(process, ours, task, cores))
+        _send(workers[-1], task)
+
+    def lost(task: Task, reason: str) -> Event:
+        """The worker of a run has died."""
+        if task.folder in started_again or stop.requested():
+            return task, Ending("failed", reason, record_death(task, reason))
+        started_again.add(task.folder)
+        waiting.appendleft(task)
+        return task, Progress(0, task.run.recipe.schedule.iterations, note=f"{reason}; starting another one")
 
     stop_sent = False
     try:
         while workers or (waiting and not stop.requested()):
             while waiting and len(workers) < jobs and not stop.requested():
-                start_worker()
+                task = waiting.popleft()
+                try:
+                    start_worker(task)
+                except OSError as error:
+                    yield lost(task, f"cannot start a worker process: {error.strerror}")
             for pipe in wait([w.pipe for w in workers], timeout=0.2):
                 worker = next(w for w in workers if w.pipe is pipe)
                 try:
                     event = worker.pipe.recv()
-                except (EOFError, ConnectionResetError):  # reset: it died before it had read its task
+                except (EOFError, OSError):  # OSError: it died before it had read its task, or within a message
                     workers.remove(worker)
-                    worker.process.join()
-                    message = f"its worker process died with exit code {worker.process.exitcode}"
-                    yield worker.task, Ending("failed", message, worker.task.folder / "run.log")
+                    yield lost(worker.task, f"its worker process died{_end(worker)}")
                     continue
                 yield worker.task, event
                 if isinstance(event, Ending):
@@ -65,14 +80,30 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                     else:
                         _send(worker, None)
                         workers.remove(worker)
-                        worker.process.join()
+                        _end(worker)
             if stop.requested() and not stop_sent:
                 stop_sent = True
                 for worker in workers:
                     _send(worker, stop.reason)
+        for task in waiting:  # not reached again before the stop
+            if task.folder in started_again:
+                yield task, Ending("interrupted", stop.reason)
     finally:
         for worker in workers:  # some are left only if an error or a second Ctrl-C ended the loop above
             worker.process.terminate()
+        for worker in workers:
+            _end(worker)
+
+
+def _end(worker: _Worker) -> str:
+    """Wait for a worker that is ending, or kill it; its exit code in words."""
+    worker.process.join(EXIT_SECONDS)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+    worker.pipe.close()
+    code = worker.process.exitcode or 0
+    return f" of {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
 
 
 def split_cores(jobs: int, threads: int) -> list[list[int]]:
@@ -87,7 +118,7 @@ def split_cores(jobs: int, threads: int) -> list[list[int]]:
 
 def _send(worker: _Worker, message: Task | str | None) -> None:
     """Send the next task, the reason to stop, or None to exit. A dead worker is noticed when its pipe is read."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         worker.pipe.send(message)
 
 
@@ -111,8 +142,8 @@ def _work(pipe: Connection, settings: Settings, deadline: float, cores: list[int
         os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and sends a stop through the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with suppress(EOFError, BrokenPipeError):  # the parent is gone
+    with suppress(EOFError, OSError):  # the parent is gone
         while (task := pipe.recv()) is not None and isinstance(task, Task):
             for _, event in carry_out(task, settings, RemoteStop(deadline, pipe=pipe)):
-                with suppress(BrokenPipeError):
+                with suppress(OSError):
                     pipe.send(event)

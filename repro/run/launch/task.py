@@ -2,7 +2,9 @@
 
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -36,30 +38,52 @@ Event = tuple[Task, Progress | Ending]
 
 def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
     """Train the task's run in this process. An error ends this run only; its traceback goes into run.log."""
-    log = task.folder / "run.log"
     try:
         with records.locked(task.folder):
-            status: Status = "failed"
-            for progress in train(task.run, task.folder, settings, stop):
-                status = progress.status
-                yield task, progress
-            yield task, Ending(status, stop.reason if status == "interrupted" else "")
+            yield from _with_lock(task, settings, stop)
     except records.Busy as error:
         yield task, Ending("busy", str(error))
+    except OSError as error:  # the folder cannot be made or locked
+        yield task, Ending("failed", f"{type(error).__name__}: {error}")
+
+
+def _with_lock(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
+    try:
+        status: Status = "failed"
+        for progress in train(task.run, task.folder, settings, stop):
+            status = progress.status
+            yield task, progress
+        yield task, Ending(status, stop.reason if status == "interrupted" else "")
     except UserError as error:
         yield task, Ending("refused", str(error))
     except Exception as error:  # any error is logged and reported, and the other runs continue
-        _record_failure(task.folder, log, error)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        log = _record_failure(task, "".join(traceback.format_exception(error)), f"{type(error).__name__}: {reason}")
         yield task, Ending("failed", f"{type(error).__name__}: {error}", log)
 
 
-def _record_failure(folder: Path, log: Path, error: Exception) -> None:
-    """Write the traceback to the log and the reason to the record. Records are published, so no file path goes in."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+def record_death(task: Task, reason: str) -> Path | None:
+    """Log that the process which trained the task's run has died; the log, or None if it cannot be written."""
+    try:
+        with records.locked(task.folder):
+            return _record_failure(task, f"{datetime.now(UTC).isoformat(timespec='seconds')} {reason}\n", reason)
+    except (OSError, UserError):  # UserError: another process trains the run by now
+        return None
+
+
+def _record_failure(task: Task, text: str, reason: str) -> Path | None:
+    """Write `text` to the log and `reason` to the record, which is published and must hold no path; return the log.
+
+    A finished record stays as it is: it is a stale one that the run was to replace. Most likely the disk is full if
+    this fails, which is then the error being reported.
+    """
+    log = task.folder / "run.log"
     try:
         with log.open("a", encoding="utf-8") as file:
-            file.write("".join(traceback.format_exception(error)))
-        if record := records.read_run(folder):
-            records.write_run(folder, record.replace(status="failed", reason=f"{type(error).__name__}: {reason}"))
-    except (OSError, UserError):  # UserError: run.json cannot be read
-        pass  # most likely the disk is full, which is then the error being reported
+            file.write(text)
+    except OSError:
+        return None
+    with suppress(OSError, UserError):  # UserError: run.json cannot be read
+        if (record := records.read_run(task.folder)) and not record.is_finished:
+            records.write_run(task.folder, record.replace(status="failed", reason=reason))
+    return log

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from repro import interrupts
 from repro.errors import UserError
 from repro.run.launch.interleaved import stream_of
 from repro.run.launch.made_up import made_up
@@ -114,23 +115,27 @@ def _in_processes(run: Run, settings: Settings, jobs: int, threads: int, seconds
     """Each run in its own process."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
-    for cores in split_cores(jobs, threads):
-        ours, theirs = context.Pipe()
-        arguments = (theirs, run, replace(settings, threads=threads), cores, made_up_data)
-        process = context.Process(target=_iterate, args=arguments, daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
     try:
+        for cores in split_cores(jobs, threads):
+            ours, theirs = context.Pipe()
+            arguments = (theirs, run, replace(settings, threads=threads), cores, made_up_data)
+            process = context.Process(target=_iterate, args=arguments, daemon=True)
+            with theirs, interrupts.blocked():
+                process.start()
+            pipes.append(ours)
+            processes.append(process)
         precisions = [_receive(pipe) for pipe in pipes]  # sent once warmed up
         for pipe in pipes:
             pipe.send(seconds)
         return Rate(sum(_receive(pipe) for pipe in pipes), precisions[0])
+    except OSError as error:  # one was not started, died before it had read all, or within a message
+        raise EOFError("a measuring process died") from error
     finally:
         for process in processes:
             process.terminate()
+        for process, pipe in zip(processes, pipes, strict=True):
             process.join()
+            pipe.close()
 
 
 def _receive(pipe: Connection) -> Any:
@@ -153,7 +158,10 @@ def _iterate(pipe: Connection, run: Run, settings: Settings, cores: list[int], m
         learner.iterate()
     learner.meters.read()
     pipe.send(learner.method.precision)
-    seconds = pipe.recv()
+    try:
+        seconds = pipe.recv()
+    except (EOFError, OSError):  # the parent is gone
+        return
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         learner.iterate()
