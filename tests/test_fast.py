@@ -207,6 +207,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @needs_compiler
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.fault(
+    "a cut or changed library of compiled kernels",
+    "it is compiled anew",
+)
 def test_a_damaged_library_is_compiled_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     """In processes of their own, which loading a damaged library may kill."""
     source = tmp_path / "one.cpp"

@@ -40,6 +40,10 @@ def start(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.fault(
+    "two processes write one file",
+    "whole contents of one of them; no error",
+)
 def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
     path, size = tmp_path / "run.json", 20_000
     processes = [writer(path, letter, times=500, size=size) for letter in "ab"]
@@ -57,6 +61,10 @@ def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
         process.communicate()
 
 
+@pytest.mark.fault(
+    "a process killed while it writes",
+    "its leftover is removed by the next holder of the lock",
+)
 def test_what_a_killed_process_leaves_is_removed_by_the_next_that_has_the_lock(tmp_path: Path) -> None:
     for _ in range(20):
         process = writer(tmp_path / "run.json", "a", times=10_000, size=5_000_000)
@@ -81,6 +89,10 @@ def test_nothing_is_removed_without_the_lock(tmp_path: Path) -> None:
         assert (tmp_path / "run.json.0123456789abcdef.part").exists(), "it is being written"
 
 
+@pytest.mark.fault(
+    "folders and links where a temporary file would be",
+    "the run goes on",
+)
 def test_folders_and_links_in_a_temporarys_place_do_not_stop_a_run(tmp_path: Path) -> None:
     """Of the fixed names that there once were, and of those that there are."""
     folder = tmp_path / "run"

@@ -143,8 +143,8 @@ def test_queues(fuzz: Fuzz, cli: Cli, small_root: Path) -> None:
 # --- command lines ---------------------------------------------------------------------------------------------------
 
 SAFE = "list show status table compare plot report power freeze migrate judge export run".split()
-OPTIONS = """--demo --scale --format --json --arm --seeds --kind --check --results --paired --per-class --form -- -h --seed
---until-decided --jobs --precision --threads --time-limit""".split()
+OPTIONS = """-- -h --demo --scale --format --json --arm --seed --seeds --kind --check --results --paired --per-class
+--form --until-decided --jobs --precision --threads --time-limit""".split()
 ARGUMENTS = (*WORDS, *OPTIONS, *"tiny/original tiny/bn-after-add 3 curves md csv mlrc auto bf16 1h".split())
 LINES = st.tuples(st.sampled_from(SAFE), st.lists(st.sampled_from(ARGUMENTS), max_size=6))
 

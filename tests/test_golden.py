@@ -18,7 +18,10 @@ from repro.train.learner import Learner
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).with_name("golden_losses.json")
-COUNT = 4  # more would differ from processor to processor: docs/performance.md, "Equal to the plain step"
+# Relative tolerance of each loss. Processors round differently, and training amplifies that: between an Intel Xeon and
+# an AMD EPYC the losses of 94 demos differed by up to 2e-7, 7e-6, 2e-2 and 1e-1. The first two see the initialisation,
+# the order, augmentation, both passes and an update; the others see a gross change of momentum or schedule.
+TOLERANCES = (1e-4, 1e-4, 0.05, 0.2)
 
 
 def losses(experiment: str, scale: Scale, data_dir: Path | None = None, arm: str = "") -> dict[str, list[float]]:
@@ -27,7 +30,7 @@ def losses(experiment: str, scale: Scale, data_dir: Path | None = None, arm: str
     for run in spec.resolve(spec.load(experiment, ROOT), [0], arms=[arm] if arm else [], scale=scale):
         learner = Learner(run, torch.device("cpu"), data_dir)
         mine = []
-        for _ in range(COUNT):
+        for _ in TOLERANCES:
             learner.iterate()
             mine.append(learner.meters.read()[0])
             learner.meters.reset()
@@ -39,7 +42,7 @@ def golden(experiment: str, scale: Scale) -> dict[str, object]:
     content = json.loads(GOLDEN.read_text())
     assert content["recipe_version"] == spec.RECIPE_VERSION, "write the losses anew: python tests/test_golden.py"
     return {
-        name: pytest.approx(mine, rel=1e-4)
+        name: [pytest.approx(loss, rel=rel) for loss, rel in zip(mine, TOLERANCES, strict=True)]
         for name, mine in content["losses"].items()
         if name.startswith(f"{experiment}/") and name.endswith(f" {scale}")
     }

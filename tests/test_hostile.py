@@ -42,6 +42,10 @@ SGD = 'optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }'
         ({'dataset = "digits"': 'dataset = "folder:."\nimage_size = 8'}, "folder inside REPRO_DATA_DIR"),
     ],
 )
+@pytest.mark.fault(
+    "specs that cannot run",
+    "a message, exit code 2; no traceback",
+)
 def test_a_spec_that_cannot_run_is_refused(cli: Cli, edit: Edit, change: dict[str, str], told: str) -> None:
     edit(change)
     result = cli("show", "tiny")
@@ -70,6 +74,10 @@ def test_a_thousand_million_seeds_are_too_many(cli: Cli, small_root: Path) -> No
 
 
 @pytest.mark.parametrize("character", ["\\u001b[2J", "\\u0007", "\\u009b31m", "\\u202e", "\\u2028", "\\u0000"])
+@pytest.mark.fault(
+    "control characters in a spec's text",
+    "a message, exit code 2; no traceback, and none of them is printed",
+)
 def test_control_characters_are_refused(cli: Cli, edit: Edit, character: str) -> None:
     edit({'label = "Original"': f'label = "Original{character}"'})
     result = cli("table", "tiny")
@@ -78,6 +86,10 @@ def test_control_characters_are_refused(cli: Cli, edit: Edit, character: str) ->
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]", result.output)
 
 
+@pytest.mark.fault(
+    "a spec nested 20,000 deep",
+    "a message, exit code 2; no traceback",
+)
 def test_deep_nesting_is_a_message(cli: Cli, small_root: Path) -> None:
     (small_root / "experiments/tiny.toml").write_text("title = " + "[" * 20_000 + "]" * 20_000)
     result = cli("show", "tiny")
@@ -96,6 +108,10 @@ def test_a_link_is_a_web_address(cli: Cli, edit: Edit) -> None:
 HOSTILE = "a<img src=x>|b$\\\\frac{1$_2\\nnext [x](y) `c` ~d~"  # as TOML writes it
 
 
+@pytest.mark.fault(
+    "markup and formulas in titles and labels",
+    "every format shows them as they stand",
+)
 def test_every_format_shows_text_as_it_stands(cli: Cli, edit: Edit, record: Record, small_root: Path) -> None:
     edit({'label = "Original"': f'label = "{HOSTILE}"', 'title = "Two tiny networks"': f'title = "{HOSTILE}"'})
     for seed in range(2):
@@ -180,6 +196,10 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+@pytest.mark.fault(
+    "a folder with damaged images and a decompression bomb",
+    "all are listed in one message",
+)
 def test_all_images_that_cannot_be_read_are_listed_at_once(pets: Callable[[str, bytes], Path], tmp_path: Path) -> None:
     whole = encoded(Image.effect_noise((64, 64), 50), "JPEG")
     wrong = [

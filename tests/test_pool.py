@@ -51,6 +51,10 @@ def endings(events: Iterator[launch.Event]) -> dict[str, launch.Ending]:
     return found
 
 
+@pytest.mark.fault(
+    "a worker dies",
+    "its run is started once more; the same bits",
+)
 def test_a_run_whose_worker_dies_once_ends_with_the_same_bits(tmp_path: Path, preloaded: object) -> None:
     run, settings = small_run(), Settings(threads=1, checkpoint_every=5, checkpoint_seconds=0)
     finish(run, tmp_path / "alone", settings)
@@ -70,6 +74,10 @@ def test_a_run_whose_worker_dies_once_ends_with_the_same_bits(tmp_path: Path, pr
     assert record and len(record.sessions) == 2
 
 
+@pytest.mark.fault(
+    "a worker dies twice",
+    "its run fails with a log; the others end",
+)
 def test_a_second_death_costs_the_run_alone_and_a_stop_that_comes_late_costs_none(
     small_root: Path, edit: Edit, preloaded: object
 ) -> None:
@@ -133,6 +141,10 @@ def test_where_no_process_can_be_started_the_runs_fail(small_root: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.5, 1.5])
+@pytest.mark.fault(
+    "SIGKILL of a worker in its first moments",
+    "its run is started once more; the others end",
+)
 def test_a_worker_killed_early(small_root: Path, seconds: float) -> None:
     """While Python starts, while it imports torch, before and after it has read its task."""
 
@@ -151,6 +163,10 @@ def test_a_worker_killed_early(small_root: Path, seconds: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
+@pytest.mark.fault(
+    "Ctrl-C while workers start",
+    "exit code 130, no traceback, nothing left running",
+)
 def test_ctrl_c_while_the_workers_start(small_root: Path, edit: Edit, seconds: float) -> None:
     """A terminal sends it to all of them."""
     edit({"iterations = 12, drops = [6, 9]": "iterations = 100000"})

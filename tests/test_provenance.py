@@ -165,6 +165,10 @@ def test_a_stamped_copys_changes_are_told_apart(tmp_path: Path, stamped: Path, m
     ["", "{", "[]", "null", '{"commit": 1}', '{"commit": "main", "files": {}}', "\udcff", None],
     ids=repr,
 )
+@pytest.mark.fault(
+    "a damaged COMMIT.json",
+    "the commit counts as unknown",
+)
 def test_a_damaged_stamp_is_no_commit(stamped: Path, content: str | None) -> None:
     path = stamped.parent / "COMMIT.json"
     path.unlink()
@@ -218,6 +222,10 @@ ODD: dict[str, tuple[Callable[[Path], object], bool, list[str]]] = {
 
 
 @pytest.mark.parametrize("what", ODD)
+@pytest.mark.fault(
+    "lock links, pipes, nested repositories, unreadable and oddly named files beside the code",
+    "the run's session lists what could not be read",
+)
 def test_odd_files_beside_the_code_are_recorded_and_cost_no_run(checkout: Path, what: str) -> None:
     add, changes, unread = ODD[what]
     assert told() == (git(checkout, "rev-parse", "HEAD"), None)

@@ -149,6 +149,10 @@ with records.locked(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.fault(
+    "a second process wants a run that is being trained",
+    "it is refused until the first dies",
+)
 def test_a_lock_keeps_a_second_process_off_until_the_first_dies(tmp_path: Path) -> None:
     folder = tmp_path / "seed-0"
     with subprocess.Popen(

@@ -159,6 +159,10 @@ def unharmed(
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "W&B's server never answers",
+    "the run ends as without W&B; one warning",
+)
 def test_a_server_that_never_answers(
     unharmed: Callable[..., str],
     account: Callable[[str], None],
@@ -171,6 +175,10 @@ def test_a_server_that_never_answers(
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "W&B's server answers 500",
+    "the run ends as without W&B; one warning",
+)
 def test_a_server_that_answers_500(
     unharmed: Callable[..., str],
     account: Callable[[str], None],
@@ -194,6 +202,10 @@ def test_an_invalid_key(
     unharmed()
 
 
+@pytest.mark.fault(
+    "no network for W&B",
+    "the run ends as without W&B; one warning",
+)
 def test_no_network(
     unharmed: Callable[..., str], account: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +295,10 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.fault(
+    "`repro wandb sync` with a damaged metrics.csv",
+    "one line; the others are sent",
+)
 def test_a_damaged_metrics_file_is_one_line_and_the_others_would_be_sent(
     damage: str, record: Callable[..., Path], cli: Callable[..., Result]
 ) -> None:
@@ -306,6 +322,10 @@ def test_a_run_before_its_first_evaluation_is_not_damaged(
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "`repro wandb sync` in a folder that cannot be written",
+    "one line each; the others are sent",
+)
 def test_what_cannot_be_sent_is_one_line_each_and_the_others_are_sent(
     record: Callable[..., Path], small_root: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,10 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
     assert len(records.read_run(tmp_path / "halting").sessions) == 4  # type: ignore[union-attr]
 
 
+@pytest.mark.fault(
+    "SIGKILL in mid-epoch",
+    "the same command, given again, ends with the bits of an undisturbed run",
+)
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
     """SIGKILL, no chance to save: the run goes on from its last checkpoint, up to 19 iterations back."""
     run = small_run(iterations=60)
@@ -169,6 +173,10 @@ def test_nan_is_divergence(tmp_path: Path) -> None:
     assert np.isnan(metrics.train_loss.iloc[-1])
 
 
+@pytest.mark.fault(
+    "a damaged checkpoint",
+    "the one before it is used; the same bits",
+)
 def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(tmp_path: Path) -> None:
     run = small_run()
     finish(run, tmp_path / "straight")
@@ -211,6 +219,10 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> N
     assert first.iteration == 0
 
 
+@pytest.mark.fault(
+    "a full disk while a checkpoint is written",
+    "the old one stays whole",
+)
 def test_a_full_disk_while_a_checkpoint_is_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,10 @@ def test_uncommitted_code_is_run_itself(tmp_path: Path, session: Callable[..., N
 
 
 @pytest.mark.parametrize("harm", ["metrics.csv", "predictions.npz", "run.json"])
+@pytest.mark.fault(
+    "a damaged record of a run that could be reused",
+    "the run is trained",
+)
 def test_a_damaged_twin_is_passed_over(tmp_path: Path, harm: str) -> None:
     source, _ = train_in(tmp_path, named("depth", "resnet32"))
     (source / harm).write_text("{") if harm == "run.json" else (source / harm).unlink()

@@ -22,7 +22,10 @@ DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT = 0, 1, 2, 3, 4
 
 
 class Commands(click.Group):
-    """Turns a UserError into a message and exit code 2. Lists commands in the order in which they are used."""
+    """Turns a UserError into a message and exit code 2, and an error of the machine into a message and exit code 1.
+
+    Lists commands in the order in which they are used.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -34,6 +37,15 @@ class Commands(click.Group):
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(WRONG_USE)
+        except MemoryError:
+            click.echo("error: out of memory; the same command resumes what is not finished", err=True)
+            ctx.exit(FAILED)
+        except BrokenPipeError:  # of the reader of our output, such as `head`, which click ends quietly
+            raise
+        except OSError as error:  # of the machine: a disk that is full or gone, no more memory or processes
+            where = f": {error.filename}" if error.filename else ""
+            click.echo(f"error: {error.strerror or error}{where}", err=True)
+            ctx.exit(FAILED)
         except KeyboardInterrupt:  # before training started, or the second Ctrl-C
             click.echo("Interrupted.", err=True)
             ctx.exit(interrupts.INTERRUPTED)

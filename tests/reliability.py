@@ -1,0 +1,57 @@
+"""Run the fuzz and fault tests and write docs/reliability.md: `python tests/reliability.py [MINUTES PER FUZZ TEST]`."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parent.parent
+HEAD = """\
+# What was done to it, and how it ended
+
+Written by `python tests/reliability.py {minutes:g}`, which runs every test with the marker `fault`: faults that really
+happen to real files and processes. A fuzz test draws its cases at random, the same on every machine, for {minutes:g}
+minutes each; the default suite draws a few dozen. Crash points, signals and limits are met by processes that train
+(`tests/crashing.py`).
+
+| fault | what must happen | cases | failed | test |
+|---|---|---:|---:|---|
+"""
+TAIL = """
+{cases:,} cases in {faults} kinds of faults, {failed} failed{skipped}. Python {python} on {platform}.
+"""
+
+
+def rows(minutes: float) -> list[dict[str, Any]]:
+    """The counts of `counting.py`. SystemExit if a test fails in a way that counts nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "counts.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "fault and not gpu", f"--fuzz-minutes={minutes}"]
+        subprocess.run([*command, f"--reliability={path}", *sys.argv[2:]], cwd=REPO, check=False)
+        found: list[dict[str, Any]] = json.loads(path.read_text())
+    if not found:
+        raise SystemExit("no test with the marker fault has run")
+    return found
+
+
+def document(found: list[dict[str, Any]], minutes: float) -> str:
+    lines = [
+        f"| {row['fault']} | {row['outcome']} | {row['cases']:,} | {row['failed']} | `{row['file']}` |" for row in found
+    ]
+    skipped = sum(row["skipped"] for row in found)
+    tail = TAIL.format(
+        cases=sum(row["cases"] for row in found),
+        faults=len(found),
+        failed=sum(row["failed"] for row in found),
+        skipped=f", {skipped} skipped" if skipped else "",
+        python=sys.version.split()[0],
+        platform=sys.platform,
+    )
+    return HEAD.format(minutes=minutes) + "\n".join(lines) + "\n" + tail
+
+
+if __name__ == "__main__":
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
+    (REPO / "docs/reliability.md").write_text(document(rows(minutes), minutes))

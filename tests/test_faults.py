@@ -1,0 +1,72 @@
+"""Faults that happen for real to processes that train: whatever happens, the same command then gives the same bits."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import REPO, TINY
+
+pytestmark = pytest.mark.slow
+
+RESUMES = "the same command, given again, ends with the bits of an undisturbed run"
+Count = Callable[[str, object], None]
+
+
+@pytest.fixture
+def crash(tmp_path: Path, record_property: Count) -> Callable[[str], list[dict[str, Any]]]:
+    """crash(kind): the cases of `crashing.py`, of which none may leave other bits or show a traceback."""
+
+    def run(kind: str) -> list[dict[str, Any]]:
+        (tmp_path / "experiments").mkdir()
+        (tmp_path / "experiments/tiny.toml").write_text(TINY)
+        command = [sys.executable, str(REPO / "tests/crashing.py"), str(tmp_path), kind]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=REPO, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        cases = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(case["fault"], case["differs"]) for case in cases if case["differs"]] == []
+        assert [(case["fault"], case["said"]) for case in cases if "Traceback" in case["said"]] == []
+        record_property("cases", len(cases))
+        return cases
+
+    return run
+
+
+@pytest.mark.fault("SIGKILL before any operation that changes a file", RESUMES)
+def test_killed_at_every_operation_on_files(crash: Callable[[str], list[dict[str, Any]]]) -> None:
+    cases = crash("operations")
+    assert {case["code"] for case in cases} == {-9} and len(cases) > 20
+
+
+@pytest.mark.fault("SIGKILL, SIGTERM, SIGINT, SIGHUP and SIGABRT at many moments", RESUMES)
+def test_signals_at_many_moments(crash: Callable[[str], list[dict[str, Any]]]) -> None:
+    codes = Counter(case["code"] for case in crash("signals"))
+    assert codes.keys() <= {0, 1, 4, 130, -1, -2, -6, -9, -15}, "nothing but a stop, a death by the signal, or the end"
+    assert codes[-9] and sum(codes.values()) > codes[0], "some came in time"
+
+
+@pytest.mark.fault("a full disk: no file can grow beyond 0 to 100,000 bytes", f"exit code 1, a message; {RESUMES}")
+def test_no_room_on_the_disk(crash: Callable[[str], list[dict[str, Any]]]) -> None:
+    cases = crash("disk")
+    assert {case["code"] for case in cases} == {0, 1}
+    for case in cases:
+        if case["code"]:
+            assert "File too large" in case["said"] or "cannot" in case["said"], case
+
+
+@pytest.mark.fault("out of memory: 0 to 64 MiB are left", f"exit code 1, a message; {RESUMES}")
+def test_no_memory_left(crash: Callable[[str], list[dict[str, Any]]]) -> None:
+    cases = crash("memory")
+    assert {case["code"] for case in cases} <= {0, 1} and any(case["code"] for case in cases)
+    assert all(case["said"].strip() for case in cases)
+
+
+@pytest.mark.fault("two drivers of the same runs at once", f"each run is trained once; {RESUMES}")
+def test_two_drivers(crash: Callable[[str], list[dict[str, Any]]]) -> None:
+    cases = crash("drivers")
+    assert all(case["sessions"] == [1] for case in cases), "no run was interrupted or trained twice"
+    assert {case["code"] for case in cases} | {case["other"] for case in cases} <= {0, 1, 2}
