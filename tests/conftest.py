@@ -142,8 +142,9 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def record(small_root: Path) -> Callable[..., Path]:
     """record("original", 0, errors=[50, 40]): the record of a tiny run as training writes it, without the training.
 
-    `errors` are the test errors (%) at evenly spread evaluations, the last one final. Other keys replace the
-    record's own, and `session` those of its session; `fingerprint` and `frozen` default to today's. Returns the folder.
+    `errors` are the test errors (%) at evenly spread evaluations, the last one final; `metrics` replaces other columns,
+    {"train_loss": [2.1, 0.5]}. Other keys replace the record's own, and `session` those of its session; `fingerprint`
+    and `frozen` default to today's. Returns the folder.
     """
 
     def write(
@@ -153,6 +154,7 @@ def record(small_root: Path) -> Callable[..., Path]:
         errors: list[float],
         scale: str = "1",
         session: dict[str, Any] | None = None,
+        metrics: dict[str, list[float]] | None = None,
         **changes: Any,
     ) -> Path:
         run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=Scale.parse(scale))[0]
@@ -164,6 +166,7 @@ def record(small_root: Path) -> Callable[..., Path]:
             {"iteration": end * (i + 1) // len(errors), "lr": 0.05, "train_loss": 1.0, "train_accuracy": 60.0}
             | {"test_loss": 2.0, "test_error": error, "validation_loss": None, "validation_error": None}
             | {"images_per_second": 1000.0}
+            | {name: column[i] for name, column in (metrics or {}).items()}
             for i, error in enumerate(errors)
         ]
         begun = Session.model_validate(

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.lib import format as npy
 
 from repro import records, spec
 from repro.data import catalog
@@ -339,9 +342,57 @@ def test_predictions_damaged_anywhere_are_told_or_read(tmp_path: Path) -> None:
     assert told > len(whole) / 2
 
 
+@pytest.mark.parametrize(
+    "version, images, claimed", [((1, 0), 100 << 20, 100 << 20), ((1, 0), 100 << 20, 360), ((2, 0), 100 << 20, 360)]
+)
+def test_predictions_that_would_fill_the_memory_are_not_read(
+    tmp_path: Path, version: tuple[int, int], images: int, claimed: int
+) -> None:
+    """An archive of 0.2 MB that holds 200 MB, with a header that says so, or not, or is itself that long."""
+    with zipfile.ZipFile(tmp_path / "predictions.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("top1.npy", "label.npy"):
+            with file.open(name, "w") as member:
+                if version == (1, 0):
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (claimed,)}
+                    npy.write_array_header_1_0(member, header)
+                else:
+                    member.write(npy.magic(*version) + images.to_bytes(4, "little"))
+                for _ in range(images >> 20):
+                    member.write(bytes(1 << 20))
+    assert (tmp_path / "predictions.npz").stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"predictions\.npz cannot be read: top1 "):
+            records.read_predictions(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_metrics_without_a_row_are_read(tmp_path: Path) -> None:
     records.write_metrics(tmp_path, [])
     assert len(records.read_metrics(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("\n6,0.05,", "\n1,6,0.05,", "line 2 has 10 cells, but there are 9 columns"),
+        (",1000.0\n", ",1000", "its last line is cut"),
+        ("\n12,", "\n6,", "its iterations do not increase"),
+        (",0.05,", ",1e999,", "line 2: lr is 1e999, which is out of range"),
+        (",0.05,", ",,", "line 2 has no lr"),
+    ],
+)
+def test_metrics_of_another_form_are_not_read(record: Record, old: str, new: str, told: str) -> None:
+    """A cell too many in the first row would make it a column of names, and a cut number another number."""
+    folder = record("original", 0, errors=[50.0, 40.0])
+    before, _, after = (folder / "metrics.csv").read_text().rpartition(old)
+    if old == ",0.05," or "\n6" in old:
+        before, _, after = (folder / "metrics.csv").read_text().partition(old)
+    (folder / "metrics.csv").write_text(before + new + after)
+    with pytest.raises(UserError, match=rf"metrics\.csv cannot be read: {told}"):
+        records.read_metrics(folder)
 
 
 def test_no_results_no_rows(small_root: Path) -> None:

@@ -3,7 +3,9 @@
 | file | what it is |
 |---|---|
 | `record.py` | what a run.json holds, as one typed model |
-| `folder.py` | a run's folder: layout, lock, writing, reading |
+| `folder.py` | a run's folder: layout, lock, run.json |
+| `metrics.py`, `predictions.py` | the other two files of a run |
+| `fault.py` | one thing that is wrong in results/ |
 | `states.py` | a run's state on disk: new, resume, done, diverged or stale |
 | `frame.py` | all records of an experiment at one scale, as one pandas frame |
 | `results.py` | an experiment and its records at one scale: the input of verdicts, tables, figures and report |
@@ -11,8 +13,8 @@
 | `migrate.py` | converts a record of an older schema |
 """
 
+from repro.records.fault import Fault
 from repro.records.folder import (
-    METRICS,
     RESULTS,
     Busy,
     check_writable,
@@ -21,19 +23,17 @@ from repro.records.folder import (
     is_complete,
     locked,
     migrate_all,
-    read_metrics,
-    read_predictions,
     read_run,
     results_folder,
     run_folder,
     scales,
     set_aside,
     sibling_runs,
-    write_metrics,
-    write_predictions,
     write_run,
 )
 from repro.records.frame import COLUMNS, load, seconds_trained, trained_recipe
+from repro.records.metrics import METRICS, read_metrics, read_rows, write_metrics
+from repro.records.predictions import read_predictions, write_predictions
 from repro.records.states import State, difference, flatten, state
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "METRICS",
     "RESULTS",
     "Busy",
+    "Fault",
     "State",
     "sibling_runs",
     "check_writable",
@@ -54,6 +55,7 @@ __all__ = [
     "migrate_all",
     "read_metrics",
     "read_predictions",
+    "read_rows",
     "read_run",
     "results_folder",
     "run_folder",

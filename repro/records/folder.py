@@ -1,16 +1,14 @@
-"""A run's folder: its layout, safe writing, and reading.
+"""A run's folder: its layout, its lock, and its run.json.
 
 results/[scale-1-200/|demo/]<experiment>/<arm>/seed-<s>/
     run.json          what was trained, where, and how it ended; the final `status` is written last
     metrics.csv       one row per evaluation
-    predictions.npz   `top1` and `label` of every test image after the last iteration, uint8
+    predictions.npz   what the final network predicts for every test image
     checkpoint.pt, run.log, .lock: not committed
 
 Training writes here and reports read here; they share nothing else. Imports no torch.
 """
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Iterator
@@ -19,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import numpy as np
-import pandas as pd
 
 from repro import spec
 from repro.errors import UserError
@@ -29,17 +25,6 @@ from repro.records import migrate
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
-METRICS = (
-    "iteration",
-    "lr",
-    "train_loss",  # nats; mean over the batches since the previous row, with augmentation and dropout
-    "train_accuracy",  # %, over the same batches
-    "test_loss",
-    "test_error",  # %
-    "validation_loss",
-    "validation_error",
-    "images_per_second",  # of training, without evaluations
-)
 RESULTS = ("metrics.csv", "predictions.npz")
 LOCK = ".lock"
 
@@ -105,20 +90,6 @@ def write_run(folder: Path, record: Record) -> None:
     write_atomically(folder / "run.json", text.encode() + b"\n")
 
 
-def write_metrics(folder: Path, rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, METRICS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    write_atomically(folder / "metrics.csv", text.getvalue().encode())
-
-
-def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.savez_compressed(content, top1=top1.astype(np.uint8), label=label.astype(np.uint8))
-    write_atomically(folder / "predictions.npz", content.getvalue())
-
-
 def copy_results(source: Path, folder: Path) -> None:
     """Copy a run's files other than run.json from one folder to another."""
     for name in RESULTS:
@@ -158,36 +129,6 @@ def read_run(folder: Path) -> Record | None:
     if schema > SCHEMA:
         raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
     return parse_record(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
-
-
-def read_metrics(folder: Path) -> pd.DataFrame:
-    """One row per evaluation, with the columns METRICS. UserError if the file is missing or damaged."""
-    path = folder / "metrics.csv"
-    try:
-        rows = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if missing := [name for name in METRICS if name not in rows]:
-        raise UserError(f"{path} cannot be read: missing columns: {', '.join(missing)}")
-    if len(rows) and (wrong := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
-        raise UserError(f"{path} cannot be read: columns with values that are not numbers: {', '.join(wrong)}")
-    return rows
-
-
-def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(top1, label): uint8 (N,) each, in the order of the test set. UserError if missing or damaged."""
-    path = folder / "predictions.npz"
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            top1, label = arrays["top1"], arrays["label"]
-    except Exception as error:  # a damaged archive raises many kinds of errors
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if not (top1.dtype == label.dtype == np.uint8 and top1.shape == label.shape and top1.ndim == 1):
-        raise UserError(
-            f"{path} cannot be read: top1 is {top1.dtype} {top1.shape} and label {label.dtype} {label.shape}, "
-            "but both must be uint8 (N,)"
-        )
-    return top1, label
 
 
 def migrate_all(root: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """What W&B gets of a run's record, as plain values: id, names, tags, config, history, summary. Imports no wandb."""
 
-import csv
 import hashlib
 import json
 import statistics
@@ -115,13 +114,9 @@ def history(folder: Path, record: Record, experiment: Experiment) -> list[Row]:
 
 
 def metrics(folder: Path) -> list[Row]:
-    """The rows of metrics.csv as numbers, without empty cells; no rows before the first evaluation."""
-    try:
-        with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-    return [{key: int(cell) if key == "iteration" else float(cell) for key, cell in r.items() if cell} for r in rows]
+    """The rows of metrics.csv without empty cells; none before the first evaluation. Fault if the file is damaged."""
+    rows = records.read_rows(folder) if (folder / "metrics.csv").exists() else []
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str, Any]:
