@@ -36,8 +36,8 @@ def main(root: Path | None) -> None:
     repro run resnet-depth --arm resnet20       train the paper's recipe, one seed
     repro table resnet-depth                    show the results beside the published numbers
 
-    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check failed, 4 stopped at the time limit,
-    130 interrupted.
+    Exit codes: 0 done, 1 a run failed or a record is damaged, 2 wrong use, 3 a check failed,
+    4 stopped at the time limit, 130 interrupted.
     """
 
 

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import DONE, FAILED, demo_option, experiments_argument, root_of, scale_of, scale_option
+from repro.cli.common import (
+    DONE,
+    FAILED,
+    demo_option,
+    experiments_argument,
+    faults_of,
+    name_faults,
+    root_of,
+    scale_of,
+    scale_option,
+)
 
 
 @click.group()
@@ -30,8 +40,10 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     from repro.tracking import sync as syncing
 
     root = root_of(ctx)
-    done = syncing.sync(root, select(root, list(experiments), scale_of(scale, demo)), dry_run, click.echo)
-    ctx.exit(DONE if done else FAILED)
+    results = select(root, list(experiments), scale_of(scale, demo))
+    done = syncing.sync(root, results, dry_run, click.echo)
+    code = name_faults(root, faults_of(results), experiments)
+    ctx.exit(code if done else FAILED)
 
 
 @wandb.command()

@@ -10,23 +10,26 @@ Training writes here and reports read here; they share nothing else. Imports no 
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import filelock
+from pydantic_core import from_json
 
-from repro import spec
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records import migrate
+from repro.records.checks import RESULTS
+from repro.records.fault import Fault
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
-RESULTS = ("metrics.csv", "predictions.npz")
 LOCK = ".lock"
+SEED = re.compile(r"seed-\d+")
+ASIDE = re.compile(r"seed-\d+\.stale-.+")  # see `set_aside`
 
 
 class Busy(UserError):
@@ -47,14 +50,6 @@ def run_folder(root: Path, run: Run) -> Path:
 
 def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) -> Path:
     return results_folder(root, scale) / experiment / arm / f"seed-{seed}"
-
-
-def scales(root: Path) -> list[Scale]:
-    """The scales that have records: full scale (always listed), reduced scales from large to small, then demo."""
-    folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
-    reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
-    reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
-    return [spec.FULL, *reduced, *[spec.DEMO] * results_folder(root, spec.DEMO).is_dir()]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -117,18 +112,24 @@ def set_aside(folder: Path, fingerprint: str) -> Path:
 
 
 def read_run(folder: Path) -> Record | None:
-    """The folder's run.json, or None if there is none. UserError if it is damaged or has a newer schema."""
+    """The folder's run.json, or None if there is none. Fault if it is damaged or has a newer schema."""
     path = folder / "run.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content = from_json(path.read_bytes())  # unlike json, refuses deep nesting and lone surrogates
+        json.dumps(content, allow_nan=False)  # refuses numbers such as 1e999
         schema = int(content["schema"])
+        if schema < SCHEMA:
+            content = migrate.upgraded(content)
     except (FileNotFoundError, NotADirectoryError):  # check_writable reports a file called results
         return None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"{path} cannot be read as a record: {error}") from error
+    except OSError as error:
+        raise Fault(path, f"cannot be read as a record: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise Fault(path, f"cannot be read as a record: {reason}") from error
     if schema > SCHEMA:
-        raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    return parse_record(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
+        raise Fault(path, f"has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+    return parse_record(content, path)
 
 
 def migrate_all(root: Path) -> list[Path]:
@@ -146,27 +147,22 @@ def migrate_all(root: Path) -> list[Path]:
 def sibling_runs(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
     """The other folders of the record's scale and seed, in all experiments, with their records.
 
-    Damaged records are skipped here; they are reported when their experiment is loaded.
+    Damaged ones are skipped; they are reported when their experiment is loaded.
     """
     if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
         return  # not in a results folder
     for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
         try:
             other = read_run(path.parent)
-        except UserError:
+        except Fault:
             continue
         if other and path.parent != folder:
             yield path.parent, other
 
 
-def is_complete(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in RESULTS)
-
-
 def check_location(folder: Path, record: Record, scale: Scale) -> None:
-    """UserError for a record in another run's folder, where a copy would count as another seed."""
+    """Fault for a record in another run's folder, where a copy would count as another seed."""
     own = (record.experiment, record.arm, f"seed-{record.seed}")
     if folder.parts[-3:] != own or record.scale != scale:
-        raise UserError(
-            f"{folder / 'run.json'} is the record of {'/'.join(own)} at scale {record.scale}: move it to its own folder"
-        )
+        name = "/".join(own)
+        raise Fault(folder / "run.json", f"is the record of {name} at scale {record.scale}: move it to its own folder")

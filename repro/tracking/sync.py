@@ -35,11 +35,20 @@ def pending(experiments: list[Results]) -> list[PendingRecord]:
         position = {arm.name: i for i, arm in enumerate(each.experiment.arms)}
         runs = each.recorded.to_dict("records")
         for run in sorted(runs, key=lambda run: (position.get(run["arm"], len(position)), run["seed"])):
-            name, folder = f"{each.name}/{run['arm']}/seed-{run['seed']}", each.folder(run["arm"], run["seed"])
-            rows = sum(row["iteration"] <= run["iteration"] for row in content.metrics(folder))
-            skip_reason = f"stale: {run['stale']}" if run["stale"] else _busy(folder)
-            found.append(PendingRecord(name, folder, run["status"], rows, skip_reason))
+            name = f"{each.name}/{run['arm']}/seed-{run['seed']}"
+            found.append(_pending(name, each.folder(run["arm"], run["seed"]), run))
     return found
+
+
+def _pending(name: str, folder: Path, run: dict[Any, Any]) -> PendingRecord:
+    """`run`: a row of `records.load`."""
+    status, iteration = run["status"], run["iteration"]
+    try:
+        rows = sum(row["iteration"] <= iteration for row in content.metrics(folder))
+    except records.Fault as fault:
+        return PendingRecord(name, folder, status, 0, f"damaged: {fault}")
+    skip_reason = f"stale: {run['stale']}" if run["stale"] else _busy(folder)
+    return PendingRecord(name, folder, status, rows, "damaged" if status == "damaged" else skip_reason)
 
 
 def _busy(folder: Path) -> str:

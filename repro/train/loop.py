@@ -16,7 +16,8 @@ from torch.utils import deterministic
 from repro import models, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.records.record import Point, Session, Status, new_record
+from repro.records.outcome import lowest, outcome
+from repro.records.record import Session, Status, new_record
 from repro.spec import Run, freeze
 from repro.step.plain import Evaluation
 from repro.train import checkpoint, provenance, reuse
@@ -217,13 +218,17 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             if note:
                 yield progress(note=note)
 
-    test = test or learner.test()  # a session that resumes after the last iteration has not evaluated yet
+    if test is None:  # this session resumed after the last iteration, perhaps on other hardware
+        test = learner.test()
+        rows[-1] |= {"test_loss": finite(test.loss), "test_error": test.error}
     fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
     kept = learner.test_kept() if learner.kept else test
     records.write_predictions(folder, kept.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
+    records.write_metrics(folder, rows)
     checkpoint.drop_previous(folder)
     status: Status = "diverged" if diverged else "done"
-    write_record(status, finished=provenance.now(), **outcome(rows, fp32.error, recipe.keep))
+    ended = {"finished": provenance.now(), "digests": records.digests(folder)}
+    write_record(status, **ended, **outcome(rows, fp32.error, recipe.keep))
     yield progress(status=status)
 
 
@@ -274,27 +279,3 @@ def metrics_row(learner: Learner, clock: Clock, test: Evaluation, validation: Ev
 
 def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def lowest(rows: list[dict[str, Any]], key: str) -> dict[str, Any] | None:
-    """The row with the lowest value of `key`, the earliest on ties; None if no row has one."""
-    return min((row for row in rows if row[key] is not None), key=lambda row: float(row[key]), default=None)
-
-
-def outcome(rows: list[dict[str, Any]], fp32_error: float, keep: str = "last") -> dict[str, Point | None]:
-    """The points `final`, `best` (lowest test error; the earliest on ties) and, with a split, `best_on_validation`.
-
-    The last is the evaluation with the lowest validation loss if the recipe keeps that, else with the lowest error.
-    `fp32_error`: test error (%) of the final network, evaluated in fp32.
-    """
-
-    def point(chosen: dict[str, Any]) -> Point:
-        keys = ("iteration", "test_error", "test_loss", "validation_error")
-        return Point(train_error=100 - chosen["train_accuracy"], **{key: chosen[key] for key in keys})
-
-    validated = lowest(rows, "validation_loss" if keep == "lowest-validation-loss" else "validation_error")
-    return {
-        "final": point(rows[-1]).model_copy(update={"test_error_fp32": fp32_error}),
-        "best": point(min(rows, key=lambda r: r["test_error"])),
-        "best_on_validation": point(validated) if validated else None,
-    }

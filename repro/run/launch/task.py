@@ -21,12 +21,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: done, diverged, interrupted, failed (with `message`, and a traceback in `log`), busy or refused.
+    """How a run ended: done, diverged, interrupted, failed, or not begun because it is busy, refused or damaged.
 
-    busy: another process is training it. refused: it cannot be trained with these options; `message` says why.
+    failed: with `message`, and a traceback in `log`. busy: another process is training it. refused: it cannot be
+    trained with these options; damaged: its record is. `message` says why.
     """
 
-    status: Literal[Status, "busy", "refused"]
+    status: Literal[Status, "busy", "refused", "damaged"]
     message: str = ""
     log: Path | None = None
 
