@@ -308,6 +308,25 @@ def test_commands_go_on_without_a_damaged_record_and_name_it(harmed: str, cli: C
     assert cli("report", "--check").exit_code == 1, "up to date, without that run"
 
 
+def test_check_names_every_fault(harmed: str, cli: Cli, small_root: Path, record: Record) -> None:
+    (record("bn-after-add", 0, errors=[50.0], scale="1/2") / "metrics.csv").unlink()
+    (small_root / "results" / "gone").mkdir()
+    done = cli("check")
+    assert done.exit_code == 3 and done.stderr == ""
+    first, second, stray, count = done.stdout.splitlines()
+    assert first.startswith(harmed) and "scale-1-2/tiny/bn-after-add/seed-0/metrics.csv cannot be read" in second
+    assert "results/gone is not read" in stray and count.endswith(" checked, 3 faults")
+
+
+def test_check_finds_nothing_in_sound_records(cli: Cli, record: Record, small_root: Path) -> None:
+    record("original", 0, errors=[50.0])
+    record("original", 1, errors=[50.0], status="interrupted")
+    done = cli("check")
+    assert (done.exit_code, done.stdout) == (0, "2 records checked, 0 faults\n")
+    assert cli("check", "tiny").exit_code == 0
+    assert cli("check", "tyny").exit_code == 2
+
+
 def test_a_damaged_run_is_neither_done_nor_trained(root: Path, folder: Path, cli: Cli) -> None:
     """The others of the command are; and git brings it back, as the message says."""
     change(folder, "final.test_error", 1.25)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from repro import __version__
+from repro.cli.check import check
 from repro.cli.claims import COMMANDS as CLAIMS
 from repro.cli.common import Commands
 from repro.cli.data import data
@@ -41,5 +42,5 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, why, *RESULTS, *CLAIMS, data, wandb, stamp):
+for command in (*RUNNING, queue, why, *RESULTS, check, *CLAIMS, data, wandb, stamp):
     main.add_command(command)
