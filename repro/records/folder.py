@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import filelock
 from pydantic_core import from_json
@@ -22,7 +23,7 @@ from pydantic_core import from_json
 from repro.errors import UserError
 from repro.files import write_atomically
 from repro.records import migrate
-from repro.records.checks import RESULTS
+from repro.records.checks import RESULTS, digests, faults
 from repro.records.fault import Fault
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
@@ -81,7 +82,11 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_run(folder: Path, record: Record) -> None:
-    text = json.dumps(record.as_json(), indent=1, allow_nan=False)
+    _write_json(folder, record.as_json())
+
+
+def _write_json(folder: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, allow_nan=False)
     write_atomically(folder / "run.json", text.encode() + b"\n")
 
 
@@ -132,16 +137,36 @@ def read_run(folder: Path) -> Record | None:
     return parse_record(content, path)
 
 
-def migrate_all(root: Path) -> list[Path]:
-    """Rewrite every record of an older schema in today's; return their folders. Busy if a run is being trained."""
-    written = []
+def migrate_all(root: Path) -> tuple[list[Path], list[Fault]]:
+    """Rewrite every record of an older schema in today's, and add digests to those of finished runs that have none.
+
+    Returns their folders, and what is damaged, which is left as it is. Busy if a run is being trained.
+    """
+    written, damaged = [], list[Fault]()
     for folder in sorted(path.parent for path in (root / "results").rglob("run.json")):
         with locked(folder):
-            record = read_run(folder)
-            if record and json.loads((folder / "run.json").read_bytes())["schema"] < SCHEMA:
-                write_run(folder, record)
-                written.append(folder)
-    return written
+            try:
+                if _migrate(folder, damaged):
+                    written.append(folder)
+            except Fault as fault:
+                damaged.append(fault)
+    return written, damaged
+
+
+def _migrate(folder: Path, damaged: list[Fault]) -> bool:
+    """Return whether the record was rewritten. Adds to `damaged` what is wrong with its files."""
+    record = read_run(folder)
+    assert record, folder
+    if wrong := faults(folder, record):
+        damaged += wrong
+        return False
+    content: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
+    today = content if content["schema"] == SCHEMA else record.as_json()
+    if record.is_finished and not record.digests:
+        today = today | {"digests": digests(folder)}
+    if today is not content:
+        _write_json(folder, today)
+    return today is not content
 
 
 def sibling_runs(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
