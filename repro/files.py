@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, completely or not at all. OSError if it cannot be written."""
+    """Write `content` to `path`, completely or not at all. OSError with that path if it cannot be written."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -13,6 +13,6 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk shows where no path is known

@@ -57,11 +57,12 @@ def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) ->
 
 
 def check_writable(folder: Path) -> None:
-    """UserError if files cannot be created in `folder`: better to find out before hours of training."""
+    """UserError if files cannot be written in `folder`: better to find out before hours of training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\n")  # on a full disk files can be created, but not written
+            file.flush()
     except OSError as error:
         raise UserError(f"cannot write results to {folder}: {error.strerror}; nothing was trained") from error
 

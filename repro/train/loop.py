@@ -126,6 +126,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         sessions = tuple(Session.model_validate(session) for session in saved["sessions"])
         clock.wall, clock.window = saved["wall_seconds"], saved["window_seconds"]
     diverged = bool(saved and saved.get("diverged"))
+    saved_at = learner.iteration if saved else None  # the iteration of the newest checkpoint
     session = Session(iteration=learner.iteration, **provenance.collect(device, learner.method))
     record = new_record(
         run,
@@ -148,11 +149,12 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
     def write_record(status: Status = "running", **fields: Any) -> None:
         clock.lap(training=False)
-        fields |= {"iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)}
+        fields = {"iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)} | fields
         records.write_run(folder, record.replace(status=status, **fields))
 
     def save_checkpoint() -> str:
         """Returns "", or why it failed: a full disk does not end the run, and the previous checkpoint stays."""
+        nonlocal saved_at
         clock.lap(training=True)
         state = {
             "fingerprint": fingerprint,
@@ -167,9 +169,13 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         }
         try:
             checkpoint.save(folder, state)
+            saved_at = learner.iteration
             records.write_metrics(folder, rows)
         except OSError as error:
-            return f"no checkpoint at iteration {learner.iteration}: {error.strerror}; the previous one is kept"
+            last = (
+                "there is no checkpoint yet" if saved_at is None else f"the last checkpoint is of iteration {saved_at}"
+            )
+            return f"iteration {learner.iteration}: cannot write {error.filename}: {error.strerror}; {last}"
         finally:
             clock.lap(training=False)
         return ""
@@ -182,9 +188,10 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     speed_from, speed_begin = learner.iteration, time.perf_counter()  # speed is measured since the last evaluation
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
-            note = save_checkpoint()
-            write_record("interrupted", reason=reason)
-            yield progress(status="interrupted", note=note)
+            if note := save_checkpoint():
+                yield progress(note=note)
+            write_record("interrupted", reason=reason, iteration=saved_at or 0)
+            yield progress(status="interrupted")
             return
 
         learner.iterate()
@@ -212,11 +219,11 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             yield progress()
         due = learner.iteration % settings.checkpoint_every == 0
         if (due and time.monotonic() - last_checkpoint >= settings.checkpoint_seconds) or learner.iteration == end:
-            note = save_checkpoint()
-            write_record()
             last_checkpoint = time.monotonic()
-            if note:
+            if note := save_checkpoint():
                 yield progress(note=note)
+            else:
+                write_record()
 
     if test is None:  # this session resumed after the last iteration, perhaps on other hardware
         test = learner.test()

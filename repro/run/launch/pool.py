@@ -55,7 +55,7 @@ def pool(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> It
                     workers.remove(worker)
                     worker.process.join()
                     message = f"its worker process died with exit code {worker.process.exitcode}"
-                    yield worker.task, Ending("failed", message, worker.task.folder / "run.log")
+                    yield worker.task, Ending("failed", message)  # without a log: it had no time to write one
                     continue
                 yield worker.task, event
                 if isinstance(event, Ending):

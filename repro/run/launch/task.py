@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,8 +24,8 @@ class Task:
 class Ending:
     """How a run ended: done, diverged, interrupted, failed, or not begun because it is busy, refused or damaged.
 
-    failed: with `message`, and a traceback in `log`. busy: another process is training it. refused: it cannot be
-    trained with these options; damaged: its record is. `message` says why.
+    failed: with `message`, and a traceback in `log` unless that could not be written. busy: another process is training
+    it. refused: it cannot be trained with these options; damaged: its record is. `message` says why.
     """
 
     status: Literal[Status, "busy", "refused", "damaged"]
@@ -50,17 +51,28 @@ def carry_out(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
     except UserError as error:
         yield task, Ending("refused", str(error))
     except Exception as error:  # any error is logged and reported, and the other runs continue
-        _record_failure(task.folder, log, error)
-        yield task, Ending("failed", f"{type(error).__name__}: {error}", log)
+        logged = _write_log(log, error)
+        _record_failure(task.folder, error)
+        yield task, Ending("failed", f"{type(error).__name__}: {error}", log if logged else None)
 
 
-def _record_failure(folder: Path, log: Path, error: Exception) -> None:
-    """Write the traceback to the log and the reason to the record. Records are published, so no file path goes in."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    try:
+def _write_log(log: Path, error: Exception) -> bool:
+    """Append the traceback to the log. Return whether there is something in it; no empty log is left."""
+    with suppress(OSError):  # most likely the disk is full, which is then the error being reported
         with log.open("a", encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)))
+    with suppress(OSError):
+        if log.stat().st_size:
+            return True
+        log.unlink()
+    return False
+
+
+def _record_failure(folder: Path, error: Exception) -> None:
+    """Write the reason to the record. Records are published, so no file path goes in."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    try:
         if record := records.read_run(folder):
             records.write_run(folder, record.replace(status="failed", reason=f"{type(error).__name__}: {reason}"))
     except (OSError, UserError):  # UserError: run.json cannot be read
-        pass  # most likely the disk is full, which is then the error being reported
+        pass  # the error being reported is then the same one
