@@ -30,5 +30,5 @@ def array(item: Any) -> Any:
 
 
 Positive = Annotated[int, Field(gt=0, le=10**9)]
-Rate = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(ge=0, le=1e30)]  # which float32 can hold
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)]  # part of file names

@@ -10,9 +10,18 @@ PART = ".part"  # the end of a temporary file's name
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, completely or not at all. OSError if it cannot be written."""
-    with part_of(path, content) as part:
+    """Write `content` to `path`, completely or not at all. OSError with that path if it cannot be written."""
+    with path_named(path), part_of(path, content) as part:
         part.replace(path)
+
+
+@contextmanager
+def path_named(path: Path) -> Iterator[None]:
+    """An OSError within is about `path`: a full disk shows where no path is known, or only a temporary file's."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -21,12 +22,13 @@ from helpers import REPO, TINY
 from repro import cli as command_line
 from repro import records, spec
 from repro.data import catalog
-from repro.records.record import Session, new_record
+from repro.records.outcome import outcome
+from repro.records.record import FINISHED, Session, new_record
 from repro.run import launch
 from repro.run.launch.interleaved import interleaved
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
-from repro.train.loop import Settings, Stop, outcome, prepare
+from repro.train.loop import Settings, Stop, prepare
 
 OUTCOME = re.compile(
     r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to
@@ -153,8 +155,10 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def record(small_root: Path) -> Callable[..., Path]:
     """record("original", 0, errors=[50, 40]): the record of a tiny run as training writes it, without the training.
 
-    `errors` are the test errors (%) at evenly spread evaluations, the last one final. Other keys replace the
-    record's own, and `session` those of its session; `fingerprint` and `frozen` default to today's. Returns the folder.
+    `errors` are the test errors (%) at evenly spread evaluations, the last one final; `metrics` replaces other columns,
+    {"train_loss": [2.1, 0.5]}. The predictions are as near to the last error as 360 images allow, and the record has no
+    digests, as older ones, so that a test can write others. Other keys replace the record's own, and `session` those of
+    its session; `fingerprint` and `frozen` default to today's. Returns the folder.
     """
 
     def write(
@@ -164,6 +168,7 @@ def record(small_root: Path) -> Callable[..., Path]:
         errors: list[float],
         scale: str = "1",
         session: dict[str, Any] | None = None,
+        metrics: dict[str, list[float]] | None = None,
         **changes: Any,
     ) -> Path:
         run = spec.resolve(spec.load("tiny", small_root), [seed], arms=[arm], scale=Scale.parse(scale))[0]
@@ -171,10 +176,13 @@ def record(small_root: Path) -> Callable[..., Path]:
         checksum = catalog.describe(run.recipe.dataset).checksum
         identity = spec.fingerprint(run, checksum)
         end = run.recipe.schedule.iterations
+        if changes.get("status") in FINISHED:  # a run that diverged has no later metrics; another may have, if killed
+            end = changes.get("iteration", end)
         rows = [
             {"iteration": end * (i + 1) // len(errors), "lr": 0.05, "train_loss": 1.0, "train_accuracy": 60.0}
             | {"test_loss": 2.0, "test_error": error, "validation_loss": None, "validation_error": None}
             | {"images_per_second": 1000.0}
+            | {name: column[i] for name, column in (metrics or {}).items()}
             for i, error in enumerate(errors)
         ]
         begun = Session.model_validate(
@@ -189,6 +197,8 @@ def record(small_root: Path) -> Callable[..., Path]:
         folder = records.run_folder(small_root, run)
         folder.mkdir(parents=True)
         records.write_metrics(folder, rows)
+        label = np.arange(360) % 10
+        records.write_predictions(folder, (label + (np.arange(360) < round(3.6 * errors[-1]))) % 10, label)
         records.write_run(folder, content)
         return folder
 

@@ -6,6 +6,7 @@ process made of it differs from undisturbed runs ("" = it has the same bits).
 """
 
 import contextlib
+import io
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch  # noqa: F401  # imported before the forks
-from rich import _emoji_codes  # noqa: F401  # what rich loads when it prints
+from rich.console import Console
 
 from repro.cli import main
 from repro.run import session  # noqa: F401
@@ -171,6 +172,7 @@ def run(root: Path, kind: str) -> None:
     def fresh() -> None:
         shutil.rmtree(root / "results", ignore_errors=True)
 
+    Console(file=io.StringIO()).print("once, which loads what rich prints with")
     assert forked(root, None)[0] == 0, "the undisturbed run failed"
     expected = bits(root)
     for name, fault in cases(kind):

@@ -14,7 +14,6 @@ from repro.claims.rules import ArmErrors, Levels, judge_bound
 from repro.claims.rules.bound import Side
 from repro.claims.rules.reasons import NotMeasured
 from repro.errors import UserError
-from repro.records.record import Point
 from repro.records.results import Results
 from repro.show.verdicts import difference, sentence
 
@@ -105,8 +104,7 @@ def test_the_network_selected_on_the_validation_split(record: Record, small_root
     edit({'where = "Table 1" }': 'where = "Table 1", selection = "best-validation" }'})
     edit({}, more=BOUND + 'metric = "best-validation"\nabove = 30.0\n')
     for seed, error in enumerate([41.0, 43.0]):
-        chosen = Point(iteration=6, test_error=error, train_error=40.0, validation_error=41.0)
-        record("original", seed, errors=[60.0, 20.0], best_on_validation=chosen)
+        record("original", seed, errors=[error, 20.0], metrics={"validation_error": [41.0, 45.0]})
     found = judged(small_root)
     assert found.verdict.arms[0].values.tolist() == [41.0, 43.0] and not found.verdict.different_protocol
     assert "Original (selected on validation) 42.00 ± 1.41 % (n = 2) against" in sentence(found.verdict)
@@ -125,5 +123,5 @@ def test_a_bound_has_exactly_one_side(small_root: Path, edit: Edit, sides: str) 
 
 def test_the_frame_holds_the_gap(record: Record, small_root: Path) -> None:
     record("original", 0, errors=[60.0, 42.0])
-    frame = records.load(small_root, spec.load("tiny", small_root))
+    frame, _ = records.load(small_root, spec.load("tiny", small_root))
     assert frame.gap.tolist() == [2.0]

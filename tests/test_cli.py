@@ -632,7 +632,7 @@ def test_a_damaged_record_is_a_message(record: Record, cli: Cli) -> None:
     (folder / "run.json").write_text("{")
     for words in (["table", "tiny"], ["status"], [*RUN]):
         result = cli(*words)
-        assert result.exit_code == 2
+        assert result.exit_code == 1
         assert f"{folder / 'run.json'} cannot be read as a record" in result.stderr
 
 

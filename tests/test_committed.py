@@ -44,6 +44,6 @@ def test_none_is_stale(committed: list[Path]) -> None:
     stale = {}
     for scale in records.scales(REPO):
         for name in spec.names(REPO):
-            for run in records.load(REPO, spec.load(name, REPO), scale).itertuples():
+            for run in records.load(REPO, spec.load(name, REPO), scale)[0].itertuples():
                 stale[records.folder_of(REPO, scale, name, run.arm, run.seed)] = run.stale
     assert {folder: stale[folder] for folder in committed if stale[folder]} == {}

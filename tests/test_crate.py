@@ -187,7 +187,7 @@ def test_the_committed_records(tmp_path: Path, cli: Cli) -> None:
     check(entities, REPO)
     usable = 0
     for name in spec.names(REPO):
-        runs = records.load(REPO, spec.load(name, REPO))
+        runs, _ = records.load(REPO, spec.load(name, REPO))
         usable += int((runs.status.isin(["done", "diverged"]) & (runs.stale == "")).sum())
     assert len(of_type(entities, "CreateAction")) == usable > 0
     assert entities[entities["./"]["license"]["@id"]]["name"] == "MIT License"

@@ -19,7 +19,7 @@ def test_a_form_is_filled_in_from_records(form: str, record: Record, cli: Cli) -
     text = cli("report", "--form", form).stdout
     assert "41.00 ± 1.00 % (n = 3)" in text and "batch norm after the addition is worse" in text
     assert "repro run tiny --seeds 3" in text
-    assert "In all 7 runs took" in text and "1 run among them unfinished, failed, stale or not pooled" in text
+    assert "In all 7 runs took" in text and "1 run among them unfinished, failed, stale, damaged or not pooled" in text
     assert "scikit-learn" in text and "1,437 + 360" in text
     assert "**[for the authors to answer]**" in text
     if form == "neurips":

@@ -23,7 +23,7 @@ def as_schema_1(folder: Path) -> dict[str, Any]:
     record["fingerprint"] = spec.identity(recipe, record["seed"], record["data_checksum"], record["recipe_version"])
     recipe["precision"] = None
     assert settled == record["sessions"][0]["precision"]
-    del record["frozen"], record["final"]["test_error_fp32"]
+    del record["frozen"], record["digests"], record["final"]["test_error_fp32"]
     record["schema"] = 1
     path.write_text(json.dumps(record))
     return record
@@ -56,3 +56,20 @@ def test_a_record_that_was_stale_stays_stale(small_root: Path, record: Record) -
     old = as_schema_1(folder)
     (folder / "run.json").write_text(json.dumps(old | {"fingerprint": "0" * 16}))
     assert Results.load(small_root, "tiny").runs.stale[0]
+
+
+def test_digests_are_added_to_sound_records_alone(small_root: Path, record: Record, cli: Callable[..., Result]) -> None:
+    sound, unfinished = record("original", 0, errors=[50.0]), record("original", 1, errors=[50.0], status="interrupted")
+    damaged, unreadable = record("original", 2, errors=[50.0]), record("original", 3, errors=[50.0])
+    (damaged / "metrics.csv").unlink()
+    (unreadable / "run.json").write_text("{")
+    before = {folder: (folder / "run.json").read_text() for folder in (sound, unfinished, damaged, unreadable)}
+    done = cli("migrate")
+    assert done.exit_code == 1 and done.stdout == "results/tiny/original/seed-0\n1 records rewritten\n"
+    assert [line.split(": ")[1].split(" cannot")[0] for line in done.stderr.splitlines()] == [
+        str(damaged / "metrics.csv"),
+        str(unreadable / "run.json"),
+    ]
+    found = records.read_run(sound)
+    assert found and found.digests == records.digests(sound) and records.faults(sound, found) == []
+    assert {folder for folder, text in before.items() if (folder / "run.json").read_text() != text} == {sound}

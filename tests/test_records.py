@@ -3,8 +3,11 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.lib import format as npy
 
 from repro import records, spec
 from repro.data import catalog
@@ -22,6 +26,8 @@ from repro.spec import Scale
 
 DIGITS = catalog.BUILT_IN["digits"].checksum
 
+SESSION = {"commit": "abc", "dirty": None, "device": "cpu", "hardware": "a CPU", "precision": "fp32", "threads": 1}
+
 Edit = Callable[..., Path]
 Record = Callable[..., Path]
 
@@ -31,7 +37,17 @@ def run_of(root: Path, arm: str = "original", seed: int = 0, scale: Scale = spec
 
 
 def load(root: Path, scale: Scale = spec.FULL) -> pd.DataFrame:
-    return records.load(root, spec.load("tiny", root), scale)
+    frame, faults = records.load(root, spec.load("tiny", root), scale)
+    assert not faults
+    return frame
+
+
+def fault(root: Path) -> str:
+    """What is wrong with the one record, which is neither a row of a table nor done."""
+    frame, faults = records.load(root, spec.load("tiny", root))
+    kind, reason = state(root)
+    assert (len(frame), kind, [str(fault) for fault in faults]) == (0, "damaged", [reason])
+    return reason
 
 
 def change(folder: Path, **keys: object) -> None:
@@ -241,20 +257,34 @@ def test_a_record_of_a_newer_schema_is_refused_with_advice(small_root: Path, rec
     folder = record("original", 0, errors=[50.0])
     change(folder, schema=SCHEMA + 1)
     expected = rf"{folder}/run\.json has record schema {SCHEMA + 1}.*up to {SCHEMA}: upgrade repro"
-    for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=expected):
-            read()
+    assert re.fullmatch(expected, fault(small_root))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b"3", b'{"schema": "two"}', b"\xff\xfe"], ids=lambda content: repr(content)
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"3",
+        b'{"schema": "two"}',
+        b'{"schema": 1}',
+        b'{"schema": 1, "sessions": []}',
+        b"\xff\xfe",
+    ]
+    + [
+        b"[" * 10**5,
+        b'{"schema": 2, "arm": "\\ud800"}',
+        b'{"schema": 2, "x": 1e999}',
+        b'{"schema": %s}' % (b"9" * 5000),
+    ],
+    ids=lambda content: repr(content[:40]),
 )
 def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record, content: bytes) -> None:
     folder = record("original", 0, errors=[50.0])
     (folder / "run.json").write_bytes(content)
-    for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=rf"{folder}/run\.json cannot be read as a record"):
-            read()
+    assert fault(small_root).startswith(f"{folder}/run.json cannot be read as a record: ")
 
 
 @pytest.mark.parametrize(
@@ -267,11 +297,19 @@ def test_a_damaged_record_is_told_with_its_path(small_root: Path, record: Record
         ({"run": {}}, r"missing run\.recipe"),
         ({"seed": "0"}, r"seed = 0: "),
         ({"seed": -1}, r"seed = -1: "),
+        ({"seed": 10**30}, r"seed = 1000000000000000000000000000000: "),
+        ({"wall_seconds": 1e300}, r"wall_seconds = 1e\+300: "),
+        ({"finished": "yesterday"}, r"finished = yesterday: invalid isoformat"),
+        ({"finished": "2026-01-01T00:00:00"}, r"finished = 2026-01-01T00:00:00: a time needs its offset from UTC"),
         (
             {"status": "gone"},
             r"status = gone: input should be 'running', 'interrupted', 'failed', 'done' or 'diverged'",
         ),
         ({"sessions": [{}]}, r"missing sessions\.0\.commit, sessions\.0\.dirty, sessions\.0\.device"),
+        (
+            {"sessions": [SESSION | {"hardware": ""}]},
+            r"sessions\.0\.hardware = : string should have at least 1 character",
+        ),
         ({"wall_seconds": None}, r"wall_seconds = None: "),
         ({"final": None}, r"a run with status 'done' must have final, best and finished"),
         ({"final": {"iteration": 12, "test_error": -5.0, "train_error": 1.0}}, r"final\.test_error = -5\.0: "),
@@ -283,9 +321,7 @@ def test_a_record_that_is_wrong_inside_is_told_with_its_key(
 ) -> None:
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
-    for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=rf"{folder}/run\.json is not a valid record: {told}"):
-            read()
+    assert re.match(rf"{folder}/run\.json is not a valid record: {told}", fault(small_root))
 
 
 @pytest.mark.parametrize(
@@ -295,9 +331,7 @@ def test_a_record_in_another_runs_folder_is_refused(small_root: Path, record: Re
     """A folder that was copied would count as one more seed."""
     folder = record("original", 0, errors=[50.0])
     change(folder, **changes)
-    for read in (lambda: load(small_root), lambda: state(small_root)):
-        with pytest.raises(UserError, match=rf"{folder}/run\.json is the record of .*: move it to its own folder"):
-            read()
+    assert re.match(rf"{folder}/run\.json is the record of .*: move it to its own folder$", fault(small_root))
 
 
 DAMAGED = {
@@ -341,6 +375,33 @@ def test_predictions_damaged_anywhere_are_told_or_read(tmp_path: Path) -> None:
             assert str(path) in str(error)
             told += 1
     assert told > len(whole) / 2
+
+
+@pytest.mark.parametrize(
+    "version, images, claimed", [((1, 0), 100 << 20, 100 << 20), ((1, 0), 100 << 20, 360), ((2, 0), 100 << 20, 360)]
+)
+def test_predictions_that_would_fill_the_memory_are_not_read(
+    tmp_path: Path, version: tuple[int, int], images: int, claimed: int
+) -> None:
+    """An archive of 0.2 MB that holds 200 MB, with a header that says so, or not, or is itself that long."""
+    with zipfile.ZipFile(tmp_path / "predictions.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("top1.npy", "label.npy"):
+            with file.open(name, "w") as member:
+                if version == (1, 0):
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (claimed,)}
+                    npy.write_array_header_1_0(member, header)
+                else:
+                    member.write(npy.magic(*version) + images.to_bytes(4, "little"))
+                for _ in range(images >> 20):
+                    member.write(bytes(1 << 20))
+    assert (tmp_path / "predictions.npz").stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"predictions\.npz cannot be read: top1 "):
+            records.read_predictions(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_metrics_without_a_row_are_read(tmp_path: Path) -> None:
@@ -429,3 +490,32 @@ def test_folders_set_aside_and_strangers_are_not_read(small_root: Path, record: 
     (folder.parent / "seed-x" / "run.json").write_text("{}")
     (folder.parent / "seed-7").mkdir()  # a run that has not begun: no record
     assert load(small_root).seed.tolist() == [1]
+
+
+def test_strays_are_named(small_root: Path, record: Record) -> None:
+    """What is no folder of a run, where one is expected; and nothing that is."""
+    for scale in ("1", "1/2", "demo"):
+        record("original", 0, errors=[50.0], scale=scale)
+    records.set_aside(record("original", 1, errors=[50.0]), "0123456789abcdef")
+    (small_root / "results" / "reviews.json").write_text("{}")
+    (small_root / "results" / ".gitkeep").touch()
+    assert records.strays(small_root) == []
+    results = small_root / "results"
+    for name in ("gone/original/seed-0", "scale-abc/tiny", "scale-2-4/tiny", "tiny/original/seed-x", "demo/gone"):
+        (results / name).mkdir(parents=True)
+    for name in ("tiny/original/seed-8", "tiny/notes", "scale-1-2/tiny/original/readme.md", "total.csv"):
+        (results / name).touch()
+    (results / "scale-1-3").write_text("")
+    found = {fault.path.relative_to(results).as_posix(): fault.reason for fault in records.strays(small_root)}
+    folder_of = "is not read: it is not the folder of an experiment"
+    inside = {
+        "scale-1-2/tiny/original/readme.md": "is not read: the folder of a run is called seed-N",
+        "tiny/notes": "is not read: it is a file in the place of a folder",
+        "tiny/original/seed-8": "is not read: it is a file in the place of a folder",
+        "tiny/original/seed-x": "is not read: the folder of a run is called seed-N",
+    }
+    others = dict.fromkeys(("gone", "scale-1-3", "scale-2-4", "scale-abc", "total.csv"), f"{folder_of} or a scale")
+    assert found == inside | others | {"demo/gone": folder_of}
+    assert {fault.path.relative_to(results).as_posix() for fault in records.strays(small_root, ["tiny"])} == {*inside}
+    assert records.scales(small_root) == [spec.FULL, Scale.of("1/2"), spec.DEMO]
+    assert load(small_root).seed.tolist() == [0]

@@ -252,7 +252,7 @@ def test_what_is_left_open_says_how_many_seeds_would_do() -> None:
 
 def judged(verdict: Verdict, *found: PostHoc) -> Judged:
     claim = Bound(id="c", kind="bound", arms=("low",), says="s", origin="own", above=6.0)
-    return Judged(claim, verdict, pd.DataFrame(), found)
+    return Judged(claim, verdict, pd.DataFrame(columns=["arm", "hardware"]), found)
 
 
 def test_a_label_holds_the_lean_and_the_marks() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from repro import spec
+from repro import records, spec
 from repro.records.results import Results
 from repro.show import tables
 
@@ -341,9 +341,9 @@ def test_a_bracketed_label_is_no_markup(edit: Edit, cli: Cli) -> None:
 def test_a_table_reads_each_record_once(
     small_root: Path, record: Record, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no other file of a run: its time is that of the records, however many they are."""
+    """And each other file of a run: its time is that of the records, however many they are."""
     for seed in range(3):
-        (record("original", seed, errors=[50.0]) / "metrics.csv").unlink()
+        record("original", seed, errors=[50.0])
     opened: Counter[str] = Counter()
     read_bytes = Path.read_bytes
 
@@ -354,7 +354,8 @@ def test_a_table_reads_each_record_once(
     monkeypatch.setattr(Path, "read_bytes", counting)
     assert cli("table", "tiny").exit_code == 0
     found = {name: count for name, count in opened.items() if name.startswith("results/")}
-    assert found == {f"results/tiny/original/seed-{seed}/run.json": 1 for seed in range(3)}
+    files = ("run.json", *records.RESULTS)
+    assert found == {f"results/tiny/original/seed-{seed}/{file}": 1 for seed in range(3) for file in files}
 
 
 COMMANDS = [

@@ -92,21 +92,22 @@ def test_it_errs_in_5_of_100_where_the_mean_gap_is_zero(n: int) -> None:
 
 @pytest.fixture
 def judged(record: Record, small_root: Path, edit: Edit) -> Judged:
-    """Twenty images of each digit, of which as many as the digit says are wrong, and one more per seed of 8 and 9."""
+    """36 images of each digit, of which twice as many as it says are wrong, and two more per seed of 8 and 9."""
     edit({}, more=CLAIM)
     for seed in range(3):
-        label = np.repeat(np.arange(10, dtype=np.uint8), 20)
+        label = np.repeat(np.arange(10, dtype=np.uint8), 36)
         top1 = label.copy()
         for digit in range(10):
-            wrong = digit + (seed if digit >= 8 else 0)
-            top1[20 * digit : 20 * digit + wrong] = (digit + 1) % 10
-        records.write_predictions(record("original", seed, errors=[50.0, 8.0 + seed]), top1, label)
+            wrong = 2 * (digit + (seed if digit >= 8 else 0))
+            top1[36 * digit : 36 * digit + wrong] = (digit + 1) % 10
+        error = 100 * float((top1 != label).mean())
+        records.write_predictions(record("original", seed, errors=[50.0, error]), top1, label)
     return {each.claim.id: each for each in judge(Results.load(small_root, "tiny"))}["worst"]
 
 
 def test_classes_are_read_from_the_predictions(judged: Judged) -> None:
-    assert judged.verdict.arms[0].values.tolist() == pytest.approx([5.0, 10.0, 15.0])
-    assert ": Original 50.00 % on 9 and 45.00 % on 8 against 35.00 % on 7, the worst" in sentence(judged.verdict)
+    assert judged.verdict.arms[0].values.tolist() == pytest.approx([100 / 18, 100 / 9, 100 / 6])
+    assert ": Original 55.56 % on 9 and 50.00 % on 8 against 38.89 % on 7, the worst" in sentence(judged.verdict)
     assert judged.claim.statement(["Original"], [None]) == (
         "the test error of Original on the best of 8 and 9 is above that on every other class, in the mean over seeds"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from repro import __version__
+from repro.cli.check import check
 from repro.cli.claims import COMMANDS as CLAIMS
 from repro.cli.common import Commands
 from repro.cli.data import data
@@ -38,10 +39,10 @@ def main(root: Path | None) -> None:
     repro run resnet-depth --arm resnet20       train the paper's recipe, one seed
     repro table resnet-depth                    show the results beside the published numbers
 
-    Exit codes: 0 done, 1 a run failed, 2 wrong use, 3 a check failed, 4 stopped at the time limit,
-    130 interrupted.
+    Exit codes: 0 done, 1 a run failed or a record is damaged, 2 wrong use, 3 a check failed,
+    4 stopped at the time limit, 130 interrupted.
     """
 
 
-for command in (*RUNNING, queue, why, *RESULTS, judge, *CLAIMS, data, wandb, export, stamp):
+for command in (*RUNNING, queue, why, *RESULTS, judge, check, *CLAIMS, data, wandb, export, stamp):
     main.add_command(command)

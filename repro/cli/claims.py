@@ -5,7 +5,7 @@ None of them loads torch.
 
 import click
 
-from repro.cli.common import CHECK_FAILED, experiment_argument, experiments_argument, json_option, root_of
+from repro.cli.common import CHECK_FAILED, experiment_argument, experiments_argument, json_option, name_faults, root_of
 
 
 @click.command()
@@ -71,15 +71,17 @@ def power(ctx: click.Context, experiment: str, seeds: int | None, as_json: bool)
 def migrate(ctx: click.Context) -> None:
     """Rewrite records of an older version of repro in the current format. No measured number changes.
 
-    Older records can be read without this; migrating makes the change of format one visible commit.
+    Older records can be read without this; migrating makes the change of format one visible commit, and adds the
+    digests that show any later change of their files.
     """
     from repro import records
 
     root = root_of(ctx)
-    folders = records.migrate_all(root)
+    folders, damaged = records.migrate_all(root)
     for folder in folders:
         click.echo(folder.relative_to(root))
     click.echo(f"{len(folders)} records rewritten")
+    ctx.exit(name_faults(root, damaged))
 
 
 COMMANDS = (power, freeze, migrate)

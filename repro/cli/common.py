@@ -1,7 +1,7 @@
 """What the commands share: the group that catches errors, the root folder, options, shell completion."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,8 @@ from repro.errors import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from repro.records import Fault
+    from repro.records.results import Results
     from repro.spec import Experiment, Scale
 
 T = TypeVar("T")
@@ -148,6 +150,26 @@ def load_each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], 
             click.echo(f"error: {error}", err=True)
             code = WRONG_USE
     return loaded, code
+
+
+def name_faults(root: Path, faults: "Iterable[Fault]", experiments: Collection[str] = ()) -> int:
+    """Print what is damaged, and strays in results/, in one line each; return the exit code: strays do no harm.
+
+    `experiments`: those that the command is about; () for all.
+    """
+    from repro import records
+
+    code = DONE
+    for fault in faults:
+        click.echo(f"damaged: {fault}", err=True)
+        code = FAILED
+    for stray in records.strays(root, experiments or None):
+        click.echo(f"warning: {stray}", err=True)
+    return code
+
+
+def faults_of(results: "Iterable[Results]") -> "list[Fault]":
+    return [fault for each in results for fault in each.faults]
 
 
 def terminal_width(least: int = 100) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.common import check_ways, json_option, root_of
+from repro.cli.common import check_ways, faults_of, json_option, name_faults, root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -73,10 +73,12 @@ def queue_show(ctx: click.Context, name: str, power: bool, as_json: bool) -> Non
         )
     root = root_of(ctx)
     chosen = queues.load(name, root)
-    estimates = queues.estimate(queues.plan(root, chosen), queues.load_results(root, chosen))
+    recorded = queues.load_results(root, chosen)
+    estimates = queues.estimate(queues.plan(root, chosen), recorded)
     click.echo(queues.as_json(chosen, estimates) if as_json else queues.as_text(chosen, estimates))
     if power:
         click.echo(_undecided(root, chosen))
+    ctx.exit(name_faults(root, faults_of(recorded), {each.name for each in recorded}))
 
 
 def _undecided(root: Path, queue: "Queue") -> str:
@@ -132,9 +134,10 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     outcome = session.run(root, planned, session.Options(**options))
     if as_json:
         click.echo(json.dumps(outcome.summary(), indent=1))
-    else:
-        estimates = queues.estimate(queues.plan(root, chosen), queues.load_results(root, chosen))
-        click.echo(queues.as_text(chosen, estimates))
-        if message := outcome.message():
-            click.echo(message, err=True)
-    ctx.exit(outcome.exit_code)
+        ctx.exit(outcome.exit_code)
+    recorded = queues.load_results(root, chosen)
+    click.echo(queues.as_text(chosen, queues.estimate(queues.plan(root, chosen), recorded)))
+    code = name_faults(root, faults_of(recorded), {each.name for each in recorded})
+    if message := outcome.message():
+        click.echo(message, err=True)
+    ctx.exit(outcome.exit_code or code)

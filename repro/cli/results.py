@@ -8,8 +8,10 @@ from repro.cli.common import (
     CHECK_FAILED,
     demo_option,
     experiments_argument,
+    faults_of,
     format_option,
     json_option,
+    name_faults,
     root_of,
     scale_of,
     scale_option,
@@ -43,11 +45,14 @@ def table(
     from repro.records.results import select
     from repro.show import tables
 
-    results = select(root_of(ctx), list(experiments), scale_of(scale, demo))
+    root = root_of(ctx)
+    results = select(root, list(experiments), scale_of(scale, demo))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
+    code = name_faults(root, faults_of(results), experiments)
     if check and (failed := tables.unreproduced(results)):
         click.echo(f"not reproduced: {', '.join(failed)}", err=True)
-        ctx.exit(CHECK_FAILED)
+        code = CHECK_FAILED
+    ctx.exit(code)
 
 
 @click.command()
@@ -68,8 +73,11 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     """
     from repro.show import tables
 
-    one, other = tables.sides(root_of(ctx), [first, second], scale_of(scale, demo))
+    root = root_of(ctx)
+    one, other = tables.sides(root, [first, second], scale_of(scale, demo))
     click.echo(tables.compare(one, other, paired, as_json))
+    both = {side.results.name: side.results for side in (one, other)}
+    ctx.exit(name_faults(root, faults_of(both.values()), both))
 
 
 @click.command()
@@ -98,13 +106,16 @@ def plot(
     from repro.records.results import select
     from repro.show import plots
 
-    for results in select(root_of(ctx), list(experiments), scale_of(scale, demo)):
+    root = root_of(ctx)
+    chosen = select(root, list(experiments), scale_of(scale, demo))
+    for results in chosen:
 
         def skipped(kind: str, reason: str, name: str = results.name) -> None:
             click.echo(f"{name}: no {kind}: {reason}", err=True)
 
         for path in plots.plot(results, list(kinds) or None, out, skipped=skipped):
             click.echo(path)
+    ctx.exit(name_faults(root, faults_of(chosen), experiments))
 
 
 @click.command()
@@ -132,24 +143,26 @@ def report(ctx: click.Context, check: bool, page: Path | None, form: str | None)
     repro report --form neurips
     repro report --check
     """
+    from repro.records import Fault
     from repro.show import report as reports
 
-    root = root_of(ctx)
+    root, faults, stale = root_of(ctx), list[Fault](), ""
     if sum(map(bool, (check, page, form))) > 1:
         raise UserError("--check, --html and --form: choose one")
     if form:
-        click.echo(reports.form(root, form))
-        return
-    if check:
-        if stale := reports.check(root):
+        click.echo(reports.form(root, form, warn=faults.append))
+    elif check:
+        if stale := reports.check(root, warn=faults.append):
             click.echo(f"The report is out of date: {stale}\nTo update it: repro report", err=True)
-            ctx.exit(CHECK_FAILED)
-        click.echo("REPORT.md is up to date")
+        else:
+            click.echo("REPORT.md is up to date")
     elif page:
-        reports.write_html(root, page)
+        reports.write_html(root, page, warn=faults.append)
         click.echo(page)
     else:
-        click.echo("\n".join(map(str, reports.write(root))) or "REPORT.md is up to date")
+        click.echo("\n".join(map(str, reports.write(root, warn=faults.append))) or "REPORT.md is up to date")
+    code = name_faults(root, faults)
+    ctx.exit(CHECK_FAILED if stale else code)
 
 
 COMMANDS = (table, compare, plot, report)

@@ -15,8 +15,10 @@ from repro.cli.common import (
     demo_option,
     experiment_argument,
     experiments_argument,
+    faults_of,
     json_option,
     load_each,
+    name_faults,
     precision_option,
     root_of,
     scale_of,
@@ -84,7 +86,9 @@ def show(
     elif as_json:
         click.echo(spec.load(experiment, root).model_dump_json(indent=1))
     else:
-        click.echo(describe.experiment(Results.load(root, experiment)))
+        results = Results.load(root, experiment)
+        click.echo(describe.experiment(results))
+        ctx.exit(name_faults(root, results.faults, [experiment]))
 
 
 @click.command()
@@ -94,7 +98,7 @@ def show(
 @json_option
 @click.pass_context
 def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, as_json: bool) -> None:
-    """Show how many runs are done, diverged, interrupted or stale.
+    """Show how many runs are done, diverged, interrupted, stale or damaged.
 
     \b
     repro status
@@ -111,7 +115,8 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     results, code = load_each(names, lambda name: Results.load(root, name, chosen))
     if results or as_json:
         click.echo(describe.status(results, chosen, records.scales(root), as_json))
-    ctx.exit(code)
+    damaged = name_faults(root, faults_of(results), experiments)
+    ctx.exit(code or damaged)
 
 
 @click.command()
@@ -210,15 +215,16 @@ def run(
     outcome = deciding.run(root, experiment, wanted) if until_decided else session.run(root, chosen, wanted)
     if as_json:
         click.echo(json.dumps(outcome.summary(), indent=1))
-    else:
-        from repro.records.results import Results
-        from repro.show import tables
+        ctx.exit(outcome.exit_code)
+    from repro.records.results import Results
+    from repro.show import tables
 
-        results = Results.load(root, experiment, scale_of(scale, demo))
-        click.echo(tables.render([results], "text", width=terminal_width()))
-        if message := outcome.message():
-            click.echo(message, err=True)
-    ctx.exit(outcome.exit_code)
+    results = Results.load(root, experiment, scale_of(scale, demo))
+    click.echo(tables.render([results], "text", width=terminal_width()))
+    code = name_faults(root, results.faults, [experiment])
+    if message := outcome.message():
+        click.echo(message, err=True)
+    ctx.exit(outcome.exit_code or code)
 
 
 @click.command()

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import DONE, FAILED, demo_option, experiments_argument, root_of, scale_of, scale_option
+from repro.cli.common import (
+    DONE,
+    FAILED,
+    demo_option,
+    experiments_argument,
+    name_faults,
+    root_of,
+    scale_of,
+    scale_option,
+)
 
 
 @click.group()
@@ -30,7 +39,9 @@ def sync(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: boo
     from repro.tracking import sync as syncing
 
     root = root_of(ctx)
-    done = syncing.sync(root, select(root, list(experiments), scale_of(scale, demo)), dry_run, click.echo)
+    results = select(root, list(experiments), scale_of(scale, demo))
+    done = syncing.sync(root, results, dry_run, click.echo)
+    name_faults(root, [], experiments)  # the faults are among the lines
     ctx.exit(DONE if done else FAILED)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from repro.cli.common import check_ways, complete_arm, root_of, scale_of
+from repro.cli.common import check_ways, complete_arm, name_faults, root_of, scale_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -70,12 +70,13 @@ def why(
         from repro.run import session
 
         outcome = session.run(root, chosen, session.Options(**options))
-    found = explain(Results.load(root, experiment, at), arm)
+    results = Results.load(root, experiment, at)
+    found = explain(results, arm)
     if as_json:
         click.echo(shown.as_json(experiment, found, outcome.summary() if outcome else None))
     else:
         click.echo(shown.as_text(experiment, found))
-    if outcome:
-        if not as_json and (message := outcome.message()):
-            click.echo(message, err=True)
-        ctx.exit(outcome.exit_code)
+    code = name_faults(root, results.faults, [experiment])
+    if outcome and not as_json and (message := outcome.message()):
+        click.echo(message, err=True)
+    ctx.exit(outcome.exit_code or code if outcome else code)

@@ -55,11 +55,13 @@ def describe(name: str, directory: Path | None = None) -> DataSet:
 
 
 def class_names(name: str, at_least: int, directory: Path | None = None) -> tuple[str, ...]:
-    """A data set's class names; the numbers from 0 to `at_least` - 1 if an image folder is not on this machine."""
+    """A data set's class names; the numbers from 0 to `at_least` - 1 if an image folder is not on this machine, or has
+    fewer classes there."""
     try:
-        return describe(name, directory).classes
+        classes = describe(name, directory).classes
     except UserError:
-        return tuple(str(number) for number in range(at_least))
+        classes = ()
+    return classes if len(classes) >= at_least else tuple(str(number) for number in range(at_least))
 
 
 def problems(dataset: DataSet, directory: Path) -> list[str]:

@@ -1,17 +1,16 @@
-"""A run's folder: its layout, safe writing, and reading.
+"""A run's folder: its layout, its lock, and its run.json.
 
 results/[scale-1-200/|demo/]<experiment>/<arm>/seed-<s>/
     run.json          what was trained, where, and how it ended; the final `status` is written last
     metrics.csv       one row per evaluation
-    predictions.npz   `top1` and `label` of every test image after the last iteration, uint8
+    predictions.npz   what the final network predicts for every test image
     checkpoint.pt, run.log, .lock: not committed
 
 Training writes here and reports read here; they share nothing else. Imports no torch.
 """
 
-import csv
-import io
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,29 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import numpy as np
-import pandas as pd
+from pydantic_core import from_json
 
-from repro import spec
 from repro.errors import UserError
 from repro.files import remove_parts, write_atomically
 from repro.records import migrate
+from repro.records.checks import RESULTS, digests, faults
+from repro.records.fault import Fault
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
-METRICS = (
-    "iteration",
-    "lr",
-    "train_loss",  # nats; mean over the batches since the previous row, with augmentation and dropout
-    "train_accuracy",  # %, over the same batches
-    "test_loss",
-    "test_error",  # %
-    "validation_loss",
-    "validation_error",
-    "images_per_second",  # of training, without evaluations
-)
-RESULTS = ("metrics.csv", "predictions.npz")
 LOCK = ".lock"
+SEED = re.compile(r"seed-\d+")
+ASIDE = re.compile(r"seed-\d+\.stale-.+")  # see `set_aside`
 
 
 class Busy(UserError):
@@ -64,23 +53,16 @@ def folder_of(root: Path, scale: Scale, experiment: str, arm: str, seed: int) ->
     return results_folder(root, scale) / experiment / arm / f"seed-{seed}"
 
 
-def scales(root: Path) -> list[Scale]:
-    """The scales that have records: full scale (always listed), reduced scales from large to small, then demo."""
-    folders = [path.name for path in (root / "results").glob("scale-*") if path.is_dir()]
-    reduced = [Scale.of(name.removeprefix("scale-").replace("-", "/")) for name in folders]
-    reduced.sort(key=lambda scale: scale.fraction or 0, reverse=True)
-    return [spec.FULL, *reduced, *[spec.DEMO] * results_folder(root, spec.DEMO).is_dir()]
-
-
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
 def check_writable(folder: Path) -> None:
-    """UserError if files cannot be created in `folder`: better to find out before hours of training."""
+    """UserError if files cannot be written in `folder`: better to find out before hours of training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\n")  # on a full disk files can be created, but not written
+            file.flush()
     except OSError as error:
         raise UserError(f"cannot write results to {folder}: {error.strerror}; nothing was trained") from error
 
@@ -105,22 +87,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_run(folder: Path, record: Record) -> None:
-    text = json.dumps(record.as_json(), indent=1, allow_nan=False)
+    _write_json(folder, record.as_json())
+
+
+def _write_json(folder: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, allow_nan=False)
     write_atomically(folder / "run.json", text.encode() + b"\n")
-
-
-def write_metrics(folder: Path, rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, METRICS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    write_atomically(folder / "metrics.csv", text.getvalue().encode())
-
-
-def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.savez_compressed(content, top1=top1.astype(np.uint8), label=label.astype(np.uint8))
-    write_atomically(folder / "predictions.npz", content.getvalue())
 
 
 def copy_results(source: Path, folder: Path) -> None:
@@ -150,86 +122,77 @@ def set_aside(folder: Path, fingerprint: str) -> Path:
 
 
 def read_run(folder: Path) -> Record | None:
-    """The folder's run.json, or None if there is none. UserError if it is damaged or has a newer schema."""
+    """The folder's run.json, or None if there is none. Fault if it is damaged or has a newer schema."""
     path = folder / "run.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content = from_json(path.read_bytes())  # unlike json, refuses deep nesting and lone surrogates
+        json.dumps(content, allow_nan=False)  # refuses numbers such as 1e999
         schema = int(content["schema"])
+        if schema < SCHEMA:
+            content = migrate.upgraded(content)
     except (FileNotFoundError, NotADirectoryError):  # check_writable reports a file called results
         return None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"{path} cannot be read as a record: {error}") from error
+    except OSError as error:
+        raise Fault(path, f"cannot be read as a record: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise Fault(path, f"cannot be read as a record: {reason}") from error
     if schema > SCHEMA:
-        raise UserError(f"{path} has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
-    return parse_record(migrate.upgraded(content) if schema < SCHEMA else content, str(path))
+        raise Fault(path, f"has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+    return parse_record(content, path)
 
 
-def read_metrics(folder: Path) -> pd.DataFrame:
-    """One row per evaluation, with the columns METRICS. UserError if the file is missing or damaged."""
-    path = folder / "metrics.csv"
-    try:
-        rows = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if missing := [name for name in METRICS if name not in rows]:
-        raise UserError(f"{path} cannot be read: missing columns: {', '.join(missing)}")
-    if len(rows) and (wrong := [name for name in METRICS if not pd.api.types.is_numeric_dtype(rows[name])]):
-        raise UserError(f"{path} cannot be read: columns with values that are not numbers: {', '.join(wrong)}")
-    return rows
+def migrate_all(root: Path) -> tuple[list[Path], list[Fault]]:
+    """Rewrite every record of an older schema in today's, and add digests to those of finished runs that have none.
 
-
-def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(top1, label): uint8 (N,) each, in the order of the test set. UserError if missing or damaged."""
-    path = folder / "predictions.npz"
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            top1, label = arrays["top1"], arrays["label"]
-    except Exception as error:  # a damaged archive raises many kinds of errors
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if not (top1.dtype == label.dtype == np.uint8 and top1.shape == label.shape and top1.ndim == 1):
-        raise UserError(
-            f"{path} cannot be read: top1 is {top1.dtype} {top1.shape} and label {label.dtype} {label.shape}, "
-            "but both must be uint8 (N,)"
-        )
-    return top1, label
-
-
-def migrate_all(root: Path) -> list[Path]:
-    """Rewrite every record of an older schema in today's; return their folders. Busy if a run is being trained."""
-    written = []
+    Returns their folders, and what is damaged, which is left as it is. Busy if a run is being trained.
+    """
+    written, damaged = [], list[Fault]()
     for folder in sorted(path.parent for path in (root / "results").rglob("run.json")):
         with locked(folder):
-            record = read_run(folder)
-            if record and json.loads((folder / "run.json").read_bytes())["schema"] < SCHEMA:
-                write_run(folder, record)
-                written.append(folder)
-    return written
+            try:
+                if _migrate(folder, damaged):
+                    written.append(folder)
+            except Fault as fault:
+                damaged.append(fault)
+    return written, damaged
+
+
+def _migrate(folder: Path, damaged: list[Fault]) -> bool:
+    """Return whether the record was rewritten. Adds to `damaged` what is wrong with its files."""
+    record = read_run(folder)
+    assert record, folder
+    if wrong := faults(folder, record):
+        damaged += wrong
+        return False
+    content: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
+    today = content if content["schema"] == SCHEMA else record.as_json()
+    if record.is_finished and not record.digests:
+        today = today | {"digests": digests(folder)}
+    if today is not content:
+        _write_json(folder, today)
+    return today is not content
 
 
 def sibling_runs(folder: Path, record: Record) -> Iterator[tuple[Path, Record]]:
     """The other folders of the record's scale and seed, in all experiments, with their records.
 
-    Damaged records are skipped here; they are reported when their experiment is loaded.
+    Damaged ones are skipped; they are reported when their experiment is loaded.
     """
     if folder.parts[-3:] != (record.experiment, record.arm, f"seed-{record.seed}"):
         return  # not in a results folder
     for path in sorted(folder.parents[2].glob(f"*/*/{folder.name}/run.json")):
         try:
             other = read_run(path.parent)
-        except UserError:
+        except Fault:
             continue
         if other and path.parent != folder:
             yield path.parent, other
 
 
-def is_complete(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in RESULTS)
-
-
 def check_location(folder: Path, record: Record, scale: Scale) -> None:
-    """UserError for a record in another run's folder, where a copy would count as another seed."""
+    """Fault for a record in another run's folder, where a copy would count as another seed."""
     own = (record.experiment, record.arm, f"seed-{record.seed}")
     if folder.parts[-3:] != own or record.scale != scale:
-        raise UserError(
-            f"{folder / 'run.json'} is the record of {'/'.join(own)} at scale {record.scale}: move it to its own folder"
-        )
+        name = "/".join(own)
+        raise Fault(folder / "run.json", f"is the record of {name} at scale {record.scale}: move it to its own folder")

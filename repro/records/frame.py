@@ -1,34 +1,44 @@
 """All records of an experiment at one scale, as one pandas frame."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from repro import spec
 from repro.data import catalog
-from repro.records.folder import check_location, read_run, results_folder
+from repro.records.checks import faults
+from repro.records.fault import Fault
+from repro.records.folder import SEED, check_location, read_run, results_folder
 from repro.records.record import Record
 from repro.records.states import difference
 from repro.spec import Recipe, Run, Scale
 
 
-def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> pd.DataFrame:
-    """One row per recorded run of an arm or of another reading of one, sorted by arm and seed.
+def load(root: Path, experiment: spec.Experiment, scale: Scale = spec.FULL) -> tuple[pd.DataFrame, tuple[Fault, ...]]:
+    """One row per recorded run of an arm or of another reading of one, sorted by arm and seed; and what is damaged.
 
-    Errors are in %, times in seconds of wall time. `stale` says why the fingerprint is not today's, "" if it is. A run
-    counts if `status` is done or diverged and `stale` is empty.
+    Errors are in %, times in seconds of wall time. `stale` says why the fingerprint is not today's, "" if it is.
+    `status` is "damaged" if the run's files contradict each other. A run counts if `status` is done or diverged and
+    `stale` is empty. A record that cannot be read, or is not in its own folder, has no row.
     """
-    rows = []
-    for path in results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json"):
+    rows, damaged = [], []
+    for path in sorted(results_folder(root, scale).glob(f"{experiment.name}/*/seed-*/run.json")):
         folder = path.parent
-        if re.fullmatch(r"seed-\d+", folder.name) and (record := read_run(folder)):
-            check_location(folder, record, scale)
-            rows.append(_row(record, experiment))
+        if not SEED.fullmatch(folder.name):
+            continue
+        try:
+            if record := read_run(folder):
+                check_location(folder, record, scale)
+                row, wrong = _row(record, experiment), faults(folder, record)
+                rows.append(row | {"status": "damaged"} if wrong else row)
+                damaged += wrong
+        except Fault as fault:
+            damaged.append(fault)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.sort_values(["arm", "seed"], ignore_index=True)
+    return frame.sort_values(["arm", "seed"], ignore_index=True), tuple(damaged)
 
 
 def seconds_trained(frame: pd.DataFrame) -> float:
@@ -39,7 +49,10 @@ def seconds_trained(frame: pd.DataFrame) -> float:
 def _staleness(record: Record, experiment: spec.Experiment) -> str:
     if record.arm not in [arm.name for arm in (*experiment.arms, *experiment.readings)]:
         return f"the spec no longer has {'a reading' if spec.is_reading(record.arm) else 'an arm'} {record.arm!r}"
-    run = _run_today(record, experiment)
+    try:
+        run = _run_today(record, experiment)
+    except ValidationError:
+        return "its recipe is not valid today"
     dataset = catalog.built_in(run.recipe.dataset)
     checksum = dataset.checksum if dataset else record.data_checksum  # an image folder may be absent
     return "" if record.fingerprint in spec.fingerprints(run, checksum) else difference(record, run, checksum)
@@ -53,9 +66,8 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
     try:
         return spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
     except catalog.Absent:
-        then = record.run.recipe.model_dump(mode="json")
-        recorded = {key: then[key] for key in ("schedule", "evaluate_every")}
-        fields = dict(spec.stated_recipe(experiment, experiment.arm_or_reading(record.arm), record.scale)) | recorded
+        then = record.run.recipe.model_dump(mode="json", include={"schedule", "evaluate_every"})
+        fields = dict(spec.stated_recipe(experiment, experiment.arm_or_reading(record.arm), record.scale)) | then
         recipe = Recipe.model_validate(fields)
         return Run(
             experiment=experiment.name,
@@ -105,7 +117,10 @@ def _joined(values: Iterable[object]) -> str | None:
 
 
 def trained_recipe(folder: Path) -> Recipe:
-    """The recipe of the run recorded in `folder`, as it was trained."""
+    """The recipe of the run recorded in `folder`, as it was trained. Fault if it is not valid today."""
     record = read_run(folder)
     assert record, folder
-    return Recipe.model_validate(record.run.recipe.model_dump(mode="json"))
+    try:
+        return Recipe.model_validate(record.run.recipe.model_dump(mode="json"))
+    except ValidationError as error:
+        raise Fault(folder / "run.json", f"has a recipe that is not valid today: {error.errors()[0]['msg']}") from error

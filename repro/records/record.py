@@ -3,17 +3,34 @@
 Errors in a record are reported with file, key and value. Keys that are not listed here are allowed and kept.
 """
 
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from repro.errors import UserError
+from repro.records.fault import Fault
 from repro.spec import Precision, Run, ScaleField
 
 SCHEMA = 2  # repro.records.migrate converts schema 1
 Status = Literal["running", "interrupted", "failed", "done", "diverged"]
 FINISHED: tuple[Status, ...] = ("done", "diverged")  # a run that diverged is a result
 Percent = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(gt=0, lt=2**63)]
+Loss = Annotated[float, Field(ge=0, le=3.5e38)]  # nats; a float32
+Seconds = Annotated[float, Field(ge=0, le=1e10)]  # three centuries
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _time(text: str) -> str:
+    """ValueError for what is no time of ISO 8601 with its offset; "" is allowed, for an unknown time."""
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time needs its offset from UTC")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
 
 
 class _Model(BaseModel):
@@ -23,10 +40,10 @@ class _Model(BaseModel):
 class Point(_Model):
     """An evaluation; errors in % of images."""
 
-    iteration: int
+    iteration: Count
     test_error: Percent
     train_error: Percent  # of the batches since the previous evaluation
-    test_loss: float | None = None  # nats; None if not finite
+    test_loss: Loss | None = None  # None if not finite
     validation_error: Percent | None = None
     test_error_fp32: Percent | None = None  # evaluated in fp32; only for the final network
 
@@ -34,26 +51,32 @@ class Point(_Model):
 class Session(_Model):
     """One process's uninterrupted training, starting at `iteration`. None = unknown."""
 
-    iteration: int = 0
-    started: str = ""
+    iteration: Count = 0
+    started: Time = ""
     commit: str | None
     dirty: str | None  # a hash of the uncommitted changes; None = no changes
-    device: str
-    hardware: str
+    device: Text
+    hardware: Text
     precision: Precision
     step: str = "plain"
-    threads: int | None
+    threads: Count | None
     numerics: str | None = None  # a hash of the code that computes the numbers
 
 
 class _Schedule(_Model):
-    iterations: int
+    iterations: Positive
 
 
 class _Recipe(_Model):
     schedule: _Schedule
-    batch_size: int
+    batch_size: Positive
     precision: Precision
+    dataset: str
+
+    @property
+    def keep(self) -> str:
+        """Which network the predictions are of; recipes of older versions do not say so."""
+        return str((self.model_extra or {}).get("keep", "last"))
 
 
 class _Run(_Model):
@@ -68,24 +91,25 @@ class Record(_Model):
     schema_: int = Field(SCHEMA, alias="schema")
     experiment: str
     arm: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Count
     scale: ScaleField
     status: Status = "running"
     reason: str = ""  # why it was interrupted, or failed
-    iteration: int = 0
+    iteration: Count = 0
     final: Point | None = None
     best: Point | None = None  # lowest test error
     best_on_validation: Point | None = None
-    wall_seconds: float = 0.0  # over all sessions
-    finished: str | None = None
-    parameters: int
+    wall_seconds: Seconds = 0.0  # over all sessions
+    finished: Time | None = None
+    parameters: Count
     fingerprint: str
-    recipe_version: int
+    recipe_version: Count
     data_checksum: str
     frozen: str | None = None  # hash of the frozen claims in force when the run started; None = none were frozen
     run: _Run
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, strict=False)]
     trained_as: str = ""  # the run whose record was copied; "" = this run was trained itself
+    digests: dict[str, str] = Field(default_factory=dict)  # see repro.records.checks; none in older records
 
     @model_validator(mode="after")
     def _finished_is_complete(self) -> "Record":
@@ -115,20 +139,20 @@ def new_record(run: Run, *, sessions: tuple[Session, ...], **fields: Any) -> Rec
     return Record.model_validate(names | fields | {"run": run.model_dump(mode="json"), "sessions": sessions})
 
 
-def parse_record(content: dict[str, Any], name: str) -> Record:
-    """The record in `content`. UserError with file `name`, key and value if it is incomplete or invalid."""
+def parse_record(content: Any, path: Path) -> Record:
+    """The record in `content`. Fault with `path`, key and value if it is incomplete or invalid."""
     try:
         return Record.model_validate(content)
     except ValidationError as error:
         faults = error.errors()
         if missing := [_key(fault["loc"]) for fault in faults if fault["type"] == "missing"]:
-            raise UserError(f"{name} is not a valid record: missing {', '.join(missing)}") from error
+            raise Fault(path, f"is not a valid record: missing {', '.join(missing)}") from error
         first = faults[0]
         reason = first["msg"].removeprefix("Value error, ")
         reason = f"{reason[0].lower()}{reason[1:]}"
         if first["loc"]:
             reason = f"{_key(first['loc'])} = {str(first['input'])[:60]}: {reason}"
-        raise UserError(f"{name} is not a valid record: {reason}") from error
+        raise Fault(path, f"is not a valid record: {reason}") from error
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -19,6 +19,7 @@ from repro import records, spec
 from repro.claims.rules.metrics import Metric
 from repro.data import catalog
 from repro.errors import UserError
+from repro.records.fault import Fault
 from repro.records.record import FINISHED
 from repro.spec import Experiment, Recipe, Run, Scale
 from repro.spec.freeze import Registry
@@ -32,18 +33,20 @@ class NoFiles(UserError):
 
 @dataclass(frozen=True)
 class Results:
-    """`recorded` is the frame of `records.load`: one row per recorded run, stale and unfinished runs included."""
+    """`recorded` and `faults` are what `records.load` returns: one row per recorded run, stale, unfinished and damaged
+    ones included, and what is damaged."""
 
     root: Path
     experiment: Experiment
     scale: Scale
     recorded: pd.DataFrame
     registry: Registry  # of frozen claims
+    faults: tuple[Fault, ...] = ()
     _files: dict[Any, Any] = field(default_factory=dict, repr=False)  # cache, shared by all filtered copies
 
     @classmethod
     def load(cls, root: Path, name: str, scale: Scale = spec.FULL) -> "Results":
-        """UserError for an unknown experiment, an invalid spec or a damaged record."""
+        """UserError for an unknown experiment or an invalid spec."""
         (results,) = load_all(root, [name], [scale])
         return results
 
@@ -70,13 +73,13 @@ class Results:
         """
         found = {}
         for arm in self.experiment.arms:
-            seeds = self.runs.seed[self.runs.arm == arm.name]
+            recorded = self.runs[(self.runs.arm == arm.name) & self.runs.status.isin(FINISHED)]
             try:
                 (run,) = spec.resolve(self.experiment, [0], arms=[arm.name], scale=self.scale)
                 found[arm.name] = run.recipe
             except catalog.Absent:
-                if len(seeds):
-                    found[arm.name] = records.trained_recipe(self.folder(arm.name, int(seeds.iloc[0])))
+                if len(recorded):
+                    found[arm.name] = records.trained_recipe(self.folder(arm.name, int(recorded.seed.iloc[0])))
         return found
 
     # --- provenance --------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ class Results:
         return self._where(~self.recorded.dirty.astype(bool))
 
     def usable(self) -> "Results":
-        """The runs that are results: finished (diverged ones included) and not stale."""
+        """The runs that are results: finished (diverged ones included), not stale and not damaged."""
         return self._where(self.recorded.status.isin(FINISHED) & (self.recorded.stale == ""))
 
     def counted(self) -> "Results":
@@ -182,14 +185,15 @@ class Results:
 
 
 def load_all(root: Path, names: list[str], scales: list[Scale]) -> list[Results]:
-    """The named experiments at each scale. UserError for an unknown one, an invalid spec or a damaged record."""
+    """The named experiments at each scale. UserError for an unknown one or an invalid spec."""
     registry = Registry(root)
     experiments = [spec.load(name, root) for name in names]
-    return [
-        Results(root, experiment, scale, records.load(root, experiment, scale), registry)
-        for scale in scales
-        for experiment in experiments
-    ]
+    found = []
+    for scale in scales:
+        for experiment in experiments:
+            recorded, faults = records.load(root, experiment, scale)
+            found.append(Results(root, experiment, scale, recorded, registry, faults))
+    return found
 
 
 def select(root: Path, names: list[str], scale: Scale) -> list[Results]:

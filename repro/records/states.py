@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from repro import spec
+from repro.records.checks import faults
+from repro.records.fault import Fault
 from repro.records.folder import check_location, read_run, run_folder
 from repro.records.record import Record
 from repro.spec import RECIPE_VERSION, Run
@@ -14,7 +16,7 @@ from repro.spec import RECIPE_VERSION, Run
 
 @dataclass(frozen=True)
 class State:
-    """A run's state on disk: `kind` is new, resume, done, diverged or stale; `reason` explains it."""
+    """A run's state on disk: `kind` is new, resume, done, diverged, stale or damaged; `reason` explains it."""
 
     kind: str
     reason: str
@@ -33,12 +35,17 @@ class Planned:
 def state(root: Path, run: Run, checksum: str) -> State:
     """Compare the run's record with today's spec, data and RECIPE_VERSION."""
     folder = run_folder(root, run)
-    record = read_run(folder)
-    if record is None:
-        return State("new", "no record")
-    check_location(folder, record, run.scale)
+    try:
+        record = read_run(folder)
+        if record is None:
+            return State("new", "no record")
+        check_location(folder, record, run.scale)
+    except Fault as fault:
+        return State("damaged", str(fault))
     if record.fingerprint not in spec.fingerprints(run, checksum):
         return State("stale", difference(record, run, checksum), record)
+    if wrong := faults(folder, record):
+        return State("damaged", "; ".join(map(str, wrong)), record)
     if record.is_finished:
         return State(record.status, f"finished {record.finished} in {record.precision}", record)
     end = run.recipe.schedule.iterations
@@ -61,9 +68,13 @@ def difference(record: Record, run: Run, checksum: str) -> str:
 def _recipes(run: dict[str, Any]) -> dict[str, Any]:
     """A run's recipe, flattened, and that of the run it starts from."""
     source = run.get("source")
-    return flatten(run["recipe"]) | (
-        flatten(source["recipe"], "source.") | {"source.seed": source["seed"]} if source else {}
-    )
+    if not isinstance(source, dict):  # None, or damaged
+        return flatten(run["recipe"])
+    recipe = source.get("recipe")
+    return flatten(run["recipe"]) | {
+        **flatten(recipe if isinstance(recipe, dict) else {"recipe": recipe}, "source."),
+        "source.seed": source.get("seed"),
+    }
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

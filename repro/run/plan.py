@@ -1,4 +1,4 @@
-"""The runs a command asks for, and the state of each on disk: done, resume, new or stale. Trains nothing."""
+"""The runs a command asks for, and the state of each on disk: done, resume, new, stale or damaged. Trains nothing."""
 
 import json
 from collections import Counter

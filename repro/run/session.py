@@ -20,7 +20,7 @@ from repro.run import launch, resources
 from repro.run.launch import Ending, Task
 from repro.run.progress import Display
 from repro.tracking.mirror import mirrored
-from repro.train import weights
+from repro.train import checkpoint, weights
 from repro.train.loop import Progress, Settings, Stop
 from repro.wording import plural
 
@@ -54,7 +54,7 @@ class Result:
         if self.stop.reason and self.stop.reason != "time limit":
             return 130
         ends = {outcome.status for outcome in self.outcomes.values()}
-        if ends & {"failed", "busy"}:
+        if ends & {"failed", "busy", "damaged"}:
             return 1
         if "refused" in ends:
             return 2
@@ -67,7 +67,7 @@ class Result:
     def message(self) -> str:
         lines = []
         for name, outcome in self.outcomes.items():
-            if outcome.status in ("failed", "busy", "refused") or outcome.message:
+            if outcome.status in ("failed", "busy", "refused", "damaged") or outcome.message:
                 log = f"; log: {outcome.log}" if outcome.log else ""
                 lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
         if self.stop.reason and self._left:
@@ -86,13 +86,18 @@ class Result:
 
 
 def run(root: Path, planned: list[Planned], options: Options) -> Result:
-    """Train the runs of `planned` that are not done. UserError, before anything is trained, if they cannot be."""
+    """Train the runs of `planned` that are not done. UserError, before anything is trained, if they cannot be.
+
+    A run whose record is damaged is left as it is: only the user knows whether its files can be restored.
+    """
     stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
     result = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
-    todo = [p for p in planned if p.state.kind not in FINISHED]
+    todo = [p for p in planned if p.state.kind not in (*FINISHED, "damaged")]
     for p in planned:
         if p.state.kind in FINISHED:
             result.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
+        elif p.state.kind == "damaged":
+            result.outcomes[p.run.name] = Ending("damaged", _remedy(p))
     if not todo:
         return result
     device = resources.resolve_device(options.device)
@@ -147,6 +152,16 @@ def _launch(todo: list[Planned], settings: Settings, stop: Stop, jobs: int) -> I
     for wave in ([p for p in todo if p not in later], later):
         if wave and not stop.reason:
             yield from launcher([Task(p.run, p.folder) for p in wave], settings, stop, jobs)
+
+
+def _remedy(planned: Planned) -> str:
+    """What is wrong with a run's record, and what the user can do."""
+    folder = planned.folder
+    again = f"remove {folder} to train the run again"
+    if (folder / checkpoint.CURRENT).exists():
+        again = f"remove {folder / 'run.json'} to write them again from {checkpoint.CURRENT}"
+    restore = shlex.join(["git", "restore", str(folder)])
+    return f"{planned.state.reason}. Nothing was trained or changed. Restore its files (`{restore}`), or {again}"
 
 
 def _other_precision(planned: Planned, asked: str) -> str:

@@ -1,6 +1,5 @@
 """What W&B gets of a run's record, as plain values: id, names, tags, config, history, summary. Imports no wandb."""
 
-import csv
 import hashlib
 import json
 import statistics
@@ -11,7 +10,6 @@ from typing import Any
 from repro import records, spec
 from repro.claims.protocol import mismatches
 from repro.data import catalog
-from repro.errors import UserError
 from repro.records.record import Record
 from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
@@ -116,31 +114,9 @@ def history(folder: Path, record: Record, experiment: Experiment) -> list[Row]:
 
 
 def metrics(folder: Path) -> list[Row]:
-    """The rows of metrics.csv as numbers, without empty cells; no rows before the first evaluation.
-
-    UserError if the file is damaged.
-    """
-    path = folder / "metrics.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            if missing := set(records.METRICS) - set(table.fieldnames or ()):
-                raise ValueError(f"missing columns: {', '.join(sorted(missing))}")
-            return [_numbers(row) for row in table]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{path} cannot be read: {reason}") from error
-
-
-def _numbers(cells: dict[str, str]) -> Row:
-    """A row's numbers. ValueError or TypeError for a row that is not as long as the header, or not numeric."""
-    if None in cells or None in cells.values():
-        raise ValueError("a row has not as many cells as the header")
-    return {"iteration": int(cells["iteration"])} | {
-        key: float(cell) for key, cell in cells.items() if cell and key != "iteration"
-    }
+    """The rows of metrics.csv without empty cells; none before the first evaluation. Fault if the file is damaged."""
+    rows = records.read_rows(folder) if (folder / "metrics.csv").exists() else []
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def summary(record: Record, rows: list[Row], experiment: Experiment) -> dict[str, Any]:

@@ -33,13 +33,18 @@ def pending(experiments: list[Results]) -> list[PendingRecord]:
     """The experiments' records, ordered by experiment, arm and seed."""
     found = []
     for each in experiments:
+        faults = {fault.path.parent: str(fault) for fault in each.faults}
         position = {arm.name: i for i, arm in enumerate(each.experiment.arms)}
         runs = each.recorded.to_dict("records")
         for run in sorted(runs, key=lambda run: (position.get(run["arm"], len(position)), run["seed"])):
             name, folder = f"{each.name}/{run['arm']}/seed-{run['seed']}", each.folder(run["arm"], run["seed"])
             record = PendingRecord(name, folder, run["status"])
-            stale = replace(record, skip_reason=f"stale: {run['stale']}")
-            found.append(stale if run["stale"] else _checked(record, run["iteration"]))
+            if run["status"] == "damaged":
+                found.append(replace(record, error=faults[folder]))
+            elif run["stale"]:
+                found.append(replace(record, skip_reason=f"stale: {run['stale']}"))
+            else:
+                found.append(_checked(record, run["iteration"]))
     return found
 
 

@@ -8,21 +8,22 @@ from typing import Any
 
 import torch
 
-from repro.files import part_of
+from repro.files import part_of, path_named
 
 MAGIC = b"repro-checkpoint-1\n"
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write `state` as the current checkpoint, keeping the previous one. An OSError leaves both unchanged."""
+    """Write `state` as the current checkpoint, keeping the previous one. An OSError, with its path, changes neither."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
-    with part_of(folder / CURRENT, MAGIC + hashlib.sha256(payload).digest() + payload) as new:
-        if (folder / CURRENT).exists():
-            (folder / CURRENT).replace(folder / PREVIOUS)
-        new.replace(folder / CURRENT)
+    current = folder / CURRENT
+    with path_named(current), part_of(current, MAGIC + hashlib.sha256(payload).digest() + payload) as new:
+        if current.exists():
+            current.replace(folder / PREVIOUS)
+        new.replace(current)
 
 
 def load(folder: Path, fingerprints: Container[str], warn: Callable[[str], None]) -> dict[str, Any] | None:

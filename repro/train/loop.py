@@ -16,7 +16,8 @@ from torch.utils import deterministic
 from repro import models, records, spec
 from repro.data import catalog
 from repro.errors import UserError
-from repro.records.record import Point, Session, Status, new_record
+from repro.records.outcome import lowest, outcome
+from repro.records.record import Session, Status, new_record
 from repro.spec import Run, freeze
 from repro.step.plain import Evaluation
 from repro.train import checkpoint, provenance, reuse
@@ -125,6 +126,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         sessions = tuple(Session.model_validate(session) for session in saved["sessions"])
         clock.wall, clock.window = saved["wall_seconds"], saved["window_seconds"]
     diverged = bool(saved and saved.get("diverged"))
+    saved_at = learner.iteration if saved else None  # the iteration of the newest checkpoint
     session = Session(iteration=learner.iteration, **provenance.collect(device, learner.method))
     record = new_record(
         run,
@@ -147,11 +149,12 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
 
     def write_record(status: Status = "running", **fields: Any) -> None:
         clock.lap(training=False)
-        fields |= {"iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)}
+        fields = {"iteration": learner.iteration, "wall_seconds": round(clock.wall, 2)} | fields
         records.write_run(folder, record.replace(status=status, **fields))
 
     def save_checkpoint() -> str:
         """Returns "", or why it failed: a full disk does not end the run, and the previous checkpoint stays."""
+        nonlocal saved_at
         clock.lap(training=True)
         state = {
             "fingerprint": fingerprint,
@@ -166,9 +169,13 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
         }
         try:
             checkpoint.save(folder, state)
+            saved_at = learner.iteration
             records.write_metrics(folder, rows)
         except OSError as error:
-            return f"no checkpoint at iteration {learner.iteration}: {error.strerror}; the previous one is kept"
+            last = (
+                "there is no checkpoint yet" if saved_at is None else f"the last checkpoint is of iteration {saved_at}"
+            )
+            return f"iteration {learner.iteration}: cannot write {error.filename}: {error.strerror}; {last}"
         finally:
             clock.lap(training=False)
         return ""
@@ -181,9 +188,10 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     speed_from, speed_begin = learner.iteration, time.perf_counter()  # speed is measured since the last evaluation
     while learner.iteration < end and not diverged:
         if reason := stop.requested():
-            note = save_checkpoint()
-            write_record("interrupted", reason=reason)
-            yield progress(status="interrupted", note=note)
+            if note := save_checkpoint():
+                yield progress(note=note)
+            write_record("interrupted", reason=reason, iteration=saved_at or 0)
+            yield progress(status="interrupted")
             return
 
         learner.iterate()
@@ -211,19 +219,23 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
             yield progress()
         due = learner.iteration % settings.checkpoint_every == 0
         if (due and time.monotonic() - last_checkpoint >= settings.checkpoint_seconds) or learner.iteration == end:
-            note = save_checkpoint()
-            write_record()
             last_checkpoint = time.monotonic()
-            if note:
+            if note := save_checkpoint():
                 yield progress(note=note)
+            else:
+                write_record()
 
-    test = test or learner.test()  # a session that resumes after the last iteration has not evaluated yet
+    if test is None:  # this session resumed after the last iteration, perhaps on other hardware
+        test = learner.test()
+        rows[-1] |= {"test_loss": finite(test.loss), "test_error": test.error}
     fp32 = test if learner.method.precision == "fp32" else learner.test_in_fp32()
     kept = learner.test_kept() if learner.kept else test
     records.write_predictions(folder, kept.predictions.numpy(), learner.splits.test.labels.cpu().numpy())
+    records.write_metrics(folder, rows)
     checkpoint.drop_previous(folder)
     status: Status = "diverged" if diverged else "done"
-    write_record(status, finished=provenance.now(), **outcome(rows, fp32.error, recipe.keep))
+    ended = {"finished": provenance.now(), "digests": records.digests(folder)}
+    write_record(status, **ended, **outcome(rows, fp32.error, recipe.keep))
     yield progress(status=status)
 
 
@@ -274,27 +286,3 @@ def metrics_row(learner: Learner, clock: Clock, test: Evaluation, validation: Ev
 
 def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def lowest(rows: list[dict[str, Any]], key: str) -> dict[str, Any] | None:
-    """The row with the lowest value of `key`, the earliest on ties; None if no row has one."""
-    return min((row for row in rows if row[key] is not None), key=lambda row: float(row[key]), default=None)
-
-
-def outcome(rows: list[dict[str, Any]], fp32_error: float, keep: str = "last") -> dict[str, Point | None]:
-    """The points `final`, `best` (lowest test error; the earliest on ties) and, with a split, `best_on_validation`.
-
-    The last is the evaluation with the lowest validation loss if the recipe keeps that, else with the lowest error.
-    `fp32_error`: test error (%) of the final network, evaluated in fp32.
-    """
-
-    def point(chosen: dict[str, Any]) -> Point:
-        keys = ("iteration", "test_error", "test_loss", "validation_error")
-        return Point(train_error=100 - chosen["train_accuracy"], **{key: chosen[key] for key in keys})
-
-    validated = lowest(rows, "validation_loss" if keep == "lowest-validation-loss" else "validation_error")
-    return {
-        "final": point(rows[-1]).model_copy(update={"test_error_fp32": fp32_error}),
-        "best": point(min(rows, key=lambda r: r["test_error"])),
-        "best_on_validation": point(validated) if validated else None,
-    }

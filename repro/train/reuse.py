@@ -23,7 +23,7 @@ def copy_finished_run(folder: Path, record: Record, root: Path | None) -> Record
     the original started.
     """
     for source, original in records.sibling_runs(folder, record):
-        if _is_same_run(original, record) and records.is_complete(source):
+        if _is_same_run(original, record) and not records.faults(source, original):
             started = datetime.fromisoformat(original.sessions[0].started)
             copy = original.replace(
                 **{name: getattr(record, name) for name in RENAMED_FIELDS},

@@ -23,12 +23,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: done, diverged, interrupted, failed (with `message`, and a traceback in `log`), busy or refused.
+    """How a run ended: done, diverged, interrupted, failed, or not begun because it is busy, refused or damaged.
 
-    busy: another process is training it. refused: it cannot be trained with these options; `message` says why.
+    failed: with `message`, and a traceback in `log` unless that could not be written. busy: another process is training
+    it. refused: it cannot be trained with these options; damaged: its record is. `message` says why.
     """
 
-    status: Literal[Status, "busy", "refused"]
+    status: Literal[Status, "busy", "refused", "damaged"]
     message: str = ""
     log: Path | None = None
 
@@ -78,12 +79,20 @@ def _record_failure(task: Task, text: str, reason: str) -> Path | None:
     this fails, which is then the error being reported.
     """
     log = task.folder / "run.log"
-    try:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError:
-        return None
+    logged = _append(log, text)
     with suppress(OSError, UserError):  # UserError: run.json cannot be read
         if (record := records.read_run(task.folder)) and not record.is_finished:
             records.write_run(task.folder, record.replace(status="failed", reason=reason))
-    return log
+    return log if logged else None
+
+
+def _append(log: Path, text: str) -> bool:
+    """Append to the log. Return whether there is something in it; no empty log is left."""
+    with suppress(OSError):
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text)
+    with suppress(OSError):
+        if log.stat().st_size:
+            return True
+        log.unlink()
+    return False

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from repro.data import catalog
-from repro.data.sets import image_folder
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.spec import Arm, Experiment, Published, Recipe, Scale
@@ -107,7 +106,7 @@ class PlotData:
 
     @cached_property
     def predictions(self) -> list[RunPredictions]:
-        """The predictions of completed runs that have them, in order of arm and seed."""
+        """The predictions of completed runs, in order of arm and seed."""
         return self._labels_and_predictions[1]
 
     @cached_property
@@ -115,20 +114,13 @@ class PlotData:
         assert self.dataset
         labels, predictions = None, []
         for run in self.results.done():
-            path = self.results.folder(run.arm, run.seed) / "predictions.npz"
-            if not path.exists():
-                continue
             top1, label = self.results.predictions(run)
             labels = label if labels is None else labels
             if not np.array_equal(label, labels):
-                raise UserError(f"{path}: its test images differ from those of the other runs")
-            dataset = catalog.built_in(self.dataset)
-            classes = len(dataset.classes) if dataset else image_folder.MOST_CLASSES
-            if max(top1.max(initial=0), label.max(initial=0)) >= classes:
-                raise UserError(f"{path} has a class number above {classes - 1}; {self.dataset} has {classes} classes")
+                raise UserError(f"{run.name}: its test images differ from those of the other runs")
             predictions.append(RunPredictions(run.arm, run.seed, top1))
-        if labels is None or not len(labels):
-            raise NothingToDraw("no completed run has a predictions.npz")
+        if labels is None:
+            raise NothingToDraw("no run is completed")
         return labels, predictions
 
     def predictions_of(self, arm: Arm) -> list[RunPredictions]:
@@ -151,11 +143,11 @@ class PlotData:
         return "; ".join(parts) + "."
 
     def sample_sizes_of_predictions(self) -> str:
-        """`sample_sizes` of the runs in `predictions`, and how many runs have none."""
+        """`sample_sizes` of the runs in `predictions`, and how many runs are not."""
         have = {(run.arm, run.seed) for run in self.predictions}
         included = [key in have for key in zip(self.counted.arm, self.counted.seed, strict=True)]
         lacking = len(included) - sum(included)
-        note = f" {plural(lacking, 'run')} left out (diverged or without predictions)." if lacking else ""
+        note = f" {plural(lacking, 'run')} left out (diverged)." if lacking else ""
         return self.sample_sizes(self.counted[included]) + note
 
 

@@ -28,9 +28,10 @@ from pathlib import Path
 
 from repro.errors import UserError
 from repro.files import write_atomically
+from repro.records import Fault
 from repro.show.report import content, figures, forms, inserts
 from repro.show.report.html_writer import as_page
-from repro.show.report.load import Report, load_report
+from repro.show.report.load import Report, Warn, load_report
 from repro.show.report.markdown_writer import as_markdown
 
 __all__ = ["check", "form", "html", "markdown", "write", "write_html"]
@@ -39,22 +40,26 @@ NAME = "REPORT.md"
 Draw = figures.Draw
 
 
+def _ignore(fault: Fault) -> None:
+    """The default of `warn`, which gets what is damaged, and therefore not in the report."""
+
+
 def markdown(root: Path, draw: Draw = figures.repro_plots) -> str:
-    """The text of REPORT.md. UserError for a wrong spec or a damaged record."""
-    return _markdown(load_report(root, draw))
+    """The text of REPORT.md. UserError for a wrong spec."""
+    return _markdown(load_report(root, draw, _ignore))
 
 
-def html(root: Path, draw: Draw = figures.repro_plots) -> str:
+def html(root: Path, draw: Draw = figures.repro_plots, *, warn: Warn = _ignore) -> str:
     """The report as one HTML page that loads nothing else."""
-    return as_page(content.elements(load_report(root, draw)))
+    return as_page(content.elements(load_report(root, draw, warn)))
 
 
-def form(root: Path, name: str) -> str:
+def form(root: Path, name: str, *, warn: Warn = _ignore) -> str:
     """A form of `forms.FORMS`, as Markdown. UserError if there is no run at full scale."""
-    return as_markdown(forms.FORMS[name](load_report(root, lambda results, kind: None)))
+    return as_markdown(forms.FORMS[name](load_report(root, lambda results, kind: None, warn)))
 
 
-def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None:
+def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots, *, warn: Warn = _ignore) -> None:
     """Write that page atomically. UserError, before anything is drawn, if the file cannot be written."""
     path = path.resolve()  # writes through a symbolic link
     new = not path.exists()
@@ -64,17 +69,17 @@ def write_html(root: Path, path: Path, draw: Draw = figures.repro_plots) -> None
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     if new:
         path.unlink()
-    page = html(root, draw).encode()
+    page = html(root, draw, warn=warn).encode()
     if new or path.is_file():
         _write(path, page)
     else:
         path.write_bytes(page)  # a device, a pipe
 
 
-def write(root: Path, draw: Draw = figures.repro_plots) -> list[Path]:
+def write(root: Path, draw: Draw = figures.repro_plots, *, warn: Warn = _ignore) -> list[Path]:
     """Write REPORT.md, its figures and the marked parts of other files; return the files that changed."""
     changed = []
-    for path, expected in _files(root, load_report(root, draw)).items():
+    for path, expected in _files(root, load_report(root, draw, warn)).items():
         if not path.is_file() or path.read_bytes() != expected:
             _write(path, expected)
             changed.append(path)
@@ -89,9 +94,9 @@ def _write(path: Path, content: bytes) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
-def check(root: Path, draw: Draw = figures.repro_plots) -> str:
+def check(root: Path, draw: Draw = figures.repro_plots, *, warn: Warn = _ignore) -> str:
     """How REPORT.md, a figure or a marked part differs from what the records give; "" if none does."""
-    report = load_report(root, draw)
+    report = load_report(root, draw, warn)
     path = root / NAME
     if not path.is_file():
         return f"there is no {NAME}"

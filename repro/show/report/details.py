@@ -104,7 +104,7 @@ def _arms(part: Part) -> Table:
 
 
 def _notes(part: Part) -> tuple[Text, ...]:
-    """Notes on mixed hardware, on other precisions, and on stale, diverged or unfinished runs."""
+    """Notes on mixed hardware, on other precisions, and on damaged, stale, diverged or unfinished runs."""
     return tuple((line,) for line in mixed_hardware_notes(part.summary.rows) + run_notes(part.results, part.label))
 
 

@@ -191,5 +191,5 @@ def _compute(parts: list[Part]) -> list[Element]:
 def _total(parts: list[Part]) -> str:
     every = pd.concat([part.runs for part in parts])
     others = len(every) - sum(len(part.counted) for part in parts)
-    also = f", {plural(others, 'run')} among them unfinished, failed, stale or not pooled" if others else ""
+    also = f", {plural(others, 'run')} among them unfinished, failed, stale, damaged or not pooled" if others else ""
     return f"In all {plural(len(every), 'run')} took {duration(records.seconds_trained(every))} of wall time{also}."

@@ -37,7 +37,8 @@ def effort(report: Report) -> str:
 def _rows(part: Part) -> list[tuple[Cell, ...]]:
     rows = []
     for (hardware, precision), runs in part.results.recorded.groupby(["hardware", "precision"]):
-        kinds = Counter(runs.status.where(runs.trained_as == "", "reused").where(runs.stale == "", "stale"))
+        own = (runs.trained_as == "") | (runs.status == "damaged")
+        kinds = Counter(runs.status.where(own, "reused").where(runs.stale == "", "stale"))
         states = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         hours = duration(records.seconds_trained(runs))
         scale = "full" if part.full else str(part.scale)

@@ -1,7 +1,7 @@
 """results/ and experiments/ -> what the report is about: each experiment at each scale. Writes no text."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +10,14 @@ import pandas as pd
 
 from repro import records, spec
 from repro.claims.judge import Judged
-from repro.records import links
+from repro.records import Fault, links
 from repro.records.results import Results, load_all
 from repro.show.report import figures
 from repro.show.report.document import Picture
 from repro.show.tables import Summary, summarise
 from repro.spec import Experiment, Scale
+
+Warn = Callable[[Fault], None]
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,15 @@ class Report:
         return _digest(f"{part.name} {part.scale} {part.digest}".encode() for part in self.parts)
 
 
-def load_report(root: Path, draw: figures.Draw) -> Report:
-    """Load everything except the demos, and draw the figures. UserError for a wrong spec or a damaged record."""
+def load_report(root: Path, draw: figures.Draw, warn: Warn) -> Report:
+    """Load everything except the demos, and draw the figures. UserError for a wrong spec.
+
+    What is damaged is left out, and passed to `warn`.
+    """
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
     every = load_all(root, spec.names(root), scales)
+    for fault in (fault for each in every for fault in each.faults):
+        warn(fault)
     parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
     return Report(
         full=tuple(sorted((part for part in parts if part.full), key=lambda part: part.rank)),

@@ -220,9 +220,14 @@ def _notes(results: Results) -> list[str]:
 
 
 def run_notes(results: Results, name: Callable[[str], str]) -> list[str]:
-    """Notes on runs that are not pooled, stale, diverged or unfinished. `name` gives the shown name of an arm."""
+    """Notes on runs that are not pooled, damaged, stale, diverged or unfinished. `name`: arm -> its name as shown."""
     notes = _not_pooled(results, name)
-    for run in results.runs.to_dict("records"):
+    for fault in results.faults:
+        arm, seed = fault.path.parent.parts[-2:]
+        notes.append(
+            f"{name(arm)} {seed.replace('-', ' ')} is damaged and not counted: {fault.path.name} {fault.reason}"
+        )
+    for run in results.runs[results.runs.status != "damaged"].to_dict("records"):
         who = f"{name(run['arm'])} seed {run['seed']}"
         if run["stale"]:
             notes.append(f"{who} is stale and not counted: {run['stale']}")

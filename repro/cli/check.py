@@ -1,0 +1,33 @@
+"""`repro check`: whether the files of every record agree. Loads no torch."""
+
+import click
+
+from repro.cli.common import CHECK_FAILED, experiments_argument, faults_of, load_each, root_of
+from repro.wording import plural
+
+
+@click.command()
+@experiments_argument
+@click.pass_context
+def check(ctx: click.Context, experiments: tuple[str, ...]) -> None:
+    """Compare each record with its metrics and predictions, at every scale. Exit with 3 if something is wrong.
+
+    The same is done whenever a record is read for a table, a figure or the report; a damaged one is not counted.
+
+    \b
+    repro check
+    repro check resnet-depth
+    """
+    from repro import records, spec
+    from repro.records.results import load_all
+
+    root = root_of(ctx)
+    scales = records.scales(root)
+    loaded, code = load_each(experiments or spec.names(root), lambda name: load_all(root, [name], scales))
+    results = [each for every in loaded for each in every]
+    faults = [*faults_of(results), *records.strays(root, experiments or None)]
+    for fault in faults:
+        click.echo(fault)
+    checked = plural(sum(len(each.recorded) for each in results), "record")
+    click.echo(f"{checked} checked, {plural(len(faults), 'fault')}")
+    ctx.exit(CHECK_FAILED if faults else code)
