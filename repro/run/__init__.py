@@ -3,7 +3,7 @@
 | file | what it is |
 |---|---|
 | `session.py` | one `repro run`: launcher, display, exit code |
-| `plan.py` | the state of each run on disk: done, resume, new or stale |
+| `plan.py` | the state of each run on disk: done, resume, new, stale or damaged |
 | `until_decided.py` | `repro run --until-decided`: look by look |
 | `resources.py` | how many runs at a time, on which device, with how many threads |
 | `ways.py` | measures every way to train on a device |
