@@ -1,7 +1,9 @@
 """Random specs, queues, command lines and checkpoints: a message and an exit code, never a traceback."""
 
+import shutil
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 import tomli_w
 from click.testing import Result
 from fuzzing import Fuzz
-from helpers import TINY
+from helpers import SETTINGS, TINY, StopAfter, assert_same_bits, finish, small_run
 from hypothesis import strategies as st
+
+from repro.train import checkpoint
 
 Cli = Callable[..., Result]
 Record = Callable[..., Path]
@@ -166,3 +170,32 @@ def test_command_lines(fuzz: Fuzz, cli: Cli, small_root: Path, record: Record, m
         ends_well(cli, command, *trains, *writes, *[word for word in words if word not in ("--out", "/abs")])
 
     fuzz(LINES, check)
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "checkpoints with damaged bytes, the current one or both",
+    "the one before it is used, or the run begins anew; the same bits",
+)
+def test_checkpoints(fuzz: Fuzz, tmp_path: Path) -> None:
+    model = {"name": "mlp", "hidden": [8], "dropout": 0.2, "init": "torch-default"}
+    run = small_run(iterations=6, model=model, evaluate_every=6)
+    settings = replace(SETTINGS, checkpoint_every=2)
+    finish(run, tmp_path / "straight", settings)
+    finish(run, tmp_path / "stopped", settings, StopAfter(iterations=5))
+    again = tmp_path / "again"
+
+    def check(case: tuple[list[tuple[str, int, bytes]], bool]) -> None:
+        changes, both = case
+        shutil.rmtree(again, ignore_errors=True)
+        shutil.copytree(tmp_path / "stopped", again)
+        for name in (checkpoint.CURRENT, checkpoint.PREVIOUS)[: 1 + both]:
+            path = again / name
+            path.write_bytes(damaged(path.read_bytes(), changes))
+        finish(run, again, settings)
+        assert_same_bits(tmp_path / "straight", again)
+
+    fuzz(st.tuples(BYTES, st.booleans()), check)
