@@ -1,6 +1,7 @@
 """What a spec or a folder of images may bring that must not run, crash or reach the reader's terminal."""
 
 import io
+import json
 import re
 import struct
 import zlib
@@ -90,6 +91,16 @@ def test_control_characters_are_refused(cli: Cli, edit: Edit, character: str) ->
     "a spec nested 20,000 deep",
     "a message, exit code 2; no traceback",
 )
+@pytest.mark.parametrize("character", ["\x1b[2J", "\x07", "\u202e"])
+def test_control_characters_in_a_record_make_it_a_damaged_one(cli: Cli, record: Record, character: str) -> None:
+    path = record("original", 0, errors=[40.0], session={"hardware": "a processor"}) / "run.json"
+    path.write_text(path.read_text().replace("a processor", f"a processor{json.dumps(character)[1:-1]}"))
+    result = cli("table", "tiny")
+    assert result.exit_code == 1
+    assert f"{path} is not a valid record: sessions.hardware contains the control character U+" in result.stderr
+    assert character not in result.output
+
+
 def test_deep_nesting_is_a_message(cli: Cli, small_root: Path) -> None:
     (small_root / "experiments/tiny.toml").write_text("title = " + "[" * 20_000 + "]" * 20_000)
     result = cli("show", "tiny")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from repro.records.fault import Fault
 from repro.spec import Precision, Run, ScaleField
+from repro.wording import unprintable
 
 SCHEMA = 2  # repro.records.migrate converts schema 1
 Status = Literal["running", "interrupted", "failed", "done", "diverged"]
@@ -140,7 +141,9 @@ def new_record(run: Run, *, sessions: tuple[Session, ...], **fields: Any) -> Rec
 
 
 def parse_record(content: Any, path: Path) -> Record:
-    """The record in `content`. Fault with `path`, key and value if it is incomplete or invalid."""
+    """The record in `content`. Fault with `path`, key and value if it is incomplete, invalid or not to be printed."""
+    if wrong := next(unprintable(content), None):
+        raise Fault(path, f"is not a valid record: {wrong}")
     try:
         return Record.model_validate(content)
     except ValidationError as error:
