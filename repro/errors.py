@@ -2,4 +2,6 @@
 
 
 class UserError(Exception):
-    """An error that the user can fix. Its message names the thing, its value and what is allowed. Exit code 2."""
+    """An error that the user can fix. Its message names the thing, its value and what is allowed."""
+
+    exit_code = 2

@@ -31,17 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """Put the marker's words into the report, which xdist sends on."""
     result = yield
-    if (marker := item.get_closest_marker("fault")) and result.get_result().when == "call":
+    if marker := item.get_closest_marker("fault"):
         what, outcome = marker.args
         result.get_result().user_properties.append(("fault", [item.path.name, what, outcome]))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     told = dict(report.user_properties)
-    if "fault" not in told or report.when != "call" or CONFIG is None:
-        return
+    if "fault" not in told or CONFIG is None or (report.when != "call" and report.passed):
+        return  # what is set up and torn down counts where it fails or is skipped
     row = CONFIG.stash[ROWS].setdefault(tuple(told["fault"]), {"cases": 0, "failed": 0, "skipped": 0})
-    row["cases"] += told.get("cases", 1) if report.passed else 1
+    row["cases"] += told.get("cases", 1) if report.passed else report.failed
     row["failed"] += report.failed
     row["skipped"] += report.skipped
 

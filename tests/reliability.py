@@ -9,7 +9,7 @@ from typing import Any
 
 REPO = Path(__file__).resolve().parent.parent
 HEAD = """\
-# What was done to it, and how it ended
+# Faults that were tried, and what happened
 
 Written by `python tests/reliability.py {minutes:g}`, which runs every test with the marker `fault`: faults that really
 happen to real files and processes. A fuzz test draws its cases at random, the same on every machine, for {minutes:g}
@@ -29,7 +29,9 @@ def rows(minutes: float) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "counts.json"
         command = [sys.executable, "-m", "pytest", "-q", "-m", "fault and not gpu", f"--fuzz-minutes={minutes}"]
-        subprocess.run([*command, f"--reliability={path}", *sys.argv[2:]], cwd=REPO, check=False)
+        done = subprocess.run([*command, f"--reliability={path}", *sys.argv[2:]], cwd=REPO, check=False)
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"pytest ended with {done.returncode}; nothing was written")
         found: list[dict[str, Any]] = json.loads(path.read_text())
     if not found:
         raise SystemExit("no test with the marker fault has run")
@@ -54,4 +56,6 @@ def document(found: list[dict[str, Any]], minutes: float) -> str:
 
 if __name__ == "__main__":
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
-    (REPO / "docs/reliability.md").write_text(document(rows(minutes), minutes))
+    found = rows(minutes)
+    (REPO / "docs/reliability.md").write_text(document(found, minutes))
+    sys.exit(any(row["failed"] for row in found))

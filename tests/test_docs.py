@@ -43,7 +43,7 @@ def test_the_example_of_an_experiment_is_one(tmp_path: Path) -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    """Relative links of README and docs/, with their anchors."""
+    """Relative links of README and docs/; anchors are not looked up."""
     broken = []
     for page in [REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", page.read_text()):

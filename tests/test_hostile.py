@@ -87,10 +87,7 @@ def test_control_characters_are_refused(cli: Cli, edit: Edit, character: str) ->
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]", result.output)
 
 
-@pytest.mark.fault(
-    "a spec nested 20,000 deep",
-    "a message, exit code 2; no traceback",
-)
+@pytest.mark.fault("control characters in a record", "the record is named and not counted; none of them is printed")
 @pytest.mark.parametrize("character", ["\x1b[2J", "\x07", "\u202e"])
 def test_control_characters_in_a_record_make_it_a_damaged_one(cli: Cli, record: Record, character: str) -> None:
     path = record("original", 0, errors=[40.0], session={"hardware": "a processor"}) / "run.json"
@@ -101,6 +98,10 @@ def test_control_characters_in_a_record_make_it_a_damaged_one(cli: Cli, record: 
     assert character not in result.output
 
 
+@pytest.mark.fault(
+    "a spec nested 20,000 deep",
+    "a message, exit code 2; no traceback",
+)
 def test_deep_nesting_is_a_message(cli: Cli, small_root: Path) -> None:
     (small_root / "experiments/tiny.toml").write_text("title = " + "[" * 20_000 + "]" * 20_000)
     result = cli("show", "tiny")
@@ -219,7 +220,7 @@ def test_all_images_that_cannot_be_read_are_listed_at_once(pets: Callable[[str, 
         pets("empty.png", b""),
         pets("text.jpg", b"no image"),
     ]
-    with pytest.raises(UserError, match="4 images cannot be read; mend or remove them") as caught:
+    with pytest.raises(UserError, match="4 images cannot be read; repair or remove them") as caught:
         read(tmp_path)
     assert [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]] == list(map(str, wrong))
 

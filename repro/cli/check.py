@@ -19,6 +19,7 @@ def check(ctx: click.Context, experiments: tuple[str, ...]) -> None:
     repro check resnet-depth
     """
     from repro import records, spec
+    from repro.records.record import FINISHED
     from repro.records.results import load_all
 
     root = root_of(ctx)
@@ -28,6 +29,9 @@ def check(ctx: click.Context, experiments: tuple[str, ...]) -> None:
     faults = [*faults_of(results), *records.strays(root, experiments or None)]
     for fault in faults:
         click.echo(fault)
-    checked = plural(sum(len(each.recorded) for each in results), "record")
-    click.echo(f"{checked} checked, {plural(len(faults), 'fault')}")
+    rows = {folder for each in results for folder in each.folders()}
+    unread = {fault.path.parent for each in results for fault in each.faults} - rows
+    unfinished = sum(status not in (*FINISHED, "damaged") for each in results for status in each.recorded.status)
+    left = f" (of {unfinished} unfinished ones run.json alone)" if unfinished else ""
+    click.echo(f"{plural(len(rows | unread), 'record')} checked{left}, {plural(len(faults), 'fault')}")
     ctx.exit(CHECK_FAILED if faults else code)

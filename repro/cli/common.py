@@ -24,7 +24,7 @@ DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT = 0, 1, 2, 3, 4
 
 
 class Commands(click.Group):
-    """Turns a UserError into a message and exit code 2, and an error of the machine into a message and exit code 1.
+    """Turns a UserError into a message and its exit code, and an error of the machine into a message and exit code 1.
 
     Lists commands in the order in which they are used.
     """
@@ -38,7 +38,7 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except UserError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(WRONG_USE)
+            ctx.exit(error.exit_code)
         except MemoryError:
             click.echo("error: out of memory; the same command resumes what is not finished", err=True)
             ctx.exit(FAILED)

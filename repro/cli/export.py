@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import experiments_argument, root_of, scale_of, scale_option
+from repro.cli.common import experiments_argument, faults_of, name_faults, root_of, scale_of, scale_option
 from repro.errors import UserError
 
 
@@ -49,4 +49,6 @@ def export(
 
     root = root_of(ctx)
     people = [crate.Author.parse(author) for author in authors]
-    click.echo(crate.write(root, select(root, list(experiments), scale_of(scale, demo=False)), people, out))
+    results = select(root, list(experiments), scale_of(scale, demo=False))
+    click.echo(crate.write(root, results, people, out))
+    ctx.exit(name_faults(root, faults_of(results), experiments))

@@ -35,7 +35,8 @@ def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | N
 
     SPEC is an experiment's name, or the path of a TOML file with your own claims. The verdicts are those that recorded
     runs with these numbers would get. They are marked as trained elsewhere, since nothing checks the recipe or whether
-    the claims were fixed before the runs. Nothing is written to results/.
+    the claims were fixed before the runs. Number the seeds of each arm from 0: a look at n seeds uses 0 to n-1. Nothing
+    is written to results/.
 
     \b
     repro judge resnet-depth --results theirs.csv

@@ -132,12 +132,12 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     from repro.run import session
 
     outcome = session.run(root, planned, session.Options(**options))
+    recorded = queues.load_results(root, chosen)
     if as_json:
         click.echo(json.dumps(outcome.summary(), indent=1))
-        ctx.exit(outcome.exit_code)
-    recorded = queues.load_results(root, chosen)
-    click.echo(queues.as_text(chosen, queues.estimate(queues.plan(root, chosen), recorded)))
+    else:
+        click.echo(queues.as_text(chosen, queues.estimate(queues.plan(root, chosen), recorded)))
     code = name_faults(root, faults_of(recorded), {each.name for each in recorded})
-    if message := outcome.message():
+    if not as_json and (message := outcome.message()):
         click.echo(message, err=True)
     ctx.exit(outcome.exit_code or code)

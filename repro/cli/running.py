@@ -213,16 +213,14 @@ def run(
 
     wanted = session.Options(**options)
     outcome = deciding.run(root, experiment, wanted) if until_decided else session.run(root, chosen, wanted)
-    if as_json:
-        click.echo(json.dumps(outcome.summary(), indent=1))
-        ctx.exit(outcome.exit_code)
     from repro.records.results import Results
     from repro.show import tables
 
     results = Results.load(root, experiment, scale_of(scale, demo))
-    click.echo(tables.render([results], "text", width=terminal_width()))
+    text = json.dumps(outcome.summary(), indent=1) if as_json else tables.render([results], "text", terminal_width())
+    click.echo(text)
     code = name_faults(root, results.faults, [experiment])
-    if message := outcome.message():
+    if not as_json and (message := outcome.message()):
         click.echo(message, err=True)
     ctx.exit(outcome.exit_code or code)
 

@@ -8,11 +8,14 @@ from repro.errors import UserError
 class Fault(UserError):
     """`path` is the file or folder; `reason` says what is wrong, as the rest of a sentence that begins with the path.
 
-    A reason is printed in published tables too, so it names no path of this machine.
+    A reason is printed in published tables too, so it names no path of this machine. `harmed`: whether the record
+    itself is damaged, so that training again is a remedy; one of a newer version or in another's folder is not.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path, self.reason = path, printable(reason)
+    exit_code = 1  # a command does what it can without the record
+
+    def __init__(self, path: Path, reason: str, harmed: bool = True) -> None:
+        self.path, self.reason, self.harmed = path, printable(reason), harmed
         super().__init__(f"{printable(str(path))} {self.reason}")
 
 

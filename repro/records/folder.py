@@ -138,7 +138,9 @@ def read_run(folder: Path) -> Record | None:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise Fault(path, f"cannot be read as a record: {reason}") from error
     if schema > SCHEMA:
-        raise Fault(path, f"has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro")
+        raise Fault(
+            path, f"has record schema {schema}; this version of repro reads up to {SCHEMA}: upgrade repro", False
+        )
     return parse_record(content, path)
 
 
@@ -195,4 +197,5 @@ def check_location(folder: Path, record: Record, scale: Scale) -> None:
     own = (record.experiment, record.arm, f"seed-{record.seed}")
     if folder.parts[-3:] != own or record.scale != scale:
         name = "/".join(own)
-        raise Fault(folder / "run.json", f"is the record of {name} at scale {record.scale}: move it to its own folder")
+        reason = f"is the record of {name} at scale {record.scale}: move it to its own folder"
+        raise Fault(folder / "run.json", reason, False)

@@ -20,7 +20,7 @@ def read(root: Path) -> Links:
         links: Links = json.loads(path(root).read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path(root)} cannot be read: {error}") from error
     wrong = not isinstance(links, dict) or any(
         not isinstance(url, str) or not url.startswith(("https://", "http://"))

@@ -62,6 +62,7 @@ class Session(_Model):
     step: str = "plain"
     threads: Count | None
     numerics: str | None = None  # a hash of the code that computes the numbers
+    packages: dict[str, Text] = Field(default_factory=dict)  # name -> version
 
 
 class _Schedule(_Model):

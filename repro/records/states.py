@@ -16,11 +16,15 @@ from repro.spec import RECIPE_VERSION, Run
 
 @dataclass(frozen=True)
 class State:
-    """A run's state on disk: `kind` is new, resume, done, diverged, stale or damaged; `reason` explains it."""
+    """A run's state on disk: `kind` is new, resume, done, diverged, stale or damaged; `reason` explains it.
+
+    harmed: of a damaged record, whether training the run again is a remedy.
+    """
 
     kind: str
     reason: str
     record: Record | None = None
+    harmed: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def state(root: Path, run: Run, checksum: str) -> State:
             return State("new", "no record")
         check_location(folder, record, run.scale)
     except Fault as fault:
-        return State("damaged", str(fault))
+        return State("damaged", str(fault), harmed=fault.harmed)
     if record.fingerprint not in spec.fingerprints(run, checksum):
         return State("stale", difference(record, run, checksum), record)
     if wrong := faults(folder, record):

@@ -157,6 +157,8 @@ def _launch(todo: list[Planned], settings: Settings, stop: Stop, jobs: int) -> I
 def _remedy(planned: Planned) -> str:
     """What is wrong with a run's record, and what the user can do."""
     folder = planned.folder
+    if not planned.state.harmed:  # the reason says what to do
+        return f"{planned.state.reason}. Nothing was trained or changed"
     again = f"remove {folder} to train the run again"
     if (folder / checkpoint.CURRENT).exists():
         again = f"remove {folder / 'run.json'} to write them again from {checkpoint.CURRENT}"

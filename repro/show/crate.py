@@ -155,7 +155,6 @@ def _description(record: Record) -> str:
 
 
 def _machine(session: Session) -> str:
-    packages = (session.model_extra or {}).get("packages", {})
     threads = [plural(session.threads, "CPU thread")] if session.threads else []
     return ", ".join(
         [
@@ -163,7 +162,7 @@ def _machine(session: Session) -> str:
             session.precision,
             f"step {session.step}",
             *threads,
-            *(f"{name} {version}" for name, version in packages.items()),
+            *(f"{name} {version}" for name, version in session.packages.items()),
         ]
     )
 

@@ -45,6 +45,9 @@ def pending(experiments: list[Results]) -> list[PendingRecord]:
                 found.append(replace(record, skip_reason=f"stale: {run['stale']}"))
             else:
                 found.append(_checked(record, run["iteration"]))
+        rows = {record.folder for record in found}
+        unread = sorted(folder for folder in faults if folder not in rows)  # they have no row
+        found += [PendingRecord("/".join(f.parts[-3:]), f, "damaged", error=faults[f]) for f in unread]
     return found
 
 

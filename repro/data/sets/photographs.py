@@ -29,7 +29,7 @@ def decoded(paths: Sequence[Path], dataset: str) -> Iterator[np.ndarray]:
         more = f"\n  and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
         listing = "\n".join(wrong[:MOST_NAMED])
         count = plural(len(wrong), "image")
-        raise UserError(f"data set {dataset!r}: {count} cannot be read; mend or remove them:\n{listing}{more}")
+        raise UserError(f"data set {dataset!r}: {count} cannot be read; repair or remove them:\n{listing}{more}")
 
 
 def _decoded(path: Path) -> np.ndarray:

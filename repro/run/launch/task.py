@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from repro import records
+from repro import records, spec
 from repro.errors import UserError
-from repro.records.record import Status
+from repro.records.fault import printable
+from repro.records.record import Record, Status
 from repro.spec import Run
 from repro.train.loop import Progress, Settings, Stop, train
 
@@ -55,11 +56,14 @@ def _with_lock(task: Task, settings: Settings, stop: Stop) -> Iterator[Event]:
             status = progress.status
             yield task, progress
         yield task, Ending(status, stop.reason if status == "interrupted" else "")
+    except records.Fault as error:
+        yield task, Ending("damaged", str(error))
     except UserError as error:
         yield task, Ending("refused", str(error))
     except Exception as error:  # any error is logged and reported, and the other runs continue
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        log = _record_failure(task, "".join(traceback.format_exception(error)), f"{type(error).__name__}: {reason}")
+        told = f"{type(error).__name__}: {reason}"
+        log = _record_failure(task, "".join(traceback.format_exception(error)), told.replace(str(task.folder), ""))
         yield task, Ending("failed", f"{type(error).__name__}: {error}", log)
 
 
@@ -73,23 +77,28 @@ def record_death(task: Task, reason: str) -> Path | None:
 
 
 def _record_failure(task: Task, text: str, reason: str) -> Path | None:
-    """Write `text` to the log and `reason` to the record, which is published and must hold no path; return the log.
+    """Write `text` to the log and `reason` to the record, which is published; return the log.
 
-    A finished record stays as it is: it is a stale one that the run was to replace. Most likely the disk is full if
-    this fails, which is then the error being reported.
+    A finished or stale record stays as it is: the run was to replace it. Most likely the disk is full if this fails,
+    which is then the error being reported.
     """
     log = task.folder / "run.log"
     logged = _append(log, text)
     with suppress(OSError, UserError):  # UserError: run.json cannot be read
-        if (record := records.read_run(task.folder)) and not record.is_finished:
-            records.write_run(task.folder, record.replace(status="failed", reason=reason))
+        if (record := records.read_run(task.folder)) and _is_of(record, task.run):
+            records.write_run(task.folder, record.replace(status="failed", reason=printable(reason)))
     return log if logged else None
+
+
+def _is_of(record: Record, run: Run) -> bool:
+    """Whether it is the unfinished record of this run, not a stale one."""
+    return not record.is_finished and record.fingerprint in spec.fingerprints(run, record.data_checksum)
 
 
 def _append(log: Path, text: str) -> bool:
     """Append to the log. Return whether there is something in it; no empty log is left."""
     with suppress(OSError):
-        with log.open("a", encoding="utf-8") as file:
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     with suppress(OSError):
         if log.stat().st_size:

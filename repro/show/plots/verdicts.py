@@ -19,8 +19,8 @@ COLOURS: dict[Outcome, str] = {"reproduced": PALETTE[2], "not reproduced": PALET
 TRUE, SMALL = "#DCEBE5", "#ECECEC"  # where the claim is true, where it is too small to matter
 LABELS, PANEL, OUTCOMES, ROW = 3.9, 3.4, 1.3, 0.72  # inches
 NOTE = (
-    "One row per claim with a verdict. Mark: the difference as estimated; bar: the interval that decided. Shaded: what "
-    "the claim predicts. Each row has its own axis."
+    "One row per claim whose verdict rests on an interval. Mark: the difference as estimated; bar: the interval that "
+    "decided. Shaded: what the claim predicts. Each row has its own axis."
 )
 
 

@@ -68,7 +68,7 @@ def overview(claims: list[tuple[Experiment, Judged]], digest: str) -> Picture | 
     decided = [(experiment, judged) for experiment, judged in claims if judged.verdict.outcome != "no verdict"]
     if not any(deciding_step(judged.verdict).deciding for _, judged in decided):
         return None
-    alt = "one row per claim with a verdict: the difference, its interval, and what the claim predicts"
+    alt = "one row per claim that an interval decided: the difference, its interval, and what the claim predicts"
     return Picture(f"{FOLDER}/verdicts.svg", alt, partial(_verdicts, decided, digest), digest)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from repro import records, spec
 from repro.claims.judge import Judged
+from repro.errors import UserError
 from repro.records import Fault, links
 from repro.records.results import Results, load_all
 from repro.show.report import figures
@@ -114,8 +115,10 @@ def load_report(root: Path, draw: figures.Draw, warn: Warn) -> Report:
 
     What is damaged is left out, and passed to `warn`.
     """
+    if not (names := spec.names(root)):
+        raise UserError(f"no experiments in {root / 'experiments'}")
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
-    every = load_all(root, spec.names(root), scales)
+    every = load_all(root, names, scales)
     for fault in (fault for each in every for fault in each.faults):
         warn(fault)
     parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]

@@ -20,8 +20,9 @@ from repro.show.report.load import Part, Report
 TITLE = "What the deviations are worth"
 COLUMNS = ("arm and deviation", "effect in points [95% interval]", "n")
 READING = (
-    "An effect is the final test error of the other reading minus that of the stated recipe. A gap is ours - printed; "
-    "what is unexplained is the gap with every measured effect added. Effects are estimates, not verdicts."
+    "An effect is the test error of the other reading minus that of the stated recipe, final or selected as the "
+    "printed number was. A gap is ours - printed; what is unexplained is the gap with every measured effect added. "
+    "Effects are estimates, not verdicts."
 )
 
 
