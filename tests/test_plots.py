@@ -106,10 +106,12 @@ def test_the_range_shows_the_end_and_not_the_start() -> None:
 
     falling = pd.Series([60.0, 20.0, 16.0, 8.0, 7.0], index=[1, 2, 5, 6, 10])
     frame = pd.DataFrame({"low": falling - 6.5, "mean": falling, "high": falling})
-    assert curves.y_range([frame], end=10) == (0, 20)  # 16, the highest after the first quarter, up to the next 5
+    assert curves.y_range([frame]) == (0, 20)  # 16, the highest after the first quarter, up to the next 5
     high = pd.DataFrame({"low": [84.0, 73.0], "mean": [84.5, 73.5], "high": [85.0, 74.0]}, index=[5, 10])
-    assert curves.y_range([high], end=10) == (70, 90)  # never low: shown whole
-    assert curves.y_range([], end=10) == (0, 100)
+    assert curves.y_range([high]) == (70, 90)  # never low: shown whole
+    assert curves.y_range([]) == (0, 100)
+    short = pd.DataFrame({"low": [28.0, 26.0], "mean": [29.0, 27.0], "high": [30.0, 28.0]}, index=[1, 2])
+    assert curves.y_range([frame, short]) == (0, 30)  # all of it lies in the first quarter of the longer one
 
 
 def test_each_kind_of_network_has_its_panel_where_arms_are_many(small_root: Path, edit: Edit, record: Record) -> None:

@@ -58,7 +58,7 @@ def curves(data: PlotData) -> Figure:
     all_axes[0].xaxis.set_major_formatter(
         FuncFormatter(lambda x, _: f"{x / 1000:g}k" if x and end > 5000 else f"{x:g}")
     )
-    all_axes[0].set_ylim(*y_range(shown, end))
+    all_axes[0].set_ylim(*y_range(shown))
     all_axes[0].yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     all_axes[0].set_ylabel("error (%)")
     legend_beside(all_axes[-1], handles)
@@ -111,14 +111,14 @@ def error(rows: pd.DataFrame, kind: str) -> pd.Series:
     return by_iteration.test_error if kind == "test" else 100 - by_iteration.train_accuracy
 
 
-def y_range(curves: list[pd.DataFrame], end: int) -> tuple[float, float]:
-    """(low, high) in %: fits all but the first quarter of training, and that quarter too if it is not much higher.
+def y_range(curves: list[pd.DataFrame]) -> tuple[float, float]:
+    """(low, high) in %: fits all but the first quarter of each curve, and that quarter too if it is not much higher.
 
     The papers cut off at 20 %, which this gives for their networks; curves that stay high are shown whole.
     """
     if not curves:
         return 0, 100
-    late = max(float(curve["high"][curve.index > end / 4].max()) for curve in curves)
+    late = max(float(curve["high"][curve.index > curve.index.max() / 4].max()) for curve in curves)
     lowest = min(float(curve["low"].min()) for curve in curves)
     highest = max(float(curve["high"].max()) for curve in curves)
     top = highest if highest <= 1.6 * late else late

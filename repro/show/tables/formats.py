@@ -36,7 +36,7 @@ def text(experiments: list[ExperimentTables], width: int) -> str:
     return printed(parts, width)
 
 
-def picture(tables: ExperimentTables, width: int = WIDE) -> str:
+def picture(tables: ExperimentTables, width: int = 120) -> str:
     """An SVG of the same without the notes, as a terminal shows it."""
     return pictured(_head_and_sheets(tables, width), width, f"repro table {tables.experiment}")
 
