@@ -24,7 +24,8 @@ def start(root: Path, *words: str, entry: str = "module", ignored: bool = False)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+        # a background job of a shell, this test perhaps, is started with Ctrl-C ignored, and would pass that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
     )
 
 
