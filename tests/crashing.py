@@ -1,8 +1,8 @@
-"""Trains runs of an experiment in processes that meet a fault, then again without it: `python crashing.py ROOT KIND`.
+"""Trains runs of an experiment in processes that meet a fault, then again without it: `crashing.py ROOT KIND STEP`.
 
 A process of its own, since it forks: it imports everything once, and each fork meets one fault. Prints one JSON object
-per case: the fault, the exit code (or the signal) of the disturbed process, what it printed, and how what a second
-process made of it differs from undisturbed runs ("" = it has the same bits).
+per case, of a kind every STEPth: the fault, the exit code (or the signal) of the disturbed process, what it printed, and
+how what a second process made of it differs from undisturbed runs ("" = it has the same bits).
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +169,14 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     return "; ".join(f"{key} differs" for key in expected if found[key] != expected[key])
 
 
-def run(root: Path, kind: str) -> None:
+def run(root: Path, kind: str, step: int) -> None:
     def fresh() -> None:
         shutil.rmtree(root / "results", ignore_errors=True)
 
     Console(file=io.StringIO()).print("once, which loads what rich prints with")
     assert forked(root, None)[0] == 0, "the undisturbed run failed"
     expected = bits(root)
-    for name, fault in cases(kind):
+    for name, fault in islice(cases(kind), 0, None, step):
         fresh()
         code, said = forked(root, fault)
         if kind == "operations" and code == 0:
@@ -209,4 +210,4 @@ if __name__ == "__main__":
     if what == "drivers":
         two_drivers(where, 8)
     else:
-        run(where, what)
+        run(where, what, int(sys.argv[3]))
