@@ -1,7 +1,7 @@
 """Trains runs of an experiment in processes that meet a fault, then again without it: `crashing.py ROOT KIND STEP`.
 
 A process of its own, since it forks: it imports everything once, and each fork meets one fault. Prints one JSON object
-per case, of a kind every STEPth: the fault, the exit code (or the signal) of the disturbed process, what it printed, and
+per case, of a kind every STEPth: the fault, the exit code (or signal) of the disturbed process, what it printed, and
 how what a second process made of it differs from undisturbed runs ("" = it has the same bits).
 """
 
