@@ -1,4 +1,4 @@
-"""Atomic writing of files."""
+"""Writing files atomically, and reading none that is too large."""
 
 import os
 import secrets
@@ -7,6 +7,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PART = ".part"  # the end of a temporary file's name
+MOST_BYTES = 30_000_000  # of a run's metrics or predictions, which have two bytes per image
+
+
+def read_limited(path: Path) -> bytes:
+    """The whole file. ValueError if it has more than MOST_BYTES, OSError if it cannot be read."""
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise ValueError(f"it has {size:,} bytes; allowed: up to {MOST_BYTES:,}")
+    return path.read_bytes()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-Row = dict[str, Any]
-ROWS = pytest.StashKey[dict[tuple[str, str, str], Row]]()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -24,7 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(what, outcome): a case of docs/reliability.md")
-    config.stash[ROWS] = {}
+    path = config.getoption("--reliability")
+    if path and not hasattr(config, "workerinput"):  # not in a worker of xdist
+        config.pluginmanager.register(Counts(path))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -36,30 +35,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         result.get_result().user_properties.append(("fault", [item.path.name, what, outcome]))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    told = dict(report.user_properties)
-    if "fault" not in told or CONFIG is None or (report.when != "call" and report.passed):
-        return  # what is set up and torn down counts where it fails or is skipped
-    row = CONFIG.stash[ROWS].setdefault(tuple(told["fault"]), {"cases": 0, "failed": 0, "skipped": 0})
-    row["cases"] += told.get("cases", 1) if report.passed else report.failed
-    row["failed"] += report.failed
-    row["skipped"] += report.skipped
+class Counts:
+    """Counts the reports, and writes `path` at the end."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: dict[tuple[str, str, str], dict[str, int]] = {}
 
-CONFIG: pytest.Config | None = None
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = dict(report.user_properties)
+        if "fault" not in told or (report.when != "call" and report.passed):
+            return  # what is set up and torn down counts where it fails or is skipped
+        row = self.rows.setdefault(tuple(told["fault"]), {"cases": 0, "failed": 0, "skipped": 0})
+        row["cases"] += told.get("cases", 1) if report.passed else report.failed
+        row["failed"] += report.failed
+        row["skipped"] += report.skipped
 
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    global CONFIG
-    CONFIG = session.config
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    path: Path | None = session.config.getoption("--reliability")
-    if path is None or hasattr(session.config, "workerinput"):  # a worker of xdist
-        return
-    rows = [
-        {"file": file, "fault": what, "outcome": outcome, **row}
-        for (file, what, outcome), row in sorted(session.config.stash[ROWS].items())
-    ]
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    def pytest_sessionfinish(self) -> None:
+        rows = [
+            {"file": file, "fault": what, "outcome": outcome, **row}
+            for (file, what, outcome), row in sorted(self.rows.items())
+        ]
+        self.path.write_text(json.dumps(rows, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """A random test that goes on for a moment by default, and with --fuzz-minutes for as long as one likes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -42,3 +42,11 @@ def fuzzer(request: pytest.FixtureRequest, record_property: Callable[[str, objec
         record_property("cases", cases)
 
     return fuzz
+
+
+def places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Where each value of a tree of tables and lists stands, as a container and a key."""
+    for key, value in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
+        yield tree, key
+        if isinstance(value, dict | list):
+            yield from places(value)

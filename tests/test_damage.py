@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fuzzing import Fuzz
+from fuzzing import Fuzz, places
 from hypothesis import strategies as st
 
 from repro import cli as command_line
@@ -85,14 +84,6 @@ def with_odd_value(content: bytes, place: float, odd: str) -> bytes:
     inner, key = leaves[int(place * len(leaves))]
     inner[key] = "the odd value"
     return json.dumps(tree, indent=1).replace('"the odd value"', odd).encode()
-
-
-def places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Where each value of a JSON tree stands, as a container and a key."""
-    for key, value in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
-        yield tree, key
-        if isinstance(value, dict | list):
-            yield from places(value)
 
 
 @pytest.mark.fault(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tomli_w
 from click.testing import Result
-from fuzzing import Fuzz
+from fuzzing import Fuzz, places
 from helpers import SETTINGS, TINY, StopAfter, assert_same_bits, finish, small_run
 from hypothesis import strategies as st
 
@@ -33,20 +33,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=3),
     max_leaves=6,
 )
-Places = list[tuple[Any, Any]]
-
-
-def places(tree: Any) -> Places:
-    """Every (container, key) below a TOML document's root."""
-    pairs = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
-    return [found for key, value in pairs for found in ((tree, key), *places(value))]
 
 
 def mutated(text: str, changes: list[tuple[str, int, Any]]) -> str:
     """The document with each change made: a value replaced, a key deleted, or one added, at a random place."""
     tree = tomllib.loads(text)
     for how, where, value in changes:
-        if not (found := places(tree)):
+        if not (found := list(places(tree))):
             break
         container, key = found[where % len(found)]
         if how == "replace":

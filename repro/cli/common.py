@@ -1,9 +1,10 @@
 """What the commands share: the group that catches errors, the root folder, options, shell completion."""
 
+import json
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from repro.records import Fault
     from repro.records.results import Results
+    from repro.run.session import Result
     from repro.spec import Experiment, Scale
 
 T = TypeVar("T")
@@ -170,6 +172,15 @@ def name_faults(root: Path, faults: "Iterable[Fault]", experiments: Collection[s
 
 def faults_of(results: "Iterable[Results]") -> "list[Fault]":
     return [fault for each in results for fault in each.faults]
+
+
+def end_training(ctx: click.Context, outcome: "Result", results: "Sequence[Results]", text: str | None) -> NoReturn:
+    """Print `text`, or the outcome as JSON if it is None; name what is damaged and what did not end; exit."""
+    click.echo(json.dumps(outcome.summary(), indent=1) if text is None else text)
+    code = name_faults(root_of(ctx), faults_of(results), {each.name for each in results})
+    if text is not None and (message := outcome.message()):
+        click.echo(message, err=True)
+    ctx.exit(outcome.exit_code or code)
 
 
 def terminal_width(least: int = 100) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.common import check_ways, faults_of, json_option, name_faults, root_of
+from repro.cli.common import check_ways, end_training, faults_of, json_option, name_faults, root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -133,11 +133,5 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
 
     outcome = session.run(root, planned, session.Options(**options))
     recorded = queues.load_results(root, chosen)
-    if as_json:
-        click.echo(json.dumps(outcome.summary(), indent=1))
-    else:
-        click.echo(queues.as_text(chosen, queues.estimate(queues.plan(root, chosen), recorded)))
-    code = name_faults(root, faults_of(recorded), {each.name for each in recorded})
-    if not as_json and (message := outcome.message()):
-        click.echo(message, err=True)
-    ctx.exit(outcome.exit_code or code)
+    estimates = queues.estimate(queues.plan(root, chosen), recorded)
+    end_training(ctx, outcome, recorded, None if as_json else queues.as_text(chosen, estimates))

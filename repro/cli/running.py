@@ -13,6 +13,7 @@ from repro.cli.common import (
     check_ways,
     complete_arm,
     demo_option,
+    end_training,
     experiment_argument,
     experiments_argument,
     faults_of,
@@ -217,12 +218,8 @@ def run(
     from repro.show import tables
 
     results = Results.load(root, experiment, scale_of(scale, demo))
-    text = json.dumps(outcome.summary(), indent=1) if as_json else tables.render([results], "text", terminal_width())
-    click.echo(text)
-    code = name_faults(root, results.faults, [experiment])
-    if not as_json and (message := outcome.message()):
-        click.echo(message, err=True)
-    ctx.exit(outcome.exit_code or code)
+    text = None if as_json else tables.render([results], "text", terminal_width())
+    end_training(ctx, outcome, [results], text)
 
 
 @click.command()

@@ -14,8 +14,9 @@ import numpy as np
 from repro.data import catalog
 from repro.data.sets.image_folder import MOST_CLASSES
 from repro.errors import UserError
+from repro.files import read_limited
 from repro.records import metrics, predictions
-from repro.records.fault import Fault
+from repro.records.fault import Fault, reading
 from repro.records.metrics import Row
 from repro.records.outcome import outcome
 from repro.records.record import Point, Record
@@ -54,16 +55,14 @@ def faults(folder: Path, record: Record) -> list[Fault]:
 def _content(path: Path, record: Record, parse: Callable[[bytes], T], found: list[Fault]) -> T | None:
     """What the file holds; None, and a fault in `found`, if it is not what training wrote."""
     try:
-        content = predictions.read_bytes(path)
-        if record.digests and record.digests.get(path.name) != _digest(path.name, content):
-            found.append(Fault(path, "was changed: its SHA-256 digest is not the one in run.json"))
-            return None
-        return parse(content)
-    except OSError as error:
-        found.append(Fault(path, f"cannot be read: {error.strerror}"))
-    except ValueError as error:
-        found.append(Fault(path, f"cannot be read: {error}"))
-    return None
+        with reading(path):
+            content = read_limited(path)
+            if record.digests and record.digests.get(path.name) != _digest(path.name, content):
+                raise Fault(path, "was changed: its SHA-256 digest is not the one in run.json")
+            return parse(content)
+    except Fault as fault:
+        found.append(fault)
+        return None
 
 
 def _impossible(record: Record, top1: np.ndarray, label: np.ndarray) -> str:

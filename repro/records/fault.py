@@ -1,5 +1,7 @@
 """Something wrong in results/, in one line. Can be raised, and collected."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from repro.errors import UserError
@@ -17,6 +19,17 @@ class Fault(UserError):
     def __init__(self, path: Path, reason: str, harmed: bool = True) -> None:
         self.path, self.reason, self.harmed = path, printable(reason), harmed
         super().__init__(f"{printable(str(path))} {self.reason}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Within, an OSError or a ValueError means that the file at `path` cannot be read: a Fault."""
+    try:
+        yield
+    except OSError as error:
+        raise Fault(path, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Fault(path, f"cannot be read: {error}") from error
 
 
 def printable(text: str) -> str:

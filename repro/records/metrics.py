@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from repro.files import write_atomically
-from repro.records.fault import Fault
+from repro.files import read_limited, write_atomically
+from repro.records.fault import reading
 
 FILE = "metrics.csv"
 METRICS = (
@@ -48,12 +48,8 @@ def read_metrics(folder: Path) -> pd.DataFrame:
 def read_rows(folder: Path) -> list[Row]:
     """The rows of metrics.csv. Fault if the file is missing or damaged."""
     path = folder / FILE
-    try:
-        return parse_metrics(path.read_bytes())
-    except OSError as error:
-        raise Fault(path, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise Fault(path, f"cannot be read: {error}") from error
+    with reading(path):
+        return parse_metrics(read_limited(path))
 
 
 def parse_metrics(content: bytes) -> list[Row]:

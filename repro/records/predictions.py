@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from repro.files import write_atomically
-from repro.records.fault import Fault
+from repro.files import read_limited, write_atomically
+from repro.records.fault import reading
 
 FILE = "predictions.npz"
 MEMBERS = ("top1.npy", "label.npy")
 MOST_IMAGES = 10_000_000  # of a test set
-MOST_BYTES = 3 * MOST_IMAGES  # of the archive, which holds two bytes per image if nothing could be compressed
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -29,19 +28,8 @@ def write_predictions(folder: Path, top1: np.ndarray, label: np.ndarray) -> None
 def read_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """(top1, label): uint8 (N,) each, in the order of the test set. Fault if the file is missing or damaged."""
     path = folder / FILE
-    try:
-        return parse_predictions(read_bytes(path))
-    except OSError as error:
-        raise Fault(path, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise Fault(path, f"cannot be read: {error}") from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """The whole file. ValueError if it is too large for predictions."""
-    if (size := path.stat().st_size) > MOST_BYTES:
-        raise ValueError(f"it has {size:,} bytes; allowed: up to {MOST_BYTES:,}")
-    return path.read_bytes()
+    with reading(path):
+        return parse_predictions(read_limited(path))
 
 
 def parse_predictions(content: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -50,14 +50,10 @@ class Row:
         one_sided = self.judged.claim.region(self.step) == (0.0, np.inf)
         return (self.step.margin or 0.0) if one_sided else 0.0
 
-    @property
-    def drawable(self) -> bool:
-        return self.step.estimate is not None and self.step.deciding is not None
-
 
 def verdicts(claims: list[tuple[Experiment, Judged]]) -> Figure:
-    """The claims (experiment, judged) in the given order, without those that no interval decided."""
-    rows = [row for row in (Row(*each) for each in claims) if row.drawable]
+    """The claims (experiment, judged) in the given order; an interval must have decided each."""
+    rows = [Row(*each) for each in claims]
     with house_style():
         figure = captioned_figure("Verdicts", [NOTE], LABELS + PANEL + OUTCOMES, ROW * len(rows) + 0.3)
         panels: list[Axes] = list(figure.subplots(len(rows), 1, squeeze=False)[:, 0])

@@ -65,8 +65,8 @@ def overview(claims: list[tuple[Experiment, Judged]], digest: str) -> Picture | 
 
     None if no verdict rests on an interval.
     """
-    decided = [(experiment, judged) for experiment, judged in claims if judged.verdict.outcome != "no verdict"]
-    if not any(deciding_step(judged.verdict).deciding for _, judged in decided):
+    decided = [each for each in claims if deciding_step(each[1].verdict).deciding]
+    if not decided:
         return None
     alt = "one row per claim that an interval decided: the difference, its interval, and what the claim predicts"
     return Picture(f"{FOLDER}/verdicts.svg", alt, partial(_verdicts, decided, digest), digest)
