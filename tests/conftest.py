@@ -28,7 +28,8 @@ from repro.run import launch
 from repro.run.launch.interleaved import interleaved
 from repro.spec import Run, Scale
 from repro.spec.freeze import Registry
-from repro.train.loop import Settings, Stop, prepare
+from repro.train.control import Settings, Stop
+from repro.train.loop import prepare
 
 OUTCOME = re.compile(
     r"verdict|\breproduced\b|inconclusive|consistent|leaning|\bholds?\b"  # what a claim came to

@@ -9,8 +9,9 @@ import torch
 from repro import models, records
 from repro.spec import FULL, Recipe, Run
 from repro.train import checkpoint
+from repro.train.control import Progress, Settings, Stop
 from repro.train.learner import Learner
-from repro.train.loop import Progress, Settings, Stop, train
+from repro.train.loop import train
 
 REPO = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")

@@ -18,8 +18,8 @@ from repro.data.sets.cifar10 import CIFAR10, Cifar10
 from repro.errors import UserError
 from repro.run.launch import tune
 from repro.spec import Run
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings
 
 
 class Few(Cifar10):

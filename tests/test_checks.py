@@ -17,7 +17,7 @@ from PIL import Image
 from repro import records, spec
 from repro.records.results import Results
 from repro.train import checkpoint
-from repro.train.loop import Settings
+from repro.train.control import Settings
 
 Cli = Callable[..., Result]
 Record = Callable[..., Path]

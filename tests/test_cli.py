@@ -31,7 +31,7 @@ from repro.data.sets.cifar10 import Cifar10
 from repro.records.results import Results
 from repro.run import launch, session
 from repro.run.progress import Display
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 
 REPO = Path(__file__).resolve().parent.parent
 RUN = ("run", "tiny", "--threads", "1")
@@ -516,7 +516,7 @@ def test_the_first_ctrl_c_after_the_time_limit_still_leaves_a_checkpoint() -> No
     """A limit that has passed is no first Ctrl-C: only the second one breaks off."""
     stop = Stop(deadline=0)
     assert stop.requested() == "time limit"
-    with session.stopping_on_signals(stop, Display(1)):
+    with session.stopping_on_signals(stop, Display([])):
         signal.raise_signal(signal.SIGINT)
         assert stop.reason == "SIGINT"
         with pytest.raises(KeyboardInterrupt):

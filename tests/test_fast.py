@@ -34,8 +34,8 @@ from repro.step import method
 from repro.step.kernels import build, ops
 from repro.step.kernels.network import FastNetwork
 from repro.step.plain import PlainStep
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings
 
 try:
     build.library()

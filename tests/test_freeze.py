@@ -18,7 +18,7 @@ from repro.run.launch.in_process import in_process
 from repro.show.verdicts import post_hoc
 from repro.spec import freeze
 from repro.spec.freeze import Registry
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 
 Cli = Callable[..., Result]
 Edit = Callable[..., Path]

@@ -22,8 +22,8 @@ from repro.step.compiled import CompiledStep
 from repro.step.cuda_graph import garbage_collection_paused, restoring
 from repro.step.plain import PlainStep
 from repro.train import learner
+from repro.train.control import Settings, Stop
 from repro.train.learner import Learner
-from repro.train.loop import Settings, Stop
 
 # torch.compile looks at it on its way, and hides the warning unless warnings are errors
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")

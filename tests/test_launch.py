@@ -19,7 +19,7 @@ from repro.run.launch import tune
 from repro.run.launch.interleaved import interleaved
 from repro.run.launch.pool import RemoteStop, split_cores
 from repro.step.method import Method
-from repro.train.loop import Progress, Settings, Stop
+from repro.train.control import Progress, Settings, Stop
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
@@ -160,7 +160,7 @@ def test_a_long_run_tells_when_it_ends_and_what_scale_takes_an_hour() -> None:
 
     def shown(run: spec.Run, *seen: Progress) -> str:
         stream = io.StringIO()
-        with progress.Display(1, stream) as display:
+        with progress.Display([run], stream) as display:
             for each in seen:
                 display.show(run, each)
         return stream.getvalue()
@@ -182,7 +182,7 @@ def test_threads_do_not_depend_on_what_is_done_already(
 ) -> None:
     monkeypatch.setattr(resources, "cores", lambda: 2)
     planned = plan.plan(small_root, "tiny", [], 2, spec.FULL)
-    with progress.Display(1) as display:
+    with progress.Display([]) as display:
         shares = [resources.allocate(planned, todo, jobs, Settings(), display) for todo in (planned, planned[3:])]
     assert shares == [(2, Settings(default_threads=1)), (1, Settings(default_threads=1))]
 

@@ -18,7 +18,7 @@ from repro import records, spec
 from repro.run import launch
 from repro.run.launch.pool import pool
 from repro.run.launch.task import record_death
-from repro.train.loop import Progress, Settings, Stop
+from repro.train.control import Progress, Settings, Stop
 
 Edit = Callable[..., Path]
 KILLED = "its worker process died of SIGKILL"

@@ -15,7 +15,7 @@ from repro import spec
 from repro.cli import main
 from repro.records.results import Results
 from repro.run import queue
-from repro.train.loop import Stop
+from repro.train.control import Stop
 
 REPO = Path(__file__).resolve().parent.parent
 RUN = ("queue", "run", "short", "--threads", "1")
@@ -60,7 +60,7 @@ def write(small_root: Path) -> Callable[..., Path]:
 
 def ended(result: Result) -> list[str]:
     """The runs that ended, in that order."""
-    return re.findall(r"^\[\d+/\d+\] (.+): done$", result.stderr, re.MULTILINE)
+    return re.findall(r"^\[\d+/\d+\] (.+?): done\b", result.stderr, re.MULTILINE)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -145,7 +145,16 @@ def test_the_options_are_those_of_run() -> None:
     run = {option for parameter in main.commands["run"].params for option in parameter.opts}
     group = main.commands["queue"]
     queued = {option for parameter in group.commands["run"].params for option in parameter.opts}  # type: ignore
-    assert run - queued == {"experiment", "--arm", "--seeds", "--scale", "--demo", "--until-decided"}
+    assert run - queued == {
+        "experiment",
+        "--arm",
+        "--seeds",
+        "--scale",
+        "--demo",
+        "--scratch",
+        "--set",
+        "--until-decided",
+    }
     assert queued - run == {"name"}
     assert {"--jobs", "--threads", "--device", "--time-limit"} <= queued
 

@@ -27,8 +27,8 @@ from repro.step import method
 from repro.step.kernels import build, dropout
 from repro.step.kernels.sequential import SequentialStep
 from repro.step.plain import PlainStep
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings
 
 try:
     build.library()

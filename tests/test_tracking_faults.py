@@ -21,7 +21,7 @@ from click.testing import Result
 
 from repro import records
 from repro.tracking import mirror
-from repro.train.loop import Stop
+from repro.train.control import Stop
 
 WAIT = 30.0  # seconds that the end of a run may wait, on a busy machine; wandb itself would go on for minutes
 HANGING = 1.0  # the same where it does wait, as wandb hangs

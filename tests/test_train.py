@@ -27,8 +27,8 @@ from repro.spec.epochs import epochs_to_iterations, resolve_schedule
 from repro.spec.resolve import scaled
 from repro.step import plain as step
 from repro.train import checkpoint, loop, optim
+from repro.train.control import Settings, Stop
 from repro.train.learner import Learner
-from repro.train.loop import Settings, Stop
 
 
 def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Path) -> None:

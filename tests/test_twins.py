@@ -12,7 +12,7 @@ from repro import records
 from repro.show import tables
 from repro.spec import FULL, Run
 from repro.train import provenance
-from repro.train.loop import Settings
+from repro.train.control import Settings
 
 PLAIN = Settings(threads=1, precision="fp32", step="plain")
 COMMITTED = {"commit": "abc", "dirty": None}

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import Result as Invoked
 
 from repro.records.states import Planned
-from repro.run import session
-from repro.run.launch import Ending
-from repro.run.session import Options
-from repro.train.loop import Stop
+from repro.run import start
+from repro.run.result import Ending, Options, Result
+from repro.train.control import Stop
 
-Cli = Callable[..., Result]
+Cli = Callable[..., Invoked]
 Edit = Callable[..., Path]
 LOOKS = {"margin = 0.3": "margin = 0.3\nlooks = [2, 3, 5]"}
 SPREAD = [0.0, 0.2, -0.2, 0.1, -0.1]  # of the errors, by seed
@@ -21,7 +20,7 @@ SPREAD = [0.0, 0.2, -0.2, 0.1, -0.1]  # of the errors, by seed
 
 @dataclass
 class Trainer:
-    """Stands in for `session.run`: records every run it is asked for. `gap` is how much worse the second arm is."""
+    """Stands in for `start.run`: records every run it is asked for. `gap` is how much worse the second arm is."""
 
     record: Callable[..., Path]
     gap: float = 0.8
@@ -29,8 +28,8 @@ class Trainer:
     calls: list[list[str]] = field(default_factory=list)
     limits: list[str | None] = field(default_factory=list)
 
-    def __call__(self, root: Path, planned: list[Planned], options: Options) -> session.Result:
-        result = session.Result(Stop(), "repro run")
+    def __call__(self, root: Path, planned: list[Planned], options: Options) -> Result:
+        result = Result(Stop(), "repro run")
         for p in planned:
             result.outcomes[p.run.name] = Ending(self.status, "")
             if p.state.kind == "new" and self.status == "done":
@@ -45,7 +44,7 @@ class Trainer:
 @pytest.fixture
 def trainer(record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Trainer:
     trainer = Trainer(record)
-    monkeypatch.setattr(session, "run", trainer)
+    monkeypatch.setattr(start, "run", trainer)
     return trainer
 
 

@@ -24,7 +24,7 @@ from repro.run.launch.made_up import made_up
 from repro.run.progress import Display
 from repro.run.ways import Way
 from repro.spec import Run
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 
 Cli = Callable[..., Result]
 
@@ -196,7 +196,7 @@ def test_ways_auto_takes_the_fastest_and_says_so(
 ) -> None:
     todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
     stop = Stop(time.time() + 90)
-    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), stop, Display(8))
+    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), stop, Display([]))
     assert (jobs, settings.step) == (4, "compiled")
     ((every, limit),) = asked
     assert len(every) == 12 and 29 < limit <= 30, "a third of the time limit"
@@ -211,7 +211,7 @@ def test_ways_auto_takes_no_step_that_some_run_cannot(
     vgg = '{ name = "vgg", config = "A", width_divisor = 32, fc_width = 512 }'
     edit({'model = { block = "bn-after-add" }': f"image_size = 32\nmodel = {vgg}"})
     todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
-    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), Stop(), Display(8))
+    jobs, settings = resources.choose_fastest(todo, Settings("cuda"), Stop(), Display([]))
     assert (jobs, settings.step) == (4, "auto")
     assert {way.step for way in asked[0][0]} == {"graph", "plain"}
 
@@ -224,7 +224,7 @@ def test_ways_auto_goes_on_where_nothing_could_be_measured(
 ) -> None:
     monkeypatch.setattr(ways, "measure", lambda *_, **__: iter([Way("graph", 4, 1, error="no time left")]))
     todo = plan.plan(small_root, "tiny", [], 1, spec.FULL)
-    assert resources.choose_fastest(todo, Settings("cuda"), Stop(), Display(2)) == (1, Settings("cuda"))
+    assert resources.choose_fastest(todo, Settings("cuda"), Stop(), Display([])) == (1, Settings("cuda"))
     assert "no measurement succeeded (no time left); training one run at a time" in capsys.readouterr().err
 
 

@@ -22,8 +22,9 @@ from repro.bench.reference import WORKERS, minimal_loop, reference_loop, torch_d
 from repro.errors import UserError
 from repro.spec import Run
 from repro.train import provenance
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare, resume_settings
+from repro.train.loop import prepare, resume_settings
 
 ROUNDS = 5  # in each round every loop is timed once; results are medians over rounds
 MIN_ITERATIONS = 5  # per turn, however slow

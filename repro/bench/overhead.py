@@ -13,8 +13,9 @@ import torch
 from repro.run.launch import tune
 from repro.spec import Run
 from repro.train import checkpoint
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare
+from repro.train.loop import prepare
 
 GPU_JOBS = 5  # the seeds of an arm
 

@@ -15,8 +15,9 @@ from torch.profiler import profile
 
 from repro import spec
 from repro.step.kernels import ops
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare
+from repro.train.loop import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 ITERATIONS = 10

@@ -15,10 +15,12 @@ from repro.cli.data import data
 from repro.cli.export import export
 from repro.cli.judge import judge
 from repro.cli.queue import queue
+from repro.cli.removing import clean, rm
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
 from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
+from repro.cli.watching import logs, watch
 from repro.cli.why import why
 
 
@@ -44,5 +46,6 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, why, *RESULTS, judge, check, *CLAIMS, data, wandb, export, stamp):
+LOOKING, KEEPING = (watch, logs), (rm, clean, data, wandb, export, stamp)
+for command in (*RUNNING, *LOOKING, queue, why, *RESULTS, judge, check, *CLAIMS, *KEEPING):
     main.add_command(command)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from repro.records import Fault
     from repro.records.results import Results
-    from repro.run.session import Result
+    from repro.run.result import Result
     from repro.spec import Experiment, Scale
 
 T = TypeVar("T")
@@ -124,6 +124,9 @@ scale_option = click.option(
 demo_option = click.option(
     "--demo", is_flag=True, help="A small version on scikit-learn's digits: downloads nothing, takes minutes on a CPU."
 )
+scratch_option = click.option(
+    "--scratch", is_flag=True, help="Quick tries, recorded in results/scratch/, which count for nothing."
+)
 format_option = click.option(
     "--format",
     "form",
@@ -134,12 +137,14 @@ format_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def scale_of(scale: str, demo: bool) -> "Scale":
+def scale_of(scale: str, demo: bool, scratch: bool = False) -> "Scale":
+    from dataclasses import replace
+
     from repro import spec
 
     if demo and scale != "1":
         raise UserError(f"--demo and --scale {scale}: choose one, because a demo has its own schedule")
-    return spec.DEMO if demo else spec.Scale.of(scale)
+    return replace(spec.DEMO if demo else spec.Scale.of(scale), scratch=scratch)
 
 
 def load_each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], int]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from repro.run.queue import Queue
 
 # parameters of `repro run` that are not offered here
-SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo", "until_decided")
+SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo", "scratch", "settings", "until_decided")
 
 
 def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
@@ -119,8 +119,9 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     repro queue run cpu --jobs 2 --threads 1
     repro queue run full --ways auto --time-limit 8h
     """
-    from repro.run import plan
+    from repro.run import plan, start
     from repro.run import queue as queues
+    from repro.run.result import Options
 
     check_ways(ctx)
     root = root_of(ctx)
@@ -129,9 +130,7 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     if dry_run:
         click.echo(plan.as_json(planned) if as_json else plan.as_text(planned))
         return
-    from repro.run import session
-
-    outcome = session.run(root, planned, session.Options(**options))
+    outcome = start.run(root, planned, Options(**options))
     recorded = queues.load_results(root, chosen)
     estimates = queues.estimate(queues.plan(root, chosen), recorded)
     end_training(ctx, outcome, recorded, None if as_json else queues.as_text(chosen, estimates))

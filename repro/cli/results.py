@@ -15,6 +15,7 @@ from repro.cli.common import (
     root_of,
     scale_of,
     scale_option,
+    scratch_option,
     terminal_width,
 )
 from repro.errors import UserError
@@ -24,13 +25,21 @@ from repro.errors import UserError
 @experiments_argument
 @scale_option
 @demo_option
+@scratch_option
 @format_option
 @click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")
 @click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced' at full scale.")
 @click.pass_context
 def table(
-    ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, form: str, view: str | None, check: bool
+    ctx: click.Context,
+    experiments: tuple[str, ...],
+    scale: str,
+    demo: bool,
+    scratch: bool,
+    form: str,
+    view: str | None,
+    check: bool,
 ) -> None:
     """Print the results beside the published numbers, one row per arm, with the verdict on each claim.
 
@@ -40,13 +49,14 @@ def table(
     repro table
     repro table resnet-depth --format md
     repro table bn-placement --scale 1/200 --per-class
+    repro table resnet-depth --scale 1/200 --scratch
     repro table --check
     """
     from repro.records.results import select
     from repro.show import tables
 
     root = root_of(ctx)
-    results = select(root, list(experiments), scale_of(scale, demo))
+    results = select(root, list(experiments), scale_of(scale, demo, scratch))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
     code = name_faults(root, faults_of(results), experiments)
     if check and (failed := tables.unreproduced(results)):

@@ -24,6 +24,7 @@ from repro.cli.common import (
     root_of,
     scale_of,
     scale_option,
+    scratch_option,
     step_option,
     terminal_width,
     threads_option,
@@ -96,9 +97,12 @@ def show(
 @experiments_argument
 @scale_option
 @demo_option
+@scratch_option
 @json_option
 @click.pass_context
-def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, as_json: bool) -> None:
+def status(
+    ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, scratch: bool, as_json: bool
+) -> None:
     """Show how many runs are done, diverged, interrupted, stale or damaged.
 
     \b
@@ -109,7 +113,7 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
     from repro.records.results import Results
     from repro.show import describe
 
-    root, chosen = root_of(ctx), scale_of(scale, demo)
+    root, chosen = root_of(ctx), scale_of(scale, demo, scratch)
     names = experiments or spec.names(root)
     if not names and not as_json:
         raise UserError(f"no experiments in {root / 'experiments'}")
@@ -133,6 +137,15 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
 )
 @scale_option
 @demo_option
+@scratch_option
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the recipe for a quick try, such as --set optimizer.lr=0.05. Implies --scratch. Can be given several "
+    "times.",
+)
 @click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
 @click.option(
     "--jobs",
@@ -183,6 +196,8 @@ def run(
     seeds: int,
     scale: str,
     demo: bool,
+    scratch: bool,
+    settings: tuple[str, ...],
     until_decided: bool,
     dry_run: bool,
     as_json: bool,
@@ -195,29 +210,28 @@ def run(
     repro run resnet-depth --arm resnet20 --seeds 5
     repro run bn-placement --seeds 3 --scale 1/200 --jobs 2 --time-limit 25m
     repro run vgg-fashion --until-decided
+    repro run resnet-depth --arm resnet20 --scale 1/200 --set optimizer.lr=0.05
     """
-    from repro.run import plan
+    from repro.records.results import Results
+    from repro.run import plan, start
     from repro.run import until_decided as deciding
+    from repro.run.result import Options
+    from repro.show import tables
 
     check_ways(ctx)
-    root = root_of(ctx)
+    root, at = root_of(ctx), scale_of(scale, demo, scratch or bool(settings))
     if until_decided:
         why = "--until-decided chooses arms, seeds and scale itself"
-        check_defaults(ctx, "--until-decided", why, "arms", "seeds", "scale", "demo")
+        check_defaults(ctx, "--until-decided", why, "arms", "seeds", "scale", "demo", "scratch", "settings")
         chosen = next(deciding.rounds(root, experiment), [])
     else:
-        chosen = plan.plan(root, experiment, list(arms), seeds, scale_of(scale, demo))
+        chosen = plan.plan(root, experiment, list(arms), seeds, at, settings)
     if dry_run:
         click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
         return
-    from repro.run import session
-
-    wanted = session.Options(**options)
-    outcome = deciding.run(root, experiment, wanted) if until_decided else session.run(root, chosen, wanted)
-    from repro.records.results import Results
-    from repro.show import tables
-
-    results = Results.load(root, experiment, scale_of(scale, demo))
+    wanted = Options(**options)
+    outcome = deciding.run(root, experiment, wanted) if until_decided else start.run(root, chosen, wanted)
+    results = Results.load(root, experiment, at)
     text = None if as_json else tables.render([results], "text", terminal_width())
     end_training(ctx, outcome, [results], text)
 
@@ -266,7 +280,7 @@ def bench(
     from repro.data import catalog
     from repro.run import resources
     from repro.run import ways as all_ways
-    from repro.train.loop import Settings
+    from repro.train.control import Settings
 
     if not ways and (seconds or made_up_data):
         raise UserError("--seconds and --made-up-data require --ways: add it, or leave them out")

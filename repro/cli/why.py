@@ -8,7 +8,7 @@ from repro.cli.common import check_ways, complete_arm, name_faults, root_of, sca
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
-OWN = ("arms", "until_decided")  # parameters of `repro run` that are not offered here, or differ
+OWN = ("arms", "until_decided", "scratch", "settings")  # parameters of `repro run` that are not offered here, or differ
 
 
 @click.command(
@@ -50,7 +50,8 @@ def why(
     from repro import spec
     from repro.claims.why import check_arm, default_arm, explain
     from repro.records.results import Results
-    from repro.run import plan
+    from repro.run import plan, start
+    from repro.run.result import Options
     from repro.show import why as shown
 
     check_ways(ctx)
@@ -67,9 +68,7 @@ def why(
         if dry_run:
             click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
             return
-        from repro.run import session
-
-        outcome = session.run(root, chosen, session.Options(**options))
+        outcome = start.run(root, chosen, Options(**options))
     results = Results.load(root, experiment, at)
     found = explain(results, arm)
     if as_json:

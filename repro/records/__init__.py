@@ -13,6 +13,8 @@
 | `frame.py` | all records of an experiment at one scale, as one pandas frame |
 | `results.py` | an experiment and its records at one scale: the input of verdicts, tables, figures and report |
 | `elsewhere.py` | results that other code trained, from a CSV file |
+| `watcher.py` | how far unfinished runs are |
+| `removal.py` | removes records |
 | `links.py` | the addresses of saved W&B Reports |
 | `migrate.py` | converts a record of an older schema |
 """

@@ -28,7 +28,7 @@ from repro.records.fault import Fault
 from repro.records.record import SCHEMA, Record, parse_record
 from repro.spec import Run, Scale
 
-LOCK = ".lock"
+LOCK, CHECKPOINT = ".lock", "checkpoint.pt"
 SEED = re.compile(r"seed-\d+")
 ASIDE = re.compile(r"seed-\d+\.stale-.+")  # see `set_aside`
 

@@ -47,7 +47,7 @@ def seconds_trained(frame: pd.DataFrame) -> float:
 
 
 def _staleness(record: Record, experiment: spec.Experiment) -> str:
-    if record.arm not in [arm.name for arm in (*experiment.arms, *experiment.readings)]:
+    if record.arm not in [each.name for each in experiment.trained]:
         return f"the spec no longer has {'a reading' if spec.is_reading(record.arm) else 'an arm'} {record.arm!r}"
     try:
         run = _run_today(record, experiment)
@@ -67,7 +67,7 @@ def _run_today(record: Record, experiment: spec.Experiment) -> Run:
         return spec.resolve(experiment, [record.seed], arms=[record.arm], scale=record.scale)[0]
     except catalog.Absent:
         then = record.run.recipe.model_dump(mode="json", include={"schedule", "evaluate_every"})
-        fields = dict(spec.stated_recipe(experiment, experiment.arm_or_reading(record.arm), record.scale)) | then
+        fields = dict(spec.stated_recipe(experiment, experiment.trained_as(record.arm), record.scale)) | then
         recipe = Recipe.model_validate(fields)
         return Run(
             experiment=experiment.name,

@@ -7,6 +7,7 @@ Imports no torch; computes no statistics.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.records.fault import Fault
 from repro.records.record import FINISHED
-from repro.spec import Experiment, Recipe, Run, Scale
+from repro.spec import Experiment, Recipe, Run, Scale, Try
 from repro.spec.freeze import Registry
 
 T = TypeVar("T")
@@ -191,12 +192,26 @@ def load_all(root: Path, names: list[str], scales: list[Scale]) -> list[Results]
     found = []
     for scale in scales:
         for experiment in experiments:
+            if scale.scratch:
+                experiment = _with_tries(root, experiment, scale)
             recorded, faults = records.load(root, experiment, scale)
             found.append(Results(root, experiment, scale, recorded, registry, faults))
     return found
 
 
+def _with_tries(root: Path, experiment: Experiment, scale: Scale) -> Experiment:
+    """What is left of the experiment to look at its recorded tries. Those that are not valid today stay stale."""
+    names = sorted(path.name for path in (records.results_folder(root, scale) / experiment.name).glob("*"))
+    tries = list[Try]()
+    for name in filter(spec.is_try, names):
+        with suppress(UserError):
+            tries += spec.load(experiment.name, root, [name]).tries
+    return experiment.model_copy(update={"tries": tuple(tries)}).tried(names)
+
+
 def select(root: Path, names: list[str], scale: Scale) -> list[Results]:
     """The named experiments; if none are named, those with records at this scale; if none have any, all."""
     found = load_all(root, names or spec.names(root), [scale])
+    if scale.scratch and not any(len(results.runs) for results in found):
+        raise UserError(f"there are no quick tries{scale.flag}; to record one: repro run EXPERIMENT --set KEY=VALUE")
     return found if names else [results for results in found if len(results.runs)] or found

@@ -46,7 +46,7 @@ def strays(root: Path, experiments: Collection[str] | None = None) -> list[Fault
 
 
 def _is_scale(path: Path) -> bool:
-    return path.is_dir() and (path.name == spec.DEMO.folder or _scale(path) is not None)
+    return path.is_dir() and (path.name in (spec.DEMO.folder, spec.SCRATCH) or _scale(path) is not None)
 
 
 def _search_experiment(experiment: Path, found: list[Fault]) -> None:

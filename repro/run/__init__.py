@@ -2,7 +2,9 @@
 
 | file | what it is |
 |---|---|
-| `session.py` | one `repro run`: launcher, display, exit code |
+| `start.py` | one `repro run`: what is left to train, and whether it can be |
+| `session.py` | trains it: launcher, display |
+| `result.py` | the options of a command, and how its runs ended |
 | `plan.py` | the state of each run on disk: done, resume, new, stale or damaged |
 | `until_decided.py` | `repro run --until-decided`: look by look |
 | `resources.py` | how many runs at a time, on which device, with how many threads |

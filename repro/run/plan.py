@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from repro import records, spec
@@ -13,11 +14,21 @@ from repro.spec import Scale
 MOST_SEEDS = 1000  # per arm
 
 
-def plan(root: Path, name: str, arms: list[str], seeds: int, scale: Scale) -> list[Planned]:
-    """The runs of `arms` (empty = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm."""
+def plan(
+    root: Path, name: str, arms: list[str], seeds: int, scale: Scale, settings: Sequence[str] = ()
+) -> list[Planned]:
+    """The runs of `arms` (empty = all) for seeds 0 to seeds-1. UserError for an unknown experiment or arm.
+
+    `settings`, each KEY=VALUE, change the arms' recipes; the runs are then tries, which only a scratch scale may have.
+    """
     if seeds > MOST_SEEDS:
         raise UserError(f"{name}: {seeds:,} seeds; allowed: 1 to {MOST_SEEDS:,}")
     experiment = spec.load(name, root)
+    if settings:
+        assert scale.scratch
+        chosen = [experiment.arm(arm) for arm in arms] or experiment.arms
+        arms = [spec.name_of_try(arm.name, settings) for arm in chosen]
+        experiment = spec.load(name, root, arms)
     planned = []
     for run in spec.resolve(experiment, range(seeds), arms=arms, scale=scale):
         checksum = catalog.describe(run.recipe.dataset).checksum

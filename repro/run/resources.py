@@ -12,7 +12,7 @@ from repro.run import launch, ways
 from repro.run.progress import Display
 from repro.spec import Scale
 from repro.step import compiled, method
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 from repro.wording import plural
 
 MIN_ITERATIONS_TO_MEASURE = 2000  # of all runs together; below this, measuring would take longer than it saves

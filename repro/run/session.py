@@ -1,110 +1,33 @@
-"""One `repro run`: train the runs that are not done, show their progress, and summarize how they ended."""
+"""Trains the runs of one command that are not done, and shows their progress. `start` decides what is done."""
 
-import shlex
 import signal
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from repro import durations, records
+from repro import records
 from repro.data import catalog
 from repro.errors import UserError
-from repro.records.record import FINISHED
 from repro.records.states import Planned
 from repro.run import launch, resources
 from repro.run.launch import Ending, Task
 from repro.run.progress import Display
+from repro.run.result import Options, Result
 from repro.tracking.mirror import mirrored
-from repro.train import checkpoint, weights
-from repro.train.loop import Progress, Settings, Stop
-from repro.wording import plural
+from repro.train import weights
+from repro.train.control import Progress, Settings, Stop
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `repro run` that do not choose runs; see its help for each."""
+def run(root: Path, planned: list[Planned], todo: list[Planned], options: Options, result: Result) -> Result:
+    """Train the runs `todo` of `planned`, and add how they ended to `result`.
 
-    device: str = "auto"
-    jobs: int | str = 1  # a number or "auto"
-    threads: int | None = None
-    precision: str = "auto"
-    step: str = "auto"
-    ways: str | None = None
-    time_limit: str | None = None
-    checkpoint_every: int | None = None
-    wandb: str | None = None
-
-
-@dataclass
-class Result:
-    """How the runs of one command ended. `exit_code` is documented in `repro --help`."""
-
-    stop: Stop
-    command: str
-    outcomes: dict[str, Ending] = field(default_factory=dict)
-    not_begun: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        if self.stop.reason and self.stop.reason != "time limit":
-            return 130
-        ends = {outcome.status for outcome in self.outcomes.values()}
-        if ends & {"failed", "busy", "damaged"}:
-            return 1
-        if "refused" in ends:
-            return 2
-        return 4 if self.stop.reason and self._left else 0
-
-    @property
-    def _left(self) -> int:
-        return self.not_begun + sum(outcome.status == "interrupted" for outcome in self.outcomes.values())
-
-    def message(self) -> str:
-        lines = []
-        for name, outcome in self.outcomes.items():
-            if outcome.status in ("failed", "busy", "refused", "damaged") or outcome.message:
-                log = f"; log: {outcome.log}" if outcome.log else ""
-                lines.append(f"{name} {outcome.status}: {outcome.message}{log}")
-        if self.stop.reason and self._left:
-            runs = plural(self._left, "run")
-            lines.append(f"Stopped ({self.stop.reason}) with {runs} left. To resume: {self.command}")
-        return "\n".join(lines)
-
-    def summary(self) -> dict[str, Any]:
-        runs = {n: {"status": o.status, "message": o.message} for n, o in self.outcomes.items()}
-        return {
-            "exit_code": self.exit_code,
-            "stopped": self.stop.reason,
-            "not_begun": self.not_begun,
-            "runs": runs,
-        }
-
-
-def run(root: Path, planned: list[Planned], options: Options) -> Result:
-    """Train the runs of `planned` that are not done. UserError, before anything is trained, if they cannot be.
-
-    A run whose record is damaged is left as it is: only the user knows whether its files can be restored.
+    UserError, before anything is trained, if they cannot be.
     """
-    stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
-    result = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
-    todo = [p for p in planned if p.state.kind not in (*FINISHED, "damaged")]
-    for p in planned:
-        if p.state.kind in FINISHED:
-            result.outcomes[p.run.name] = Ending(p.state.kind, _other_precision(p, options.precision))
-        elif p.state.kind == "damaged":
-            result.outcomes[p.run.name] = Ending("damaged", _remedy(p))
-    if not todo:
-        return result
-    device = resources.resolve_device(options.device)
+    stop, device = result.stop, resources.resolve_device(options.device)
     for scale in {p.run.scale for p in todo}:
         records.check_writable(records.results_folder(root, scale))
-    for name in {p.run.recipe.dataset for p in todo}:
-        catalog.require(catalog.describe(name), catalog.data_dir())
     names = {p.run.name for p in todo}
     for p in todo:
         if p.run.source and p.run.source.name not in names:
@@ -119,7 +42,7 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
     )
     if every := options.checkpoint_every:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)
-    display, jobs = Display(len(todo)), options.jobs
+    display, jobs = Display([p.run for p in todo]), options.jobs
     if options.ways:
         jobs, settings = resources.choose_fastest(todo, settings, stop, display)
     with (
@@ -152,27 +75,6 @@ def _launch(todo: list[Planned], settings: Settings, stop: Stop, jobs: int) -> I
     for wave in ([p for p in todo if p not in later], later):
         if wave and not stop.reason:
             yield from launcher([Task(p.run, p.folder) for p in wave], settings, stop, jobs)
-
-
-def _remedy(planned: Planned) -> str:
-    """What is wrong with a run's record, and what the user can do."""
-    folder = planned.folder
-    if not planned.state.harmed:  # the reason says what to do
-        return f"{planned.state.reason}. Nothing was trained or changed"
-    again = f"remove {folder} to train the run again"
-    if (folder / checkpoint.CURRENT).exists():
-        again = f"remove {folder / 'run.json'} to write them again from {checkpoint.CURRENT}"
-    restore = shlex.join(["git", "restore", str(folder)])
-    return f"{planned.state.reason}. Nothing was trained or changed. Restore its files (`{restore}`), or {again}"
-
-
-def _other_precision(planned: Planned, asked: str) -> str:
-    """A message if the user asked for another precision than that of a finished run, else ""."""
-    assert planned.state.record  # a finished run has a record
-    precision = planned.state.record.precision
-    if asked in ("auto", precision):
-        return ""
-    return f"already trained in {precision}, so not trained in {asked}: each seed has one record"
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from repro import durations, spec
 from repro.claims.judge import judge
@@ -12,11 +11,9 @@ from repro.claims.rules import DECIDED
 from repro.errors import UserError
 from repro.records.results import Results
 from repro.records.states import Planned
-from repro.run import plan
+from repro.run import plan, start
+from repro.run.result import Options, Result
 from repro.spec import Claim
-
-if TYPE_CHECKING:  # it loads torch, which `rounds` does not need
-    from repro.run.session import Options, Result
 
 
 def rounds(root: Path, name: str) -> Iterator[list[Planned]]:
@@ -38,16 +35,14 @@ def _open(root: Path, name: str) -> list[Claim]:
     return [each.claim for each in judged if each.claim.primary and each.verdict.outcome not in DECIDED]
 
 
-def run(root: Path, name: str, options: "Options") -> "Result":
+def run(root: Path, name: str, options: Options) -> Result:
     """Train each round, until one does not end well; the outcomes of all. The time limit is that of all together."""
-    from repro.run import session
-
     end = None if options.time_limit is None else time.time() + durations.parse(options.time_limit)
-    result = session.run(root, [], options)
+    result = start.run(root, [], options)
     for planned in rounds(root, name):
         if end is not None:
             options = replace(options, time_limit=f"{max(1, round(end - time.time()))}s")
-        earlier, result = result.outcomes, session.run(root, planned, options)
+        earlier, result = result.outcomes, start.run(root, planned, options)
         result.outcomes = earlier | result.outcomes
         if result.exit_code:
             break

@@ -25,7 +25,7 @@ from repro.errors import UserError
 from repro.run.launch import tune
 from repro.spec import Run
 from repro.step import method
-from repro.train.loop import Settings
+from repro.train.control import Settings
 
 SECONDS_PER_WAY = 3.0
 TOTAL_SECONDS = 100.0  # for all ways together, plus 10 times the seconds per way

@@ -8,6 +8,7 @@ from typing import Any
 from repro import numbers, records, spec
 from repro.claims.deviations import all_deviations, expected_effect
 from repro.data import catalog
+from repro.records.record import FINISHED
 from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
 from repro.spec.freeze import Registry
@@ -82,7 +83,13 @@ def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_j
         arms = [arm.name for arm in each.experiment.arms]
         empty = [arm for arm in arms if arm not in set(each.runs.arm)]
         rows.append(
-            {"experiment": each.name, "runs": dict(Counter(kinds)), "arms_without_runs": empty, "arms": len(arms)}
+            {
+                "experiment": each.name,
+                "runs": dict(Counter(kinds)),
+                "arms_without_runs": empty,
+                "arms": len(arms),
+                "unfinished": _unfinished(each),
+            }
         )
     if as_json:
         return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
@@ -92,9 +99,19 @@ def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_j
         none = row["arms_without_runs"]
         missing = f"; no runs of {', '.join(none)}" if none and len(none) < row["arms"] else ""
         lines.append(f"  {row['experiment']:18} {counts}{missing}")
+        for run in row["unfinished"]:
+            done = f"{run['iteration']:,} of {run['iterations']:,} iterations"
+            lines.append(f"    {run['arm']}/seed-{run['seed']}: {run['status']} at {done}")
     if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
+
+
+def _unfinished(results: Results) -> list[dict[str, Any]]:
+    """How far the runs are that have begun and not ended."""
+    left = results.runs[~results.runs.status.isin((*FINISHED, "damaged"))]
+    rows = left[["arm", "seed", "status", "iteration", "iterations"]].to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def title(experiment: spec.Experiment, scale: Scale) -> str:

@@ -16,8 +16,10 @@ from repro.spec.resolve import (
     source_of,
     stated_recipe,
 )
-from repro.spec.scale import DEMO, FULL, Scale, ScaleField
-from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reading, Reference, Run, is_reading
+from repro.spec.scale import DEMO, FULL, SCRATCH, Scale, ScaleField
+from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reading, Reference, Run, Try, is_reading
+from repro.spec.tries import is_try
+from repro.spec.tries import name_of as name_of_try
 from repro.spec.weights import Weights
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "FULL",
     "RECIPE_VERSION",
     "REGISTRY",
+    "SCRATCH",
     "Arm",
     "Claim",
     "Constants",
@@ -44,6 +47,7 @@ __all__ = [
     "ScaleField",
     "Schedule",
     "StatedRecipe",
+    "Try",
     "Weights",
     "as_path",
     "fingerprint",
@@ -51,7 +55,9 @@ __all__ = [
     "identity",
     "in_precision",
     "is_reading",
+    "is_try",
     "load",
+    "name_of_try",
     "names",
     "other_readings",
     "parse",

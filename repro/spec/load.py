@@ -7,7 +7,7 @@ Another reading of an arm has its deviation's `instead` on top of the arm's keys
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -17,11 +17,12 @@ from repro.claims.rules import KINDS, Claim, Published
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
+from repro.spec import tries
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.layers import overlay, without_other_unit
 from repro.spec.messages import ARM_KEYS, explain, unknown_key
 from repro.spec.recipe import StatedRecipe
-from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference
+from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference, Try
 from repro.spec.weights import Weights
 from repro.wording import unprintable
 
@@ -51,14 +52,15 @@ def names(root: Path) -> list[str]:
     return sorted(path.stem for path in paths if path.name != REGISTRY)
 
 
-def load(name: str, root: Path) -> Experiment:
-    """The experiment called `name`. UserError if there is none or its spec is invalid."""
+def load(name: str, root: Path, tried: Iterable[str] = ()) -> Experiment:
+    """The experiment called `name`, with these tries (`repro.spec.tries`). UserError if there is none or its spec is
+    invalid, or a try."""
     known = names(root)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UserError(f"unknown experiment {name!r}{hint} The experiments are: {', '.join(known) or 'none'}")
-    return parse(root / "experiments" / f"{name}.toml")
+    return parse(root / "experiments" / f"{name}.toml", tried)
 
 
 def as_path(text: str) -> Path | None:
@@ -66,12 +68,12 @@ def as_path(text: str) -> Path | None:
     return Path(text) if text.endswith(".toml") or Path(text).name != text else None
 
 
-def parse(path: Path) -> Experiment:
+def parse(path: Path, tried: Iterable[str] = ()) -> Experiment:
     """Read and validate one spec file, which may lie in any folder. What it names in turn is relative to that folder.
 
     UserError if it cannot be read or is invalid. Needs no other file than the experiments whose runs it starts from.
     """
-    return _Reader(path, read_toml(path)).experiment()
+    return _Reader(path, read_toml(path), tried=tried).experiment()
 
 
 def read_toml(path: Path) -> Table:
@@ -96,8 +98,10 @@ class _Reader:
     Errors of different tables are reported together; what depends on several tables is checked once each is valid.
     """
 
-    def __init__(self, path: Path, tables: Table, starting_here: tuple[str, ...] = ()) -> None:
-        self.path, self.tables = path, tables
+    def __init__(
+        self, path: Path, tables: Table, starting_here: tuple[str, ...] = (), tried: Iterable[str] = ()
+    ) -> None:
+        self.path, self.tables, self.tried = path, tables, tried
         self.starting_here = starting_here  # experiments that start from this one, each from the next
         self.errors: list[str] = []
 
@@ -120,7 +124,8 @@ class _Reader:
             raise UserError("\n".join(dict.fromkeys(self.errors)))  # an error in [base] comes once per arm
         arms: tuple[Arm, ...] = fields["arms"]
         readings = tuple(r for each in fields["deviations"] for r in self._readings(each, arms, base, demo))
-        fields |= {"readings": readings, "sources": self._sources((*arms, *readings))}
+        found = tuple(self._try_of(name, arms, base, demo) for name in self.tried)
+        fields |= {"readings": readings, "tries": found, "sources": self._sources((*arms, *readings, *found))}
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
 
@@ -189,6 +194,20 @@ class _Reader:
             yield self._model(Reading, {"name": name, "label": label, **own}, place)
         if not changed and not deviation.arms:
             self._fail(f"{place} = {deviation.instead}: it changes nothing of any arm")
+
+    def _try_of(self, name: str, arms: tuple[Arm, ...], base: Table, demo: Table | None) -> Try:
+        """The arm with settings from the command line, which also change its demo."""
+        of, settings = tries.split(name)
+        for key in ARM_KEYS:
+            if key in settings:
+                self._fail(unknown_key("--set", key, tuple(StatedRecipe.model_fields)))
+        for arm, entry in zip(arms, self._list("arm"), strict=True):
+            if arm.name == of:
+                layers = [(f"[[arm]] {of!r}", entry), ("--set", settings | {"demo": settings})]
+                recipe, demo_recipe = self._recipes(layers, base, demo)
+                own = {"label": tries.label_of(arm.label, name), "recipe": recipe, "demo": demo_recipe}
+                return self._model(Try, {"name": name, **own}, "--set")
+        self._fail(f"there is no arm {of!r}; the arms are: {', '.join(arm.name for arm in arms)}")
 
     def _claim(self, entry: Table) -> Claim:
         place = f"[[claim]] {entry.get('id', '?')!r}"

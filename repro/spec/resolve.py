@@ -46,11 +46,11 @@ def resolve(
 ) -> list[Run]:
     """The runs of `arms` (default: all), ordered by seed: every arm is trained once before any is trained twice.
 
-    `arms` may name other readings of arms too. UserError for an arm that the experiment does not have.
+    `arms` may name other readings of arms, and tries, too. UserError for an arm that the experiment does not have.
     """
-    wanted = [experiment.arm_or_reading(name) for name in arms or ()] or experiment.arms
+    wanted = [experiment.trained_as(name) for name in arms or ()] or experiment.arms
     recipes = {}
-    for arm in (*experiment.arms, *experiment.readings):
+    for arm in experiment.trained:
         if arm not in wanted:
             continue
         recipe = resolve_schedule(stated_recipe(experiment, arm, scale))

@@ -5,6 +5,7 @@ They define what a spec may contain; recipes are defined in `recipe`, claims and
 """
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from repro.errors import UserError
 from repro.fields import Frozen, Name, array
 from repro.spec.epochs import iteration_at, resolve_schedule
 from repro.spec.recipe import Recipe, StatedRecipe
-from repro.spec.scale import DEMO, ScaleField
+from repro.spec.scale import DEMO, SCRATCH, ScaleField
 
 
 class Reference(Frozen):
@@ -96,6 +97,12 @@ class Reading(Arm):
     deviation: Name
 
 
+class Try(Arm):
+    """An arm with settings from the command line (`repro.spec.tries`). Counts for nothing; no spec has one."""
+
+    name: str  # ARM,KEY=VALUE,...
+
+
 def is_reading(name: str) -> bool:
     """Whether `name` is that of another reading of an arm, not of an arm."""
     return READING in name
@@ -139,6 +146,7 @@ class Experiment(Frozen):
     lessons: tuple[Lesson, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     readings: tuple[Reading, ...] = ()  # those that deviations state with `instead`
+    tries: tuple[Try, ...] = ()
     costs: tuple[Cost, ...] = ()
     sources: tuple["Experiment", ...] = ()  # other experiments whose runs this one starts from
 
@@ -155,9 +163,20 @@ class Experiment(Frozen):
             raise UserError(f"experiment {self.name!r} has no arm {name!r}{hint} Its arms are: {', '.join(known)}")
         return known[name]
 
-    def arm_or_reading(self, name: str) -> Arm:
-        """What the runs called `name` train. UserError if there is neither such an arm nor such a reading."""
-        return next((reading for reading in self.readings if reading.name == name), None) or self.arm(name)
+    @property
+    def trained(self) -> tuple[Arm, ...]:
+        """All that has runs: the arms, other readings of them, and tries."""
+        return (*self.arms, *self.readings, *self.tries)
+
+    def trained_as(self, name: str) -> Arm:
+        """What the runs called `name` train. UserError if nothing is called so."""
+        return next((each for each in self.trained if each.name == name), None) or self.arm(name)
+
+    def tried(self, names: Collection[str]) -> "Experiment":
+        """What is left of it to look at tries: those called `names`, and such arms, without claims."""
+        arms = tuple(each for each in self.trained if each.name in names)
+        nothing = {"claims": (), "lessons": (), "deviations": (), "readings": (), "tries": ()}
+        return self.model_copy(update=nothing | {"arms": arms})
 
     def design(self, claim: Claim) -> Design:
         """The arms of a claim, as its kind asks for them before any run."""
@@ -175,8 +194,10 @@ class Experiment(Frozen):
     @field_validator("name")
     @classmethod
     def _is_no_scale(cls, name: str) -> str:
-        if name == DEMO.folder or name.startswith("scale-"):
-            raise ValueError("demo and names that begin with scale- are folders of results/; choose another name")
+        if name in (DEMO.folder, SCRATCH) or name.startswith("scale-"):
+            raise ValueError(
+                "demo, scratch and names that begin with scale- are folders of results/; choose another name"
+            )
         return name
 
     @model_validator(mode="after")
@@ -221,7 +242,7 @@ class Experiment(Frozen):
 
     def _sources_known(self) -> None:
         """Runs to start from exist, do not start from a run in turn, and are trained on a built-in data set."""
-        for arm in (*self.arms, *self.readings):
+        for arm in self.trained:
             for recipe in filter(None, (arm.recipe, arm.demo)):
                 if not (recipe.weights and recipe.weights.run):
                     continue

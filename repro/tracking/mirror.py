@@ -23,7 +23,11 @@ SHARE = 0.02  # that wait as a share of the session's duration, within the bound
 
 
 def choose(wanted: str | None, scale: Scale) -> str:
-    """One of MODES: `wanted`, else WANDB_MODE, else off in demos or without wandb, else offline."""
+    """One of MODES: `wanted`, else WANDB_MODE, else off in demos or without wandb, else offline; off for tries."""
+    if scale.scratch:
+        if wanted in ("offline", "online"):
+            raise UserError(f"--wandb {wanted}: quick tries (--scratch, --set) are not sent to W&B; allowed: off")
+        return "off"
     if wanted:
         return wanted
     if mode := from_environment():

@@ -3,6 +3,7 @@
 | file | what it is |
 |---|---|
 | `loop.py` | iterate, evaluate, checkpoint, resume |
+| `control.py` | settings of training, the request to stop, progress |
 | `learner.py` | a run's model, optimizer, random streams and meters, and one iteration |
 | `weights.py` | the weights a run starts from: another run's, a file's or torchvision's |
 | `optim.py` | optimizers and the learning-rate schedule |

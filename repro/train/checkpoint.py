@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from repro.files import part_of, path_named
+from repro.records.folder import CHECKPOINT
 
 MAGIC = b"repro-checkpoint-1\n"
-CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+CURRENT, PREVIOUS = CHECKPOINT, "checkpoint.previous.pt"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:

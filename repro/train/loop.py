@@ -21,52 +21,11 @@ from repro.records.record import Session, Status, new_record
 from repro.spec import Run, freeze
 from repro.step.plain import Evaluation
 from repro.train import checkpoint, provenance, reuse
+from repro.train.control import Progress, Settings, Stop
 from repro.train.learner import Learner
 
 CHECK_EVERY = 50  # iterations between reads of the loss, each of which makes the host wait for the device
 PROGRESS_SECONDS = 20.0  # progress is yielded at least this often, even if CHECK_EVERY iterations take longer
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How and where to train; results depend on these only through rounding."""
-
-    device: str = "cpu"
-    threads: int | None = None  # CPU threads; None = those a resumed run has had, `default_threads` for a new run
-    default_threads: int | None = None  # None = torch's default
-    data_dir: Path | None = None
-    checkpoint_every: int = 1000  # iterations
-    # minimum between two checkpoints: writing one takes 0.04 to 0.08 s, as long as 150 iterations on a GPU
-    checkpoint_seconds: float = 30.0
-    precision: str = "auto"  # see repro.step.method
-    step: str = "auto"
-    root: Path | None = None  # the project folder, which holds the registry of frozen claims; None = no registry
-
-
-@dataclass
-class Stop:
-    """Queried before every iteration; a non-empty reason makes the run save a checkpoint and stop, to be resumed."""
-
-    deadline: float = math.inf  # as time.time(), which is comparable across processes
-    reason: str = ""
-
-    def requested(self) -> str:
-        if not self.reason and time.time() > self.deadline:
-            self.reason = "time limit"
-        return self.reason
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has got. Loss in nats, error in %; NaN if not measured yet. `note`: a message for the user."""
-
-    iteration: int
-    iterations: int
-    status: Status = "running"
-    loss: float = math.nan
-    test_error: float = math.nan
-    iterations_per_second: float = math.nan
-    note: str = ""
 
 
 @dataclass

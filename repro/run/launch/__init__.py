@@ -10,8 +10,9 @@ from repro.run.launch import tune
 from repro.run.launch.in_process import in_process
 from repro.run.launch.interleaved import interleaved
 from repro.run.launch.pool import pool
-from repro.run.launch.task import Ending, Event, Task, carry_out
-from repro.train.loop import Settings, Stop
+from repro.run.launch.task import Event, Task, carry_out
+from repro.run.result import Ending
+from repro.train.control import Settings, Stop
 
 __all__ = ["LAUNCHERS", "Ending", "Event", "Launcher", "Task", "carry_out", "choose", "tune"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from repro.run.launch.task import Event, Task, carry_out
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 
 
 def in_process(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int = 1) -> Iterator[Event]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from repro.run.launch.task import Event, Task, carry_out
-from repro.train.loop import Settings, Stop
+from repro.train.control import Settings, Stop
 
 
 def interleaved(tasks: Sequence[Task], settings: Settings, stop: Stop, jobs: int) -> Iterator[Event]:

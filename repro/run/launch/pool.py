@@ -12,8 +12,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from repro import interrupts
-from repro.run.launch.task import Ending, Event, Task, carry_out, record_death
-from repro.train.loop import Progress, Settings, Stop
+from repro.run.launch.task import Event, Task, carry_out, record_death
+from repro.run.result import Ending
+from repro.train.control import Progress, Settings, Stop
 
 EXIT_SECONDS = 10.0  # that a worker may take to end before it is killed
 

@@ -6,33 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from repro import records, spec
 from repro.errors import UserError
 from repro.records.fault import printable
 from repro.records.record import Record, Status
+from repro.run.result import Ending
 from repro.spec import Run
-from repro.train.loop import Progress, Settings, Stop, train
+from repro.train.control import Progress, Settings, Stop
+from repro.train.loop import train
 
 
 @dataclass(frozen=True)
 class Task:
     run: Run
     folder: Path
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: done, diverged, interrupted, failed, or not begun because it is busy, refused or damaged.
-
-    failed: with `message`, and a traceback in `log` unless that could not be written. busy: another process is training
-    it. refused: it cannot be trained with these options; damaged: its record is. `message` says why.
-    """
-
-    status: Literal[Status, "busy", "refused", "damaged"]
-    message: str = ""
-    log: Path | None = None
 
 
 Event = tuple[Task, Progress | Ending]

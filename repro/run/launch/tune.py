@@ -21,8 +21,9 @@ from repro.run.launch.interleaved import stream_of
 from repro.run.launch.made_up import made_up
 from repro.run.launch.pool import split_cores
 from repro.spec import Run
+from repro.train.control import Settings
 from repro.train.learner import Learner
-from repro.train.loop import Settings, prepare, resume_settings
+from repro.train.loop import prepare, resume_settings
 from repro.wording import plural
 
 SECONDS_PER_WAY = 4.0
