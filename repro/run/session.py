@@ -116,6 +116,7 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
         precision=options.precision,
         step=options.step,
         root=root,
+        specs={p.run.experiment: p.spec.parent for p in todo},
     )
     if every := options.checkpoint_every:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)

@@ -5,7 +5,7 @@ Does not parse commands, talk to W&B or compute statistics over runs. One update
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Settings:
     precision: str = "auto"  # see repro.step.method
     step: str = "auto"
     root: Path | None = None  # the project folder, which holds the registry of frozen claims; None = no registry
+    specs: Mapping[str, Path] = field(default_factory=dict)  # experiment -> the folder of its file
 
 
 @dataclass
@@ -106,7 +107,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     settings = resume_settings(run, settings, saved)
     device = prepare(settings)
     learner, clock = (
-        Learner(run, device, settings.data_dir, settings.precision, settings.step, root=settings.root),
+        Learner(run, device, settings.data_dir, settings.precision, settings.step, None, settings.root, settings.specs),
         Clock(),
     )
     run = spec.in_precision(run, learner.method.precision)
