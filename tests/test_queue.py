@@ -163,12 +163,13 @@ def test_the_options_are_those_of_run() -> None:
 
 
 def test_list(write: Callable[..., Path], cli: Cli) -> None:
-    assert cli("queue", "list").stdout == ""
+    """The folder's own, then the built-in ones."""
+    built_in = cli("queue", "list").stdout
+    assert built_in.startswith("cpu ")
     write()
-    assert cli("queue", "list").stdout == "short       2 entries   A short queue\n"
-    assert json.loads(cli("queue", "list", "--json").stdout) == [
-        {"name": "short", "title": "A short queue", "entries": 2}
-    ]
+    assert cli("queue", "list").stdout == "short       2 entries   A short queue\n" + built_in
+    first = json.loads(cli("queue", "list", "--json").stdout)[0]
+    assert first == {"name": "short", "title": "A short queue", "entries": 2}
 
 
 def test_show_counts_and_times_by_the_records(write: Callable[..., Path], cli: Cli, record: Record) -> None:
@@ -287,7 +288,7 @@ def test_a_wrong_queue_is_exit_code_2_and_names_file_key_value_and_what_is_allow
 
 def test_an_unknown_queue_suggests_the_nearest(write: Callable[..., Path], cli: Cli) -> None:
     result = cli("queue", "show", "short")
-    assert (result.exit_code, "The queues are: none" in result.stderr) == (2, True)
+    assert (result.exit_code, "The queues are: cpu, first, full, notes" in result.stderr) == (2, True)
     write()
     result = cli("queue", "run", "shor")
     assert result.exit_code == 2

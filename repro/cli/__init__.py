@@ -29,7 +29,8 @@ from repro.cli.why import why
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="REPRO_ROOT",
-    help="The folder that holds experiments/ and results/.  [default: this folder or its nearest parent that does]",
+    help="The folder of the project, which holds results/ and, if it has its own, experiments/.  "
+    "[default: this folder or its nearest parent that has experiments]",
 )
 @click.version_option(__version__, prog_name="repro")
 def main(root: Path | None) -> None:

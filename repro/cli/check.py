@@ -26,7 +26,7 @@ def check(ctx: click.Context, experiments: tuple[str, ...]) -> None:
     scales = records.scales(root)
     loaded, code = load_each(experiments or spec.names(root), lambda name: load_all(root, [name], scales))
     results = [each for every in loaded for each in every]
-    faults = [*faults_of(results), *records.strays(root, experiments or None)]
+    faults = [*faults_of(results), *records.strays(root, {spec.name_of(text) for text in experiments} or None)]
     for fault in faults:
         click.echo(fault)
     rows = {folder for each in results for folder in each.folders()}

@@ -32,10 +32,10 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
             click.echo(f"{name} frozen ({changes})")
         return
     registry, changed = freezing.Registry(root), 0
-    for name in experiments or spec.names(root):
-        if difference := registry.difference(spec.load(name, root)):
+    for experiment in (spec.load(text, root) for text in experiments or spec.own(root)):
+        if difference := registry.difference(experiment):
             changed += 1
-            click.echo(f"{name}: {difference}", err=True)
+            click.echo(f"{experiment.name}: {difference}", err=True)
     if changed:
         ctx.exit(CHECK_FAILED)
     click.echo("all claims match their frozen versions")

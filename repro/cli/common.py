@@ -56,18 +56,16 @@ class Commands(click.Group):
 
 
 def default_root() -> Path:
-    """The current folder or its nearest parent that holds experiments/*.toml, else the checkout of this package."""
+    """The current folder or its nearest parent that holds experiments/*.toml, else the current folder."""
     current = Path.cwd()
-    for folder in (current, *current.parents, Path(__file__).resolve().parents[2]):
-        if any((folder / "experiments").glob("*.toml")):
-            return folder
-    raise UserError(f"no experiments/*.toml in {current} or its parents; change to a checkout or use --root FOLDER")
+    holds = (folder for folder in (current, *current.parents) if any((folder / "experiments").glob("*.toml")))
+    return next(holds, current)
 
 
 def root_of(ctx: click.Context) -> Path:
     given: Path | None = ctx.find_root().params.get("root")
-    if given and not (given / "experiments").is_dir():
-        raise UserError(f"--root {given}: it has no folder experiments/")
+    if given and not given.is_dir():
+        raise UserError(f"--root {given}: there is no such folder")
     return given or default_root()
 
 
@@ -76,10 +74,12 @@ def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: 
 
     from repro import spec
 
+    if spec.as_path(incomplete):
+        return [CompletionItem(incomplete, type="file")]
     try:
-        names = spec.names(root_of(ctx))
-    except UserError:  # no experiments found: nothing to complete
-        names = []
+        names = spec.known(root_of(ctx))
+    except UserError:  # no such folder: nothing to complete
+        names = {}
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -162,15 +162,15 @@ def load_each(names: Iterable[str], load: Callable[[str], T]) -> tuple[list[T], 
 def name_faults(root: Path, faults: "Iterable[Fault]", experiments: Collection[str] = ()) -> int:
     """Print what is damaged, and strays in results/, in one line each; return the exit code: strays do no harm.
 
-    `experiments`: those that the command is about; () for all.
+    `experiments`: those that the command is about, by name or path; () for all.
     """
-    from repro import records
+    from repro import records, spec
 
     code = DONE
     for fault in faults:
         click.echo(f"damaged: {fault}", err=True)
         code = FAILED
-    for stray in records.strays(root, experiments or None):
+    for stray in records.strays(root, {spec.name_of(text) for text in experiments} or None):
         click.echo(f"warning: {stray}", err=True)
     return code
 

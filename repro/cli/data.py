@@ -44,6 +44,10 @@ def data_list(as_json: bool) -> None:
 def data_fetch(names: tuple[str, ...]) -> None:
     """Download data sets and check them. Other files of the same name are moved aside.
 
+    CIFAR-10's archive comes from the first of its mirrors that serves the official file, by its MD5. A download that
+    breaks off is resumed by the same command. REPRO_DATA_MIRRORS: your own mirrors, addresses of folders that hold
+    cifar-10-python.tar.gz, separated by spaces; they are tried first.
+
     \b
     repro data fetch cifar10
     """

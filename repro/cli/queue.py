@@ -26,7 +26,7 @@ def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
     try:
         names = queues.names(root_of(ctx))
-    except UserError:  # no experiments found: nothing to complete
+    except UserError:  # no such folder: nothing to complete
         names = []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 

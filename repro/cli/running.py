@@ -36,26 +36,13 @@ from repro.errors import UserError
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the experiments: name, arms, claims, title."""
+    """List the experiments, this folder's own and the built-in ones: name, arms, claims, title."""
     from repro import spec
+    from repro.show import describe
 
     root = root_of(ctx)
-    experiments, code = load_each(spec.names(root), lambda name: spec.load(name, root))
-    if as_json:
-        rows = [
-            {
-                "name": e.name,
-                "title": e.title,
-                "source": e.source,
-                "arms": [a.name for a in e.arms],
-                "claims": [c.id for c in e.claims],
-            }
-            for e in experiments
-        ]
-        click.echo(json.dumps(rows, indent=1))
-    else:
-        for e in experiments:
-            click.echo(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
+    experiments, code = load_each(spec.known(root), lambda name: spec.load(name, root))
+    click.echo(describe.listing(experiments, spec.own(root), as_json))
     ctx.exit(code)
 
 
@@ -115,8 +102,6 @@ def status(
 
     root, chosen = root_of(ctx), scale_of(scale, demo, scratch)
     names = experiments or spec.names(root)
-    if not names and not as_json:
-        raise UserError(f"no experiments in {root / 'experiments'}")
     results, code = load_each(names, lambda name: Results.load(root, name, chosen))
     if results or as_json:
         click.echo(describe.status(results, chosen, records.scales(root), as_json))

@@ -60,7 +60,7 @@ def review(ctx: click.Context, experiments: tuple[str, ...], scale: str, file: P
 
     At a reduced scale no claim is judged, so the sections on claims are left out.
 
-    The training runs are sent by `repro wandb sync`. Requires: pip install 'repro[review]'
+    The training runs are sent by `repro wandb sync`. Requires: pip install 'repro-harness[review]'
 
     \b
     repro wandb review resnet-depth

@@ -72,9 +72,9 @@ def why(
     results = Results.load(root, experiment, at)
     found = explain(results, arm)
     if as_json:
-        click.echo(shown.as_json(experiment, found, outcome.summary() if outcome else None))
+        click.echo(shown.as_json(loaded.name, found, outcome.summary() if outcome else None))
     else:
-        click.echo(shown.as_text(experiment, found))
+        click.echo(shown.as_text(loaded.name, found))
     code = name_faults(root, results.faults, [experiment])
     if outcome and not as_json and (message := outcome.message()):
         click.echo(message, err=True)

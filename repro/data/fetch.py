@@ -11,7 +11,7 @@ def fetch(name: str, directory: Path) -> str:
     """Download `name` into `directory`; returns a message about what was done. The download prints its own progress.
 
     Files already in its place are moved aside, never deleted. UserError, with instructions for a manual download, if
-    the download fails or its checksums are wrong.
+    the download fails or its checksums are wrong. What an archive's download has brought is kept for the next one.
     """
     dataset = catalog.describe(name, directory)
     if not catalog.problems(dataset, directory):
@@ -27,7 +27,10 @@ def fetch(name: str, directory: Path) -> str:
             if target.exists():
                 aside = _set_aside(target)
             (Path(temporary) / dataset.folder).replace(target)
-    except (OSError, RuntimeError) as error:  # no network, no space, no permission; torchvision raises RuntimeError
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # no network, space or permission; of torchvision, and NotServed
         listing = "\n".join(f"  {directory / file}" for file in dataset.files)
         raise UserError(
             f"cannot fetch {name!r}: {str(error) or type(error).__name__}\n"

@@ -64,6 +64,12 @@ class Session(_Model):
     numerics: str | None = None  # a hash of the code that computes the numbers
     packages: dict[str, Text] = Field(default_factory=dict)  # name -> version
 
+    @property
+    def installed_version(self) -> str | None:
+        """The version of repro, if it was an installed package, whose commit is not known."""
+        version = (self.model_extra or {}).get("version")
+        return None if version is None else str(version)
+
 
 class _Schedule(_Model):
     iterations: Positive

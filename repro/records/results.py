@@ -205,7 +205,7 @@ def _with_tries(root: Path, experiment: Experiment, scale: Scale) -> Experiment:
     tries = list[Try]()
     for name in filter(spec.is_try, names):
         with suppress(UserError):
-            tries += spec.load(experiment.name, root, [name]).tries
+            tries += spec.parse(experiment.file, [name]).tries
     return experiment.model_copy(update={"tries": tuple(tries)}).tried(names)
 
 

@@ -29,11 +29,12 @@ class State:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that a command asks for, with its folder and its state on disk."""
+    """A run that a command asks for, with its folder, its state on disk, and the file of its experiment."""
 
     run: Run
     folder: Path
     state: State
+    spec: Path
 
 
 def state(root: Path, run: Run, checksum: str) -> State:

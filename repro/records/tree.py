@@ -34,14 +34,17 @@ def strays(root: Path, experiments: Collection[str] | None = None) -> list[Fault
 
     `experiments`: look only inside the folders of these. Hidden files and W&B's addresses are no strays.
     """
-    known, found = spec.names(root), list[Fault]()
+    known, found = spec.known(root), list[Fault]()
     for scale in scales(root):
         for path in _inside(results_folder(root, scale), found):
             if path.name in (known if experiments is None else experiments):
                 _search_experiment(path, found)
             elif experiments is None and not (scale.is_full and _is_scale(path)) and path != links.path(root):
                 expected = "an experiment or a scale" if scale.is_full else "an experiment"
-                found.append(Fault(path, f"is not read: it is not the folder of {expected}"))
+                wrong = f"is not read: it is not the folder of {expected}"
+                if any(path.glob("*/seed-*/run.json")):
+                    wrong = "is not read: there is no experiment of this name here; give the path of its file"
+                found.append(Fault(path, wrong))
     return found
 
 

@@ -32,7 +32,8 @@ def plan(
     planned = []
     for run in spec.resolve(experiment, range(seeds), arms=arms, scale=scale):
         checksum = catalog.describe(run.recipe.dataset).checksum
-        planned.append(Planned(run, records.run_folder(root, run), records.state(root, run, checksum)))
+        state = records.state(root, run, checksum)
+        planned.append(Planned(run, records.run_folder(root, run), state, experiment.file))
     return planned
 
 

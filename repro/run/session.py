@@ -39,6 +39,7 @@ def run(root: Path, planned: list[Planned], todo: list[Planned], options: Option
         precision=options.precision,
         step=options.step,
         root=root,
+        specs={p.run.experiment: p.spec.parent for p in todo},
     )
     if every := options.checkpoint_every:
         settings = replace(settings, checkpoint_every=every, checkpoint_seconds=0.0)

@@ -177,14 +177,15 @@ def _run_files(results: Results, record: Record) -> list[Entity]:
 
 
 def _software(session: Session) -> Entity:
-    """repro at the session's commit; one with uncommitted changes is another."""
-    commit, dirty = session.commit or "unknown", session.dirty
-    changes = f" with uncommitted changes {dirty}" if dirty else ""
+    """repro at the session's commit, or of its version if that is not known; one with changes is another."""
+    commit, dirty = session.commit or session.installed_version or "unknown", session.dirty
+    changes = f" with {'uncommitted ' * bool(session.commit)}changes {dirty}" if dirty else ""
+    known = f"commit {commit}" if session.commit or not session.installed_version else f"version {commit}"
     return {
         "@id": f"#repro-{commit}{f'-{dirty}' if dirty else ''}",
         "@type": "SoftwareApplication",
         "name": "repro",
-        "description": f"repro at commit {commit}{changes}",
+        "description": f"repro at {known}{changes}",
         "softwareVersion": f"{commit}{f'-dirty-{dirty}' if dirty else ''}",
     }
 
@@ -205,8 +206,12 @@ def _data_set(record: Record) -> Entity:
 
 
 def _spec(results: Results) -> Entity:
-    text = f"the experiment's specification: recipes, arms and claims. {results.experiment.title}"
-    return _file(results.root, f"experiments/{results.name}.toml", "application/toml", text)
+    """The experiment's file; its description alone if it lies outside the folder, as a built-in one does."""
+    file, text = results.experiment.file.resolve(), "the experiment's specification: recipes, arms and claims."
+    text = f"{text} {results.experiment.title}"
+    if file.is_relative_to(root := results.root.resolve()):
+        return _file(results.root, file.relative_to(root).as_posix(), "application/toml", text)
+    return {"@id": f"#spec-{results.name}", "@type": "CreativeWork", "name": file.name, "description": text}
 
 
 # --- the rest of the crate -------------------------------------------------------------------------------------------

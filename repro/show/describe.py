@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,27 @@ def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool)
     if as_json:
         return json.dumps(content, indent=1)
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in records.flatten(content).items())
+
+
+def listing(experiments: list[Experiment], own: Collection[str], as_json: bool) -> str:
+    """The experiments, one per line: those named in `own` first, the built-in ones below a line that says so."""
+    if as_json:
+        rows = [
+            {
+                "name": e.name,
+                "title": e.title,
+                "source": e.source,
+                "arms": [arm.name for arm in e.arms],
+                "claims": [claim.id for claim in e.claims],
+                "built_in": e.name not in own,
+            }
+            for e in experiments
+        ]
+        return json.dumps(rows, indent=1)
+    lines = {e.name: f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}" for e in experiments}
+    mine = [line for name, line in lines.items() if name in own]
+    others = [line for name, line in lines.items() if name not in own]
+    return "\n".join([*mine, *(["Built in:"] if mine and others else []), *others])
 
 
 def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:

@@ -2,8 +2,9 @@
 
 from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
-from repro.spec.load import REGISTRY, as_path, load, names, parse
+from repro.spec.load import load, parse
 from repro.spec.optimization import Optimizer, Schedule
+from repro.spec.places import as_path, known, name_of, names, own
 from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
 from repro.spec.resolve import (
@@ -26,7 +27,6 @@ __all__ = [
     "DEMO",
     "FULL",
     "RECIPE_VERSION",
-    "REGISTRY",
     "SCRATCH",
     "Arm",
     "Claim",
@@ -56,10 +56,13 @@ __all__ = [
     "in_precision",
     "is_reading",
     "is_try",
+    "known",
     "load",
+    "name_of",
     "name_of_try",
     "names",
     "other_readings",
+    "own",
     "parse",
     "resolve",
     "source_of",

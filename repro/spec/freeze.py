@@ -11,7 +11,8 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from repro import spec
 from repro.claims.rules import KINDS
 from repro.errors import UserError
 from repro.files import write_atomically
-from repro.spec import Claim, Experiment, Published
+from repro.spec import Claim, Experiment, Published, places
 from repro.spec.load import read_toml
 
 RULES_VERSION = 2  # of docs/statistics.md
@@ -88,31 +89,24 @@ def digest(experiment: str, claims: Mapping[str, Mapping[str, Any]], rules: int 
 
 
 class Registry:
-    """The entries of experiments/frozen.toml, oldest first. UserError if the file is damaged or was edited."""
+    """The entries of the project's experiments/frozen.toml, oldest first, and those of the built-in experiments.
+
+    UserError if a file is damaged or was edited.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.path = root / "experiments" / spec.REGISTRY
+        self.root, self.path = root, root / places.FOLDER / places.REGISTRY
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        tables = read_toml(self.path).get("entry", []) if self.path.exists() else []
-        try:
-            entries = tuple(Entry(**table) for table in tables)
-            edited = [e for e in entries if digest(e.experiment, e.claims, e.rules) != e.hash]
-            order = [e.date for e in entries]
-        except (TypeError, AttributeError) as error:
-            raise UserError(f"{self.path}: invalid entry, not written by `repro freeze`: {error}") from error
-        if edited:
-            e = edited[0]
-            raise UserError(
-                f"{self.path}: the entry {e.hash} of {e.experiment} was edited: its content does not match its hash"
-            )
-        if order != sorted(order):
-            raise UserError(f"{self.path}: the entries are not sorted by date; new entries must only be appended")
-        return entries
+        """The project's own."""
+        return _read(self.path)
 
     def of(self, experiment: str) -> list[Entry]:
-        return [entry for entry in self.entries if entry.experiment == experiment]
+        found = [entry for entry in self.entries if entry.experiment == experiment]
+        if found or experiment in places.own(self.root):
+            return found
+        return [entry for entry in _built_in() if entry.experiment == experiment]
 
     def in_force(self, experiment: str, at: datetime | None = None) -> str | None:
         """The hash of the experiment's newest entry, now or at a given time; None if there was none."""
@@ -120,7 +114,9 @@ class Registry:
         return found[-1].hash if found else None
 
     def entry(self, hash: str | None) -> Entry | None:
-        return next((entry for entry in self.entries if entry.hash == hash), None)
+        if hash is None:
+            return None
+        return next((entry for entry in chain(self.entries, _built_in()) if entry.hash == hash), None)
 
     def difference(self, experiment: Experiment) -> str:
         """How the experiment's claims differ from its newest entry, as text; "" if they do not."""
@@ -135,6 +131,27 @@ class Registry:
         return "; ".join(changes)
 
 
+@cache
+def _built_in() -> tuple[Entry, ...]:
+    return _read(places.built_in() / places.REGISTRY)
+
+
+def _read(path: Path) -> tuple[Entry, ...]:
+    tables = read_toml(path).get("entry", []) if path.exists() else []
+    try:
+        entries = tuple(Entry(**table) for table in tables)
+        edited = [e for e in entries if digest(e.experiment, e.claims, e.rules) != e.hash]
+        order = [e.date for e in entries]
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"{path}: invalid entry, not written by `repro freeze`: {error}") from error
+    if edited:
+        e = edited[0]
+        raise UserError(f"{path}: the entry {e.hash} of {e.experiment} was edited: its content does not match its hash")
+    if order != sorted(order):
+        raise UserError(f"{path}: the entries are not sorted by date; new entries must only be appended")
+    return entries
+
+
 def _changes(frozen: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
     if frozen is None or now is None:
         return "is new" if frozen is None else "was removed"
@@ -147,13 +164,16 @@ def _text(value: Any) -> str:
 
 
 def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
-    """Append an entry for each named experiment (empty = all) whose claims have changed; return (name, changes).
+    """Append an entry for each named experiment whose claims have changed; return (name, changes).
+
+    `names`: names or paths; empty = all of the project's own.
 
     In a git checkout the spec must be committed first, because the entry stores the commit that contains it.
     """
-    registry, added, text = Registry(root), [], ""
-    for name in names or spec.names(root):
-        experiment = spec.load(name, root)
+    registry, added, entries = Registry(root), [], ""
+    for text in names or places.own(root):
+        experiment = spec.load(text, root)
+        name = experiment.name
         if changes := registry.difference(experiment):
             claims = claims_of(experiment)
             entry = {
@@ -161,14 +181,15 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
                 "hash": digest(name, claims),
                 "rules": RULES_VERSION,
                 "date": datetime.now(UTC).replace(microsecond=0),
-                "commit": _commit(root / "experiments" / f"{name}.toml"),
+                "commit": _commit(experiment.file),
                 "claims": claims,
             }
-            text += "\n" + tomli_w.dumps({"entry": [entry]})
+            entries += "\n" + tomli_w.dumps({"entry": [entry]})
             added.append((name, changes))
     if added:
         before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEADER
-        write_atomically(registry.path, (before + text).encode())
+        registry.path.parent.mkdir(exist_ok=True)
+        write_atomically(registry.path, (before + entries).encode())
     return added
 
 

@@ -5,7 +5,6 @@ and then by the arm's `demo`. Tables are merged key by key, but a table with a d
 Another reading of an arm has its deviation's `instead` on top of the arm's keys, and the `demo` in it on top of all.
 """
 
-import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from repro.claims.rules import KINDS, Claim, Published
 from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import Frozen
-from repro.spec import tries
+from repro.spec import places, tries
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.layers import overlay, without_other_unit
 from repro.spec.messages import ARM_KEYS, explain, unknown_key
@@ -26,7 +25,6 @@ from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson,
 from repro.spec.weights import Weights
 from repro.wording import unprintable
 
-REGISTRY = "frozen.toml"  # written by `repro freeze`, in the folder of the specs
 TOP_KEYS = (
     "name",
     "title",
@@ -46,26 +44,12 @@ M = TypeVar("M", bound=Frozen)
 T = TypeVar("T")
 
 
-def names(root: Path) -> list[str]:
-    """The names of the experiments in root/experiments; the files are not read."""
-    paths = (root / "experiments").glob("*.toml")
-    return sorted(path.stem for path in paths if path.name != REGISTRY)
+def load(text: str, root: Path, tried: Iterable[str] = ()) -> Experiment:
+    """The experiment that is given by its name or by its file's path, with these tries (`repro.spec.tries`).
 
-
-def load(name: str, root: Path, tried: Iterable[str] = ()) -> Experiment:
-    """The experiment called `name`, with these tries (`repro.spec.tries`). UserError if there is none or its spec is
-    invalid, or a try."""
-    known = names(root)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise UserError(f"unknown experiment {name!r}{hint} The experiments are: {', '.join(known) or 'none'}")
-    return parse(root / "experiments" / f"{name}.toml", tried)
-
-
-def as_path(text: str) -> Path | None:
-    """The TOML file that `text` gives on a command line, by its path; None if it is an experiment's name."""
-    return Path(text) if text.endswith(".toml") or Path(text).name != text else None
+    UserError if there is none or it is invalid, or a try.
+    """
+    return parse(places.find(text, root), tried)
 
 
 def parse(path: Path, tried: Iterable[str] = ()) -> Experiment:
@@ -113,6 +97,7 @@ class _Reader:
         base = self._try(self._table, "base")
         fields: Table = {
             "name": self.path.stem,
+            "file": self.path,
             "references": self._each("reference", lambda entry: self._model(Reference, entry, "[[reference]]")),
             "arms": () if base is None else self._each("arm", lambda entry: self._arm(entry, base, demo)),
             "claims": self._each("claim", self._claim),
@@ -151,7 +136,8 @@ class _Reader:
         names = {weights.run[0] for weights in _weights_of(arms) if weights.run} - {self.path.stem}
         found = []
         for name in sorted(names):
-            path = self.path.with_name(f"{name}.toml")
+            beside = self.path.with_name(f"{name}.toml")
+            path = beside if beside.exists() else places.built_in() / beside.name
             if not path.exists():
                 self._fail(f"weights: source: there is no experiment {name!r}")
             chain = (*self.starting_here, self.path.stem)

@@ -7,6 +7,7 @@ They define what a spec may contain; recipes are defined in `recipe`, claims and
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
@@ -149,6 +150,7 @@ class Experiment(Frozen):
     tries: tuple[Try, ...] = ()
     costs: tuple[Cost, ...] = ()
     sources: tuple["Experiment", ...] = ()  # other experiments whose runs this one starts from
+    file: Annotated[Path, Field(exclude=True)]
 
     def source_experiment(self, name: str) -> "Experiment":
         """The experiment called `name`: this one, or one of its sources."""

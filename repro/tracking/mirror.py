@@ -94,7 +94,7 @@ def mirrored(
     runs = [
         {
             "folder": str(p.folder.resolve()),
-            "experiment": p.run.experiment,
+            "experiment": str(p.spec.resolve()),
             "sessions": _sessions(p),
             "stale": _stale(p),
         }

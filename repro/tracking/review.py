@@ -19,6 +19,7 @@ from repro.records.results import Results
 from repro.show import plots
 from repro.show.plots import hardest, pixels, plot_data
 from repro.show.tables import Summary, summarise
+from repro.spec import Experiment
 from repro.tracking import client, content, sections
 
 MOST_IMAGES = 24
@@ -48,7 +49,7 @@ def make(
         send_message({"drawn": key})
     run = client.start_run(info, destination)
     run.log(exhibits)
-    run.log_artifact(_documents(results.root, name))
+    run.log_artifact(_documents(results.root, results.experiment))
     where, entity = run.url or str(next(client.segments(destination, info.id))), run.entity
     outcomes = Counter(claim.verdict for claim in summary.claims)
     client.finish(
@@ -117,10 +118,10 @@ def _cell(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _documents(root: Path, name: str) -> wandb.Artifact:
+def _documents(root: Path, experiment: Experiment) -> wandb.Artifact:
     """The spec and REPORT.md, the only files that are sent."""
-    artifact = wandb.Artifact(f"{JOB_TYPE}-{name}", type=JOB_TYPE)
-    artifact.add_file(str(root / "experiments" / f"{name}.toml"))
+    artifact = wandb.Artifact(f"{JOB_TYPE}-{experiment.name}", type=JOB_TYPE)
+    artifact.add_file(str(experiment.file))
     if (root / "REPORT.md").is_file():
         artifact.add_file(str(root / "REPORT.md"))
     return artifact

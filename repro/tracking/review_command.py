@@ -24,15 +24,17 @@ def run(root: Path, names: list[str], scale: Scale, file: Path | None, print_lin
     """
     for module, package in NEEDED.items():
         if not mirror.installed(module):
-            raise UserError(f"repro wandb review needs the package {package}: pip install 'repro[review]'")
+            raise UserError(f"repro wandb review needs the package {package}: pip install 'repro-harness[review]'")
     mode = "offline" if file else sync.mode()
     if mode == "offline" and not file:
         raise UserError("WANDB_MODE is offline, but a W&B Report needs a server; use --save-json FILE instead")
     if file and not file.parent.is_dir():
         raise UserError(f"--save-json {file}: the folder {file.parent} does not exist")
     reports: list[dict[str, Any]] = []
-    for name in [results.name for results in select(root, names, scale)]:
-        job = mirror.job("review", root, mode, experiment=name, scale=str(scale), address=links.find(root, name, scale))
+    for each in select(root, names, scale):
+        name, file_of_spec = each.name, str(each.experiment.file.resolve())
+        address = links.find(root, name, scale)
+        job = mirror.job("review", root, mode, experiment=file_of_spec, scale=str(scale), address=address)
         messages: list[Message] = []
         if not sync.work(job, messages.append, messages, print_line):
             return False

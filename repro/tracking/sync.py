@@ -91,7 +91,8 @@ def sync(root: Path, experiments: list[Results], dry_run: bool, print_line: Prin
         for run in sending.values():
             print_line(f"{run.name:{width}}  would be sent: {run.status}, {plural(run.rows, 'row')}")
         return sound
-    job = mirror.job("sync", root, mode(), folders=list(sending))
+    specs = {each.name: str(each.experiment.file.resolve()) for each in experiments}
+    job = mirror.job("sync", root, mode(), folders=list(sending), specs=specs)
     messages: list[Message] = []
 
     def on_message(message: Message) -> None:

@@ -106,7 +106,7 @@ def _do(job: dict[str, Any], over: threading.Event, send_message: Any) -> None:
         follow([_followed(run, experiments[run["experiment"]], destination) for run in job["runs"]], over)
     elif job["task"] == "sync":
         for folder in map(Path, job["folders"]):
-            send_message({"sent": send(folder, root, destination)})
+            send_message({"sent": send(folder, root, job["specs"], destination)})
     else:
         assert job["task"] == "review"
         from repro.records.results import Results
@@ -181,14 +181,17 @@ def follow(runs: list[FollowedRun], over: threading.Event) -> None:
             return
 
 
-def send(folder: Path, root: Path, destination: "Destination") -> dict[str, Any]:
-    """Send the rows of a record that W&B lacks; return their numbers and destination, or why none were sent."""
+def send(folder: Path, root: Path, specs: dict[str, str], destination: "Destination") -> dict[str, Any]:
+    """Send the rows of a record that W&B lacks; return their numbers and destination, or why none were sent.
+
+    `specs`: experiment -> its file.
+    """
     from repro.tracking import client
 
     try:
         record = records.read_run(folder)
         assert record, f"no record in {folder}"
-        experiment = spec.load(record.experiment, root)
+        experiment = spec.load(specs[record.experiment], root)
         rows = content.history(folder, record, experiment)
     except UserError as error:  # damaged since it was listed; the others are sent
         return {"folder": str(folder), "error": str(error)}

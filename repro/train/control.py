@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro.records.record import Status
@@ -22,6 +23,7 @@ class Settings:
     precision: str = "auto"  # see repro.step.method
     step: str = "auto"
     root: Path | None = None  # the project folder, which holds the registry of frozen claims; None = no registry
+    specs: Mapping[str, Path] = field(default_factory=dict)  # experiment -> the folder of its file
 
 
 @dataclass

@@ -3,6 +3,7 @@
 Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Learner:
     `precision` and `step` are requests, "auto" among them; `method` holds the precision and step in use, and `note`
     what the user should know about the choice (see repro.step.method).
     `splits` replaces the recipe's data set; its images must be on the device. `root`: the project folder, for a run
-    that starts from the weights of another.
+    that starts from the weights of another. `specs`: experiment -> the folder of its file, for weights from a file.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Learner:
         step: str = "plain",
         splits: Splits | None = None,
         root: Path | None = None,
+        specs: Mapping[str, Path] | None = None,
     ) -> None:
         recipe = run.recipe
         self.run, self.device = run, device
@@ -53,7 +55,7 @@ class Learner:
         self.sampler = Sampler(recipe, len(self.splits.train), run.seed, device)
         self.dropout = random_streams.generator(run.seed, "dropout", device=device)
         model = self.build_model(run, self.image, len(self.splits.classes), self.dropout)
-        weights.start_from(model, spec.in_precision(run, self.method.precision), root)
+        weights.start_from(model, spec.in_precision(run, self.method.precision), root, specs)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         fast = self.method.step in ("kernels", "sequential")

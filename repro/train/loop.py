@@ -65,7 +65,7 @@ def train(run: Run, folder: Path, settings: Settings, stop: Stop) -> Iterator[Pr
     settings = resume_settings(run, settings, saved)
     device = prepare(settings)
     learner, clock = (
-        Learner(run, device, settings.data_dir, settings.precision, settings.step, root=settings.root),
+        Learner(run, device, settings.data_dir, settings.precision, settings.step, None, settings.root, settings.specs),
         Clock(),
     )
     run = spec.in_precision(run, learner.method.precision)

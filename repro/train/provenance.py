@@ -1,10 +1,12 @@
 """Where a run's numbers come from: commit, uncommitted changes, packages, hardware, threads, determinism.
 
 Records are published, so they hold no host names, paths or environment variables. A copy of the code without `.git`
-reads its commit from COMMIT.json, which `repro stamp` writes next to the package. No file beside the code can make a
+reads its commit from COMMIT.json, which `repro stamp` writes next to the package. An installed package knows its
+version and whether its files are those that were installed. No file beside the code can make a
 run fail or wait: what cannot be read makes the code count as changed, and is listed in the session's `unread`.
 """
 
+import base64
 import hashlib
 import importlib.metadata
 import json
@@ -12,6 +14,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -27,6 +30,7 @@ from repro.step.method import Method
 
 CODE = Path(__file__).resolve().parents[1]  # the package
 STAMP = "COMMIT.json"  # next to the package
+DISTRIBUTION = "repro-harness"  # the name under which the package is installed
 VECTOR_FLAGS = re.compile(r"avx|amx|fma|f16c|sse4|asimd|sve|neon|bf16|i8mm")
 NUMERICS = (
     "data",
@@ -118,10 +122,12 @@ def numerics() -> str:
 def code_version() -> dict[str, Any]:
     """The commit of this package and a hash of the changes to it; None if neither git nor COMMIT.json knows.
 
-    Also `unread`, if there is any: changes that could not be read, so that the hash does not cover them.
+    `version` is that of an installed package, whose commit is not known; `dirty` is then a hash of the files that are
+    not as they were installed. Also `unread`, if there is any: changes that could not be read, so that the hash does
+    not cover them.
     Cached per process, since later commits do not change the code it has loaded.
     """
-    return _checked_out() or _stamped() or {"commit": None, "dirty": None}
+    return _checked_out() or _stamped() or _installed() or {"commit": None, "dirty": None}
 
 
 def _checked_out() -> dict[str, Any] | None:
@@ -190,15 +196,43 @@ def _stamped() -> dict[str, Any] | None:
     return {"commit": recorded.commit, "dirty": dirty} | ({"unread": unread} if unread else {})
 
 
+def _installed() -> dict[str, Any] | None:
+    """Version of the installed package, and a hash of the files that differ from those installed; None elsewhere."""
+    try:
+        installed = importlib.metadata.distribution(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    listed = {Path(str(file.locate())).resolve(): file.hash for file in installed.files or ()}
+    if CODE / "__init__.py" not in listed:  # another copy of the package, or an editable one
+        return None
+    recorded = {_name(path): hash for path, hash in listed.items() if path.is_relative_to(CODE)}
+    differ: dict[str, str | None] = {}
+    for path in _sources():
+        content = _read(path)
+        actual = None if content is None else base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
+        expected = recorded.pop(_name(path), None)
+        if not expected or actual is None or actual.rstrip("=") != expected.value:
+            differ[_name(path)] = actual
+    differ |= {name: "missing" for name, hash in recorded.items() if hash}  # compiled Python has no hash
+    dirty = hashlib.sha256(json.dumps(differ, sort_keys=True).encode()).hexdigest()[:16] if differ else None
+    unread = [name for name, actual in differ.items() if actual is None]
+    return {"commit": None, "dirty": dirty, "version": installed.version} | ({"unread": unread} if unread else {})
+
+
 def _hashes(kind: str) -> dict[str, str | None]:
     """Git's hash of the content of each file in the package, except compiled Python; None if it cannot be read."""
     found: dict[str, str | None] = {}
-    for path in sorted(CODE.rglob("*")):
-        if path.suffix == ".pyc" or "__pycache__" in path.relative_to(CODE).parts or not os.path.isfile(path):
-            continue
+    for path in _sources():
         code = _read(path)
         found[_name(path)] = None if code is None else hashlib.new(kind, b"blob %d\0" % len(code) + code).hexdigest()
     return found
+
+
+def _sources() -> Iterator[Path]:
+    """The files of the package, without compiled Python."""
+    for path in sorted(CODE.rglob("*")):
+        if path.suffix != ".pyc" and "__pycache__" not in path.relative_to(CODE).parts and os.path.isfile(path):
+            yield path
 
 
 def _read(path: Path) -> bytes | None:

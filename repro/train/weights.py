@@ -1,6 +1,7 @@
 """Gives a network the weights its recipe starts from: another run's, a file's or torchvision's. Trains nothing."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,18 +17,20 @@ from repro.train import checkpoint
 State = dict[str, Tensor]
 
 
-def start_from(model: nn.Module, run: Run, root: Path | None) -> None:
+def start_from(model: nn.Module, run: Run, root: Path | None, specs: Mapping[str, Path] | None = None) -> None:
     """Load the weights that `run` starts from into `model`, on the CPU, and freeze what its recipe does not train.
 
-    `run`: with its precision set. `root`: the project folder, which holds the results of other runs and the files; None
-    loads nothing, which suffices to measure speed. UserError if the weights are missing or do not fit.
+    `run`: with its precision set. `root`: the project folder, which holds the results of other runs; None loads
+    nothing, which suffices to measure speed. `specs`: experiment -> the folder of its file, from which the path of a
+    file of weights starts; by default experiments/ in `root`. UserError if the weights are missing or do not fit.
     """
     weights = run.recipe.weights
     if weights is None:
         return
     head = head_of(model)
     if root:
-        state = _of_run(run.source, root) if run.source else _of_file(root, run)
+        folder = (specs or {}).get(run.experiment, root / "experiments")
+        state = _of_run(run.source, root) if run.source else _of_file(folder, run)
         _load(model, state, run, {head} if weights.head == "new" else set())
     if weights.train == "head":
         for name, module in model.named_modules():
@@ -78,12 +81,12 @@ def _of_run(source: Run, root: Path) -> State:
     return cast(State, learner.get("kept") or learner["model"])
 
 
-def _of_file(root: Path, run: Run) -> State:
-    """A file's tensors, or torchvision's weights. A relative path starts at the folder of the specs."""
+def _of_file(folder: Path, run: Run) -> State:
+    """A file's tensors, or torchvision's weights. A relative path starts at `folder`, that of the spec."""
     assert run.recipe.weights
     if not run.recipe.weights.is_file:
         return _of_torchvision(run)
-    path = root / "experiments" / run.recipe.weights.source
+    path = folder / run.recipe.weights.source
     try:
         content = path.read_bytes()
     except OSError as error:

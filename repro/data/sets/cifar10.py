@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from repro.data.archive import Archive
 from repro.data.dataset import DataSet, Part, digest, select
 
 FILES = {  # MD5 sums: those that torchvision.datasets.CIFAR10 checks
@@ -17,6 +18,16 @@ FILES = {  # MD5 sums: those that torchvision.datasets.CIFAR10 checks
     "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
     "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
+
+ARCHIVE = Archive(
+    "cifar-10-python.tar.gz",
+    md5="c58f30108f718f92721af3b95e74349a",  # torchvision's
+    addresses=(  # the official host, the last, takes most of an hour (pytorch/vision, issue 9536)
+        "https://air-example-data.s3.amazonaws.com/cifar-10-python.tar.gz",  # of Ray's examples
+        "https://dataset.bj.bcebos.com/cifar/cifar-10-python.tar.gz",  # of paddle.vision.datasets, with this MD5
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    ),
+)
 
 
 class Cifar10(DataSet):
@@ -30,9 +41,7 @@ class Cifar10(DataSet):
         return select(pixels, np.concatenate([batch["labels"] for batch in batches]), places)
 
     def download(self, directory: Path) -> None:
-        from torchvision import datasets
-
-        datasets.CIFAR10(directory, download=True)
+        ARCHIVE.unpack(directory)
 
 
 CIFAR10 = Cifar10(

@@ -106,8 +106,11 @@ def _iterations_left(planned: Planned) -> int:
 
 
 def time_left(root: Path, experiment: str, seeds: int) -> list[str]:
-    """How long the full-scale runs left of `seeds` seeds per arm will take, as lines of text."""
-    entry = Entry(experiment=experiment, seeds=seeds)
+    """How long the full-scale runs left of `seeds` seeds per arm will take, as lines of text.
+
+    `experiment`: its name, or the path of its file.
+    """
+    entry = Entry(experiment=spec.name_of(experiment), seeds=seeds)
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
     planned = PlannedEntry(entry, plans.plan(root, experiment, [], seeds, entry.scale))
     (found,) = estimate([planned], load_all(root, [experiment], scales))

@@ -12,7 +12,7 @@ from repro.errors import UserError
 from repro.fields import Frozen, Name, Positive
 from repro.records.states import Planned
 from repro.run import plan as plans
-from repro.spec import Scale, ScaleField
+from repro.spec import Scale, ScaleField, places
 from repro.spec.load import read_toml
 from repro.spec.messages import explain, unknown_key
 
@@ -62,17 +62,18 @@ class PlannedEntry:
 
 
 def names(root: Path) -> list[str]:
-    return sorted(path.stem for path in (root / "experiments" / "queues").glob("*.toml"))
+    """Of all queues: the project's own, then the built-in ones."""
+    return list(places.queues(root))
 
 
 def load(name: str, root: Path) -> Queue:
     """The queue called `name`. UserError if there is none, or its file is invalid."""
-    known = names(root)
+    known = places.queues(root)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UserError(f"unknown queue {name!r}{hint} The queues are: {', '.join(known) or 'none'}")
-    path = root / "experiments" / "queues" / f"{name}.toml"
+    path = known[name]
     tables = read_toml(path)
     for key in tables:
         if key not in TOP_KEYS:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from repro import records, spec
 from repro.claims.judge import Judged
-from repro.errors import UserError
 from repro.records import Fault, links
 from repro.records.results import Results, load_all
 from repro.show.report import figures
@@ -115,10 +114,8 @@ def load_report(root: Path, draw: figures.Draw, warn: Warn) -> Report:
 
     What is damaged is left out, and passed to `warn`.
     """
-    if not (names := spec.names(root)):
-        raise UserError(f"no experiments in {root / 'experiments'}")
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
-    every = load_all(root, names, scales)
+    every = load_all(root, spec.names(root), scales)
     for fault in (fault for each in every for fault in each.faults):
         warn(fault)
     parts = [_part(each, draw) for each in every if each.scale.is_full or len(each.clean().runs)]
@@ -144,12 +141,13 @@ def _part(every: Results, draw: figures.Draw) -> Part:
 
 def _inputs(results: Results) -> Iterator[bytes]:
     """The names and contents of the spec and of each record's files; text with line ends as git stores them."""
-    paths = [results.root / "experiments" / f"{results.name}.toml"]
-    paths += [folder / file for folder in results.folders() for file in ("run.json", *records.RESULTS)]
-    for path in paths:
+    files = [(f"experiments/{results.name}.toml", results.experiment.file)]
+    for path in (folder / file for folder in results.folders() for file in ("run.json", *records.RESULTS)):
+        files.append((path.relative_to(results.root).as_posix(), path))
+    for name, path in files:
         if path.is_file():
             content = path.read_bytes()
-            yield path.relative_to(results.root).as_posix().encode()
+            yield name.encode()
             yield content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n")
 
 

@@ -49,8 +49,8 @@ def sides(root: Path, names: list[str], scale: Scale) -> list[Side]:
     loaded: dict[str, Results] = {}
     found = []
     for name in names:
-        experiment, _, arm = name.partition("/")
-        if not arm:
+        experiment, _, arm = name.rpartition("/")
+        if not (experiment and arm):
             raise UserError(f"{name!r} is not an arm; allowed: EXPERIMENT/ARM, such as bn-placement/original")
         if experiment not in loaded:
             loaded[experiment] = Results.load(root, experiment, scale)
