@@ -79,7 +79,7 @@ def _nobodys(root: Path) -> Iterator[Removable]:
         for folder in sorted(results_folder(root, scale).glob("*")):
             if folder.name not in known:
                 for path in _runs(folder):
-                    yield Removable(path, f"orphaned: there is no experiment {folder.name!r}")
+                    yield Removable(path, f"orphaned: experiments/ has no {folder.name}.toml; is its file elsewhere?")
 
 
 def _runs(folder: Path) -> list[Path]:
