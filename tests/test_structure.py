@@ -30,7 +30,7 @@ LAYERS = [
     ["tracking"],
     ["run"],
     ["bench"],
-    ["cli"],
+    ["cli", "api"],
     ["__main__"],
 ]
 
@@ -113,7 +113,7 @@ def test_modules_have_no_circles() -> None:
         walk(module, ())
 
 
-READERS = ("spec", "records", "claims", "show.tables", "show.plots", "show.report", "tracking", "cli")
+READERS = ("spec", "records", "claims", "show.tables", "show.plots", "show.report", "tracking", "cli", "api")
 
 
 def test_what_reads_records_imports_no_torch() -> None:

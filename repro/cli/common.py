@@ -55,18 +55,13 @@ class Commands(click.Group):
             ctx.exit(interrupts.INTERRUPTED)
 
 
-def default_root() -> Path:
-    """The current folder or its nearest parent that holds experiments/*.toml, else the current folder."""
-    current = Path.cwd()
-    holds = (folder for folder in (current, *current.parents) if any((folder / "experiments").glob("*.toml")))
-    return next(holds, current)
-
-
 def root_of(ctx: click.Context) -> Path:
     given: Path | None = ctx.find_root().params.get("root")
     if given and not given.is_dir():
         raise UserError(f"--root {given}: there is no such folder")
-    return given or default_root()
+    from repro.spec import project
+
+    return given or project()
 
 
 def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":

@@ -37,9 +37,9 @@ class Display:
     """Shows the progress of runs; use as a context manager."""
 
     def __init__(self, runs: Sequence[Run], stream: TextIO | None = None) -> None:
-        self.console = Console(file=stream or sys.stderr)
+        self.console = Console(file=stream or sys.stderr, force_jupyter=False)
         self.iterations = {run.name: run.recipe.schedule.iterations for run in runs}
-        self.live = self.console.is_terminal
+        self.live = self.console.file.isatty()  # FORCE_COLOR, which Jupyter sets, makes no terminal
         self.bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),

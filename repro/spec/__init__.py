@@ -4,7 +4,7 @@ from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import load, parse
 from repro.spec.optimization import Optimizer, Schedule
-from repro.spec.places import as_path, known, name_of, names, own
+from repro.spec.places import as_path, known, name_of, names, own, project
 from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
 from repro.spec.resolve import (
@@ -64,6 +64,7 @@ __all__ = [
     "other_readings",
     "own",
     "parse",
+    "project",
     "resolve",
     "source_of",
     "stated_recipe",

@@ -21,6 +21,12 @@ def built_in() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / FOLDER
 
 
+def project() -> Path:
+    """The current folder or its nearest parent that holds experiments/*.toml, else the current folder."""
+    current = Path.cwd()
+    return next((folder for folder in (current, *current.parents) if own(folder)), current)
+
+
 def own(root: Path) -> dict[str, Path]:
     """Name -> file of the project's own experiments; the files are not read."""
     return _files(root / FOLDER)
