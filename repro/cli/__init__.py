@@ -12,6 +12,7 @@ from repro.cli.check import check
 from repro.cli.claims import COMMANDS as CLAIMS
 from repro.cli.common import Commands
 from repro.cli.data import data
+from repro.cli.doctor import doctor
 from repro.cli.export import export
 from repro.cli.judge import judge
 from repro.cli.queue import queue
@@ -47,6 +48,6 @@ def main(root: Path | None) -> None:
     """
 
 
-LOOKING, KEEPING = (watch, logs), (rm, clean, data, wandb, export, stamp)
+LOOKING, KEEPING = (watch, logs), (rm, clean, data, wandb, export, doctor, stamp)
 for command in (*RUNNING, *LOOKING, queue, why, *RESULTS, judge, check, *CLAIMS, *KEEPING):
     main.add_command(command)

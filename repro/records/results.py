@@ -173,6 +173,10 @@ class Results:
         """The run's metrics.csv. UserError if it is missing or damaged."""
         return self._cached(records.read_metrics, run)
 
+    def metrics_of(self, arm: str, seed: int) -> pd.DataFrame:
+        """The same of a recorded run, whatever its state."""
+        return records.read_metrics(self.folder(arm, seed))
+
     def predictions(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """(top1, label) of the run: uint8 (N,) each, in the order of the test set. UserError if missing or damaged."""
         return self._cached(records.read_predictions, run)

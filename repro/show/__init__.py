@@ -9,6 +9,8 @@
 | `why.py` | what an arm's deviations are worth |
 | `power.py` | what `repro power` prints |
 | `crate.py` | the records as an RO-Crate, for other programs |
+| `frames.py` | the records as tables: CSV, SQLite, Parquet |
+| `watch.py` | what `repro watch` prints |
 | `terminal.py` | text for a terminal |
 | `verdicts.py` | a verdict in words: sentences, label, difference |
 """
