@@ -14,6 +14,7 @@ from repro.cli.common import Commands
 from repro.cli.data import data
 from repro.cli.export import export
 from repro.cli.judge import judge
+from repro.cli.new import new
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
@@ -45,5 +46,19 @@ def main(root: Path | None) -> None:
     """
 
 
-for command in (*RUNNING, queue, why, *RESULTS, judge, check, *CLAIMS, data, wandb, export, stamp):
+for command in (
+    *RUNNING[:2],
+    new,
+    *RUNNING[2:],
+    queue,
+    why,
+    *RESULTS,
+    judge,
+    check,
+    *CLAIMS,
+    data,
+    wandb,
+    export,
+    stamp,
+):
     main.add_command(command)

@@ -57,14 +57,27 @@ def parse(path: Path) -> Experiment:
     return _Reader(path, read_toml(path)).experiment()
 
 
+def parse_text(text: str, path: Path) -> Experiment:
+    """`parse` of a file with this text, which need not be there yet."""
+    return _Reader(path, _tables(text, path)).experiment()
+
+
 def read_toml(path: Path) -> Table:
     """The file's content. UserError if it cannot be read, is not TOML, or contains what must not be printed."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        wrong = next(unprintable(tables), None)
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+    except ValueError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from error
+    return _tables(text, path)
+
+
+def _tables(text: str, path: Path) -> Table:
+    try:
+        tables = tomllib.loads(text)
+        wrong = next(unprintable(tables), None)
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise UserError(f"{path}: not valid TOML: {error}") from error
     except RecursionError:
         raise UserError(f"{path}: nested too deeply") from None
