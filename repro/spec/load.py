@@ -20,6 +20,7 @@ from repro.spec import places
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.layers import overlay, without_other_unit
 from repro.spec.messages import ARM_KEYS, explain, unknown_key
+from repro.spec.names import Names
 from repro.spec.recipe import StatedRecipe
 from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference
 from repro.spec.weights import Weights
@@ -114,12 +115,30 @@ class _Reader:
             "costs": self._each("cost", lambda entry: self._model(Cost, entry, "[[cost]]")),
         }
         if self.errors or base is None:
+            self.errors += [f"{self.path}: {problem}" for problem in self._names_unknown_to(fields)]
             raise UserError("\n".join(dict.fromkeys(self.errors)))  # an error in [base] comes once per arm
         arms: tuple[Arm, ...] = fields["arms"]
         readings = tuple(r for each in fields["deviations"] for r in self._readings(each, arms, base, demo))
         fields |= {"readings": readings, "sources": self._sources((*arms, *readings))}
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
+
+    def _names_unknown_to(self, fields: Table) -> Iterator[str]:
+        """What the claims and lessons that are valid name and no table defines; the tables may be wrong otherwise."""
+        keys = {"arm": "name", "reference": "id", "claim": "id", "deviation": "id"}
+        try:
+            arms, references, claims, deviations = (
+                [entry[key] for entry in self._list(table) if isinstance(entry.get(key), str)]
+                for table, key in keys.items()
+            )
+        except UserError:  # no array of tables, which is told already
+            return
+        names = Names(arms, references, claims, deviations)
+        yield from names.doubled()
+        for claim in fields["claims"]:
+            yield from names.of_claim(claim)
+        for lesson in fields["lessons"]:
+            yield from names.of_lesson(lesson)
 
     def _each(self, key: str, read: Callable[[Table], T]) -> tuple[T, ...]:
         """What `read` makes of each entry of an array of tables; those with errors are left out."""
