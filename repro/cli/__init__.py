@@ -18,6 +18,7 @@ from repro.cli.new import new
 from repro.cli.queue import queue
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.schema import schema
 from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
 from repro.cli.why import why
@@ -49,6 +50,7 @@ def main(root: Path | None) -> None:
 for command in (
     *RUNNING[:2],
     new,
+    schema,
     *RUNNING[2:],
     queue,
     why,
