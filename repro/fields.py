@@ -31,4 +31,19 @@ def array(item: Any) -> Any:
 
 Positive = Annotated[int, Field(gt=0, le=10**9)]
 Rate = Annotated[float, Field(ge=0, le=1e30)]  # which float32 can hold
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)]  # part of file names
+NAME = r"^[a-z0-9][a-z0-9.-]*$"
+SPLIT = r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$"
+AUGMENTATION = r"^(pad-crop-[1-9]\d?|hflip)$"
+QUESTION = r"\?$"
+ADDRESS = r"^(https?://[^\s<>()\"]+)?$"
+SHA256 = r"^([0-9a-f]{64})?$"
+FORMS = {  # pattern -> what a text of that form is, for messages and docs/spec.md
+    NAME: "lower-case letters, digits, '-' and '.', beginning with a letter or digit",
+    SPLIT: "'train', 'train45k', 'train80%', 'train100-per-class' or the like",
+    AUGMENTATION: "'pad-crop-N' (N pixels) and 'hflip'",
+    QUESTION: "a question, which ends in '?'",
+    ADDRESS: "a web address, http://... or https://...",
+    SHA256: "64 hex digits",
+}
+
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]  # part of file names

@@ -317,8 +317,8 @@ ALLOWED = "allowed: arm, seed, test_error, and optionally train_error, best_test
 
 
 ARMS = "allowed: original, bn-after-add"
-NOT_WHOLE = "is not allowed: input should be a valid integer, unable to parse string as an integer"
-NOT_A_NUMBER = "is not allowed: input should be a valid number, unable to parse string as a number"
+NOT_WHOLE = "is not allowed; allowed: a whole number"
+NOT_A_NUMBER = "is not allowed; allowed: a number"
 
 
 @pytest.mark.parametrize(
@@ -349,18 +349,18 @@ NOT_A_NUMBER = "is not allowed: input should be a valid number, unable to parse 
         ),
         (
             f"{HEAD}original,-1,8\noriginal,1.5,8\noriginal,,8\noriginal,one,8\n",
-            ", line 2: seed = '-1' is not allowed: input should be greater than or equal to 0",
+            ", line 2: seed = '-1' is not allowed; allowed: 0 or more",
             f", line 3: seed = '1.5' {NOT_WHOLE}",
             f", line 4: seed = '' {NOT_WHOLE}",
             f", line 5: seed = 'one' {NOT_WHOLE}",
         ),
         (
             f"{HEAD}original,0,100.5\noriginal,1,-0.1\noriginal,2,8%\noriginal,3,nan\noriginal,4,inf\n",
-            ", line 2: test_error = '100.5' is not allowed: input should be less than or equal to 100",
-            ", line 3: test_error = '-0.1' is not allowed: input should be greater than or equal to 0",
+            ", line 2: test_error = '100.5' is not allowed; allowed: 100 or less",
+            ", line 3: test_error = '-0.1' is not allowed; allowed: 0 or more",
             f", line 4: test_error = '8%' {NOT_A_NUMBER}",
-            ", line 5: test_error = 'nan' is not allowed: input should be a finite number",
-            ", line 6: test_error = 'inf' is not allowed: input should be a finite number",
+            ", line 5: test_error = 'nan' is not allowed; allowed: a finite number",
+            ", line 6: test_error = 'inf' is not allowed; allowed: a finite number",
         ),
         (
             "arm,seed,test_error,train_error,best_test_error\noriginal,0,8,,7\noriginal,1,,,\noriginal,2,8,1,8.5\n",

@@ -110,7 +110,7 @@ def test_a_kind_of_one_file_is_frozen_judged_tabulated_and_reported(root: Path, 
 
 def test_its_fields_are_validated_as_those_of_every_kind(root: Path) -> None:
     wrong = {
-        "reach = 0": "[[claim]] 'steady': reach = 0 is not allowed: input should be greater than 0",
+        "reach = 0": "[[claim]] 'steady': reach = 0 is not allowed; allowed: above 0",
         "reech = 0.5": "[[claim]] 'steady': unknown key 'reech'; did you mean 'reach'?",
         "reach = 0.5\nmargin = 0.1": "margin is allowed only for kinds 'value', 'difference'",
         'reach = 0.5\nmetric = "train_error"': "metric = 'train_error' is not allowed: kind 'steady' takes final, best",

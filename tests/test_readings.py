@@ -60,7 +60,7 @@ INVALID = {
         'id = "a"\ninstead = { batch_size = 32 }\nother_arm = "original"',
         ["instead and other_arm = 'original'", "give one"],
     ),
-    "not a table": ('id = "a"\ninstead = "small"', ["instead = 'small'", "dictionary"]),
+    "not a table": ('id = "a"\ninstead = "small"', ["instead = 'small'", "a table"]),
     "an id that is no name": ('id = "a+b"\ninstead = { batch_size = 32 }', ["id = 'a+b' is not allowed"]),
     "an unknown key": (
         'id = "a"\ninstead = { batchsize = 3 }',

@@ -15,10 +15,12 @@ from repro.cli.data import data
 from repro.cli.doctor import doctor
 from repro.cli.export import export
 from repro.cli.judge import judge
+from repro.cli.new import new
 from repro.cli.queue import queue
 from repro.cli.removing import clean, rm
 from repro.cli.results import COMMANDS as RESULTS
 from repro.cli.running import COMMANDS as RUNNING
+from repro.cli.schema import schema
 from repro.cli.stamp import stamp
 from repro.cli.wandb import wandb
 from repro.cli.watching import logs, watch
@@ -48,6 +50,6 @@ def main(root: Path | None) -> None:
     """
 
 
-LOOKING, KEEPING = (watch, logs), (rm, clean, data, wandb, export, doctor, stamp)
-for command in (*RUNNING, *LOOKING, queue, why, *RESULTS, judge, check, *CLAIMS, *KEEPING):
+SPECS, LOOKING, KEEPING = (new, schema), (watch, logs), (rm, clean, data, wandb, export, doctor, stamp)
+for command in (*RUNNING[:2], *SPECS, *RUNNING[2:], *LOOKING, queue, why, *RESULTS, judge, check, *CLAIMS, *KEEPING):
     main.add_command(command)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from repro.claims.rules import When
 from repro.data import catalog
 from repro.errors import UserError
+from repro.spec.messages import explain
 from repro.spec.optimization import EpochSchedule, EpochWarmup
 from repro.spec.recipe import Recipe, StatedRecipe
 
@@ -34,8 +35,7 @@ def resolve_schedule(recipe: StatedRecipe) -> Recipe:
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
-        fault = error.errors()[0]
-        raise UserError(f"schedule, converted to iterations: {fault['msg']}, not {fault['input']}") from error
+        raise UserError("\n".join(explain(error, Recipe, "converted to iterations"))) from error
 
 
 def epochs_to_iterations(recipe: StatedRecipe, epochs: int) -> int:

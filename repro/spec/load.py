@@ -20,6 +20,7 @@ from repro.spec import places, tries
 from repro.spec.epochs import resolve_schedule, train_images
 from repro.spec.layers import overlay, without_other_unit
 from repro.spec.messages import ARM_KEYS, explain, unknown_key
+from repro.spec.names import Names
 from repro.spec.recipe import StatedRecipe
 from repro.spec.schema import READING, Arm, Cost, Deviation, Experiment, Lesson, Reading, Reference, Try
 from repro.spec.weights import Weights
@@ -60,14 +61,27 @@ def parse(path: Path, tried: Iterable[str] = ()) -> Experiment:
     return _Reader(path, read_toml(path), tried=tried).experiment()
 
 
+def parse_text(text: str, path: Path) -> Experiment:
+    """`parse` of a file with this text, which need not be there yet."""
+    return _Reader(path, _tables(text, path)).experiment()
+
+
 def read_toml(path: Path) -> Table:
     """The file's content. UserError if it cannot be read, is not TOML, or contains what must not be printed."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        wrong = next(unprintable(tables), None)
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+    except ValueError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from error
+    return _tables(text, path)
+
+
+def _tables(text: str, path: Path) -> Table:
+    try:
+        tables = tomllib.loads(text)
+        wrong = next(unprintable(tables), None)
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise UserError(f"{path}: not valid TOML: {error}") from error
     except RecursionError:
         raise UserError(f"{path}: nested too deeply") from None
@@ -106,6 +120,7 @@ class _Reader:
             "costs": self._each("cost", lambda entry: self._model(Cost, entry, "[[cost]]")),
         }
         if self.errors or base is None:
+            self.errors += [f"{self.path}: {problem}" for problem in self._names_unknown_to(fields)]
             raise UserError("\n".join(dict.fromkeys(self.errors)))  # an error in [base] comes once per arm
         arms: tuple[Arm, ...] = fields["arms"]
         readings = tuple(r for each in fields["deviations"] for r in self._readings(each, arms, base, demo))
@@ -113,6 +128,23 @@ class _Reader:
         fields |= {"readings": readings, "tries": found, "sources": self._sources((*arms, *readings, *found))}
         top = {key: self.tables[key] for key in ("title", "source", "paper") if key in self.tables}
         return self._model(Experiment, top | fields, "the top level")
+
+    def _names_unknown_to(self, fields: Table) -> Iterator[str]:
+        """What the claims and lessons that are valid name and no table defines; the tables may be wrong otherwise."""
+        keys = {"arm": "name", "reference": "id", "claim": "id", "deviation": "id"}
+        try:
+            arms, references, claims, deviations = (
+                [entry[key] for entry in self._list(table) if isinstance(entry.get(key), str)]
+                for table, key in keys.items()
+            )
+        except UserError:  # no array of tables, which is told already
+            return
+        names = Names(arms, references, claims, deviations)
+        yield from names.doubled()
+        for claim in fields["claims"]:
+            yield from names.of_claim(claim)
+        for lesson in fields["lessons"]:
+            yield from names.of_lesson(lesson)
 
     def _each(self, key: str, read: Callable[[Table], T]) -> tuple[T, ...]:
         """What `read` makes of each entry of an array of tables; those with errors are left out."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from repro.fields import Frozen
+from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
 from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
 from repro.spec.recipe import Constants, StatedRecipe
@@ -16,6 +17,30 @@ UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's loca
     **FAMILIES,
     **{"sgd": Sgd, "adam": Adam},
     **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup, Constants)},
+}
+RULES = {  # pydantic's type of an error -> what is allowed
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text, in quotes",
+    "string_too_short": "text of at least {min_length} character",
+    "string_too_long": "text of up to {max_length} characters",
+    "tuple_type": "a list, in brackets",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of up to {max_length}",
+    "dict_type": "a table, in braces",
+    "model_type": "a table, in braces",
+    "model_attributes_type": "a table, in braces",
+    "literal_error": "{expected}",
+    "greater_than": "above {gt:,.15g}",
+    "greater_than_equal": "{ge:,.15g} or more",
+    "less_than": "below {lt:,.15g}",
+    "less_than_equal": "{le:,.15g} or less",
 }
 Table = dict[str, Any]
 
@@ -35,11 +60,38 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
         elif fault["type"] == "missing":
             yield f"{place}: {key!r} is missing"
         elif fault["type"] == "value_error" and isinstance(value, dict | tuple | Frozen):
-            yield f"{place}: {key + ': ' if key else ''}{fault['ctx']['error']}"
+            for line in str(fault["ctx"]["error"]).splitlines():
+                yield f"{place}: {key + ': ' if key else ''}{line}"
+        elif fault["type"] == "union_tag_not_found":
+            yield f"{place}: {key + '.name'!r} is missing; allowed: {', '.join(_tags(model, fault['loc']))}"
+        elif fault["type"] == "union_tag_invalid":
+            tag = fault["ctx"]["tag"]
+            yield f"{place}: {key}.name = {tag!r} is not allowed; allowed: {fault['ctx']['expected_tags']}"
         else:
-            message = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
             subject = f"{place}: {key}" if key else place
-            yield f"{subject} = {value!r} is not allowed: {message[0].lower()}{message[1:]}"
+            yield f"{subject} = {shown(value)} is not allowed{_rule(fault)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a spec has it, where that differs from Python."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _rule(fault: ErrorDetails) -> str:
+    """What is allowed, with the words that precede it."""
+    context = fault.get("ctx", {})
+    if fault["type"] == "value_error":
+        message = str(context["error"])
+        return f": {message[0].lower()}{message[1:]}"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"; allowed: {FORMS.get(context['pattern'], context['pattern'])}"
+    rule = RULES.get(fault["type"])
+    return f"; allowed: {rule.format(**context)}" if rule else f": {fault['msg']}"
+
+
+def _tags(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
+    """The names that a table at `location` may have, such as those of networks."""
+    return [*FAMILIES] if location[-1] == "model" else [repr(name) for name in ("sgd", "adam")]
 
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:

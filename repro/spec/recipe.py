@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.fields import Frozen, Positive, array
+from repro.fields import AUGMENTATION, SPLIT, Frozen, Positive, array
 from repro.models import FAMILIES, Network
 from repro.spec.optimization import EpochSchedule, Optimizer, Schedule, in_epochs
 from repro.spec.weights import Weights
@@ -45,7 +45,7 @@ class StatedRecipe(Frozen):
     dataset: str
     # train45k: 45,000 of the images; train80%: 80% of them; train100-per-class: 100 of each class. The rest is for
     # validation.
-    train_split: Annotated[str, Field(pattern=r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$")] = "train"
+    train_split: Annotated[str, Field(pattern=SPLIT)] = "train"
     order: Literal["shuffled", "file"] = "shuffled"  # of the training images: anew in each epoch, or as in the files
     image_size: Positive | None = None  # pixels per side; left out = the data set's own (filled in by `load`)
     # how images are resized to image_size: once, antialiased, and photographs cropped to their central square; once,
@@ -57,7 +57,7 @@ class StatedRecipe(Frozen):
         Discriminator(lambda value: "name" if isinstance(value, str) else "Constants"),
     ] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
-    augment: array(Annotated[str, Field(pattern=r"^(pad-crop-[1-9]\d?|hflip)$")]) = ()  # type: ignore[valid-type]
+    augment: array(Annotated[str, Field(pattern=AUGMENTATION)]) = ()  # type: ignore[valid-type]
     batch_size: Positive
     last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: a batch continues into the next epoch
     bn_batch: Positive | None = None  # images per batch-norm group; None = the whole batch

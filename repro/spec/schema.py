@@ -5,7 +5,7 @@ They define what a spec may contain; recipes are defined in `recipe`, claims and
 """
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +15,9 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from repro.claims.rules import Claim, Design, Published, When
 from repro.data import catalog
 from repro.errors import UserError
-from repro.fields import Frozen, Name, array
+from repro.fields import ADDRESS, QUESTION, Frozen, Name, array
 from repro.spec.epochs import iteration_at, resolve_schedule
+from repro.spec.names import Names
 from repro.spec.recipe import Recipe, StatedRecipe
 from repro.spec.scale import DEMO, SCRATCH, ScaleField
 
@@ -28,7 +29,7 @@ class Reference(Frozen):
     author: Annotated[str, Field(min_length=1)]
     title: Annotated[str, Field(min_length=1)]
     year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = no year given
-    link: Annotated[str, Field(pattern=r"^(https?://[^\s<>()\"]+)?$")] = ""  # "" = unknown
+    link: Annotated[str, Field(pattern=ADDRESS)] = ""  # "" = unknown
 
     @property
     def short(self) -> str:
@@ -65,7 +66,7 @@ class Deviation(Frozen):
 class Lesson(Frozen):
     """A question of the paper's readers, and the claims that answer it: yes if they are reproduced."""
 
-    question: Annotated[str, Field(pattern=r"\?$")]
+    question: Annotated[str, Field(pattern=QUESTION)]
     claims: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 
@@ -204,47 +205,32 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
-        names = [arm.name for arm in self.arms]
-        _check_unique("arm", names)
-        _check_unique("claim", [claim.id for claim in self.claims])
-        _check_unique("deviation", [deviation.id for deviation in self.deviations if deviation.id])
-        users = [(f"claim {c.id!r}", c.arms) for c in self.claims]
-        users += [(f"deviation {d.what!r}", (*d.arms, *filter(None, [d.other_arm]))) for d in self.deviations]
-        users += [(f"cost on {c.hardware!r}", tuple(c.minutes)) for c in self.costs]
-        for user, arms in users:
-            for arm in arms:
-                if arm not in names:
-                    raise ValueError(f"{user} names an unknown arm {arm!r}; the arms are: {', '.join(names)}")
-        self._references_known()
-        self._sources_known()
-        ids = [claim.id for claim in self.claims]
-        for lesson in self.lessons:
-            for claim_id in lesson.claims:
-                if claim_id not in ids:
-                    raise ValueError(
-                        f"lesson {lesson.question!r} names an unknown claim {claim_id!r}; "
-                        f"the claims are: {', '.join(ids) or 'none'}"
-                    )
-            _check_unique(f"claim of lesson {lesson.question!r}", list(lesson.claims))
-        for claim in self.claims:
-            if misfit := claim.misfit(self.design(claim)):
-                raise ValueError(f"claim {claim.id!r}: {misfit}")
+        if problems := [*self._problems_of_names()] or [*self._problems_of_arms()]:
+            raise ValueError("\n".join(problems))
         return self
 
-    def _references_known(self) -> None:
-        known = [reference.id for reference in self.references]
-        _check_unique("reference", known)
-        users = [(f"claim {claim.id!r}", claim.reference) for claim in self.claims if claim.reference]
-        users += [(f"arm {arm.name!r}: published", arm.published.reference) for arm in self.arms if arm.published]
-        for user, name in users:
-            if name not in known:
-                raise ValueError(
-                    f"{user} names an unknown reference {name!r}; the references are: {', '.join(known) or 'none'}"
-                )
+    def _problems_of_names(self) -> Iterator[str]:
+        """Names that are unknown or given twice, among the experiment's tables."""
+        names = Names(
+            arms=[arm.name for arm in self.arms],
+            references=[reference.id for reference in self.references],
+            claims=[claim.id for claim in self.claims],
+            deviations=[deviation.id for deviation in self.deviations if deviation.id],
+        )
+        yield from names.doubled()
+        for claim in self.claims:
+            yield from names.of_claim(claim)
+        for each in self.deviations:
+            yield from names.unknown_arms(f"deviation {each.what!r}", (*each.arms, *filter(None, [each.other_arm])))
+        for cost in self.costs:
+            yield from names.unknown_arms(f"cost on {cost.hardware!r}", tuple(cost.minutes))
+        for arm in self.arms:
+            if arm.published:
+                yield from names.unknown_reference(f"arm {arm.name!r}: published", arm.published.reference)
+        for lesson in self.lessons:
+            yield from names.of_lesson(lesson)
 
-    def _sources_known(self) -> None:
-        """Runs to start from exist, do not start from a run in turn, and are trained on a built-in data set."""
-        for arm in self.trained:
+from collections.abc import Collection, Iterator
             for recipe in filter(None, (arm.recipe, arm.demo)):
                 if not (recipe.weights and recipe.weights.run):
                     continue
@@ -252,16 +238,11 @@ class Experiment(Frozen):
                 where = f"arm {arm.name!r}: weights: source = {recipe.weights.source!r}"
                 arms = {a.name: a for a in self.source_experiment(name).arms}
                 if source not in arms:
-                    raise ValueError(f"{where}: unknown arm; the arms of {name!r} are: {', '.join(arms)}")
-                if (other := arms[source].recipe.weights) and other.run:
-                    raise ValueError(f"{where} itself starts from a run, {other.source!r}, which is not allowed")
-                if not catalog.built_in(arms[source].recipe.dataset):
-                    raise ValueError(f"{where} is trained on an image folder; allowed: runs on a built-in data set")
-
-
-def _check_unique(kind: str, names: list[str]) -> None:
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"duplicate {kind}: {', '.join(repeated)}")
+                    yield f"{where}: unknown arm; the arms of {name!r} are: {', '.join(arms)}"
+                elif (other := arms[source].recipe.weights) and other.run:
+                    yield f"{where} itself starts from a run, {other.source!r}, which is not allowed"
+                elif not catalog.built_in(arms[source].recipe.dataset):
+                    yield f"{where} is trained on an image folder; allowed: runs on a built-in data set"
 
 
 # --- a run -----------------------------------------------------------------------------------------------------------

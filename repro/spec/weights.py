@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from repro.fields import Frozen
+from repro.fields import SHA256, Frozen
 
 
 class Weights(Frozen):
@@ -19,7 +19,7 @@ class Weights(Frozen):
     """
 
     source: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[str, Field(pattern=SHA256)] = ""
     head: Literal["new", "loaded"] = "new"
     train: Literal["all", "head"] = "all"
 
