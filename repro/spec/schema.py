@@ -230,7 +230,15 @@ class Experiment(Frozen):
         for lesson in self.lessons:
             yield from names.of_lesson(lesson)
 
-from collections.abc import Collection, Iterator
+    def _problems_of_arms(self) -> Iterator[str]:
+        """Claims that do not fit their arms, and runs that cannot be started from.
+
+        Those exist, do not start from a run in turn, and are trained on a built-in data set.
+        """
+        for claim in self.claims:
+            if misfit := claim.misfit(self.design(claim)):
+                yield f"claim {claim.id!r}: {misfit}"
+        for arm in self.trained:
             for recipe in filter(None, (arm.recipe, arm.demo)):
                 if not (recipe.weights and recipe.weights.run):
                     continue
