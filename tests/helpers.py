@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from repro import models, records
+from repro.data.batches import Draws
 from repro.spec import FULL, Recipe, Run
 from repro.train import checkpoint
 from repro.train.control import Progress, Settings, Stop
@@ -14,7 +17,7 @@ from repro.train.learner import Learner
 from repro.train.loop import train
 
 REPO = Path(__file__).resolve().parent.parent
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 CIFAR = (3, 32, 32)
 SETTINGS = Settings(threads=1, checkpoint_every=10, checkpoint_seconds=0)
 
@@ -170,3 +173,22 @@ def loss_of(learner: Learner) -> float:
     loss, _ = learner.meters.read()
     learner.meters.reset()
     return loss
+
+
+# --- GPUs -------------------------------------------------------------------------------------------------------------
+
+
+def needs_gpu(test: Any) -> Any:
+    """Skipped without one, and deterministic, as every run is."""
+    skipping = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    return pytest.mark.gpu(skipping(pytest.mark.usefixtures("deterministic")(test)))
+
+
+class Played:
+    """In a graph's place where there is no GPU."""
+
+    def __init__(self, update: object, *_: object) -> None:
+        self.update = update
+
+    def run(self, draws: Draws) -> None:
+        self.update(draws)  # type: ignore[operator]

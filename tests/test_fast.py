@@ -263,7 +263,7 @@ def test_where_the_kernels_cannot_be_made_a_run_is_plain(
 def test_a_precision_or_step_of_another_device_is_refused(resnet20: Run) -> None:
     with pytest.raises(UserError, match="tf32 is not available on the CPU; allowed: auto, fp32, bf16"):
         method.choose(resnet20, CIFAR, CPU, "tf32")
-    for step in ("graph", "compiled"):
+    for step in ("graph", "triton", "compiled"):
         with pytest.raises(
             UserError, match=f"--step {step} is not available on cpu; allowed: auto, plain, kernels, matrices"
         ):

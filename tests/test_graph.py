@@ -9,10 +9,24 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from helpers import CIFAR, CPU, REPO, assert_same_bits, batch, finish, gentle, gradient, loss_of, network, small_run
+from helpers import (
+    CIFAR,
+    CPU,
+    CUDA,
+    REPO,
+    Played,
+    assert_same_bits,
+    batch,
+    finish,
+    gentle,
+    gradient,
+    loss_of,
+    needs_gpu,
+    network,
+    small_run,
+)
 
 from repro import spec
-from repro.data.batches import Draws
 from repro.errors import UserError
 from repro.run import launch
 from repro.run.launch.interleaved import interleaved
@@ -28,16 +42,9 @@ from repro.train.learner import Learner
 # torch.compile looks at it on its way, and hides the warning unless warnings are errors
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
-CUDA = torch.device("cuda")
 RESNET = {"model": {"name": "resnet-cifar", "depth": 8}}
 SEPARATE = {"block": "full-preact", "subsample": "separate-conv"}
 TRACED = "aot_eager"  # torch.compile without its compiler: what it traces is run by torch's own operations
-
-
-def needs_gpu(test: Any) -> Any:
-    """Skipped without one, and deterministic, as every run is."""
-    skipping = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-    return pytest.mark.gpu(skipping(pytest.mark.usefixtures("deterministic")(test)))
 
 
 @pytest.fixture
@@ -146,16 +153,6 @@ def test_nothing_is_collected_while_recording() -> None:
     assert gc.isenabled()
 
 
-class Played:
-    """In a graph's place where there is no GPU."""
-
-    def __init__(self, update: object, *_: object) -> None:
-        self.update = update
-
-    def run(self, draws: Draws) -> None:
-        self.update(draws)  # type: ignore[operator]
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_compiled_code")
 def test_compiling_before_the_first_iteration_changes_no_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +177,9 @@ class TracedStep(CompiledStep):
 @needs_gpu
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize(("step", "model"), [("graph", {}), ("compiled", RESNET)], ids=["graph", "compiled"])
+@pytest.mark.parametrize(
+    ("step", "model"), [("graph", {}), ("triton", RESNET), ("compiled", RESNET)], ids=["graph", "triton", "compiled"]
+)
 def test_a_graph_computes_what_its_update_does(precision: str, optimizer: str, step: str, model: Any) -> None:
     """Bit for bit, over a drop of the learning rate; the first has dropout, so that its stream is in play."""
     run = small_run(optimizer={"name": optimizer, "lr": 0.01}, **model)

@@ -56,6 +56,8 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
 
     def rate(run: Run, settings: Settings, jobs: int, *_: object) -> tune.Rate:
         match settings.step, jobs:
+            case "triton", _:
+                return tune.Rate(8.0, "bf16")
             case "compiled", _:
                 raise UserError("--step compiled: no compiler here")
             case _, 8:
@@ -77,6 +79,7 @@ def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
         ("graph", 8, "most likely out of memory"),
         ("graph", 2, "its process died with exit code 9"),
         ("graph", 1, 7.0),
+        *(("triton", jobs, 8.0) for jobs in (4, 8, 2, 1)),
         *(("compiled", jobs, "--step compiled: no compiler here") for jobs in (4, 8, 2, 1)),
         ("plain", 4, "RuntimeError: an illegal access"),
         ("plain", 8, "most likely out of memory"),
@@ -97,7 +100,7 @@ def _runs(pid: int) -> bool:
 def test_when_time_is_over_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiprocessing, "get_context", lambda kind: pytest.fail("a process is begun"))
     found = ways.measure(small_run(), Settings(), ways.ways(Settings("cuda"), 16), 0.1, made_up_data=True, limit=0.0)
-    assert [way.error for way in found] == ["no time left"] * 12
+    assert [way.error for way in found] == ["no time left"] * 16
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -131,7 +134,7 @@ def test_made_up_data_has_the_data_sets_shape() -> None:
 
 def test_the_most_promising_ways_come_first() -> None:
     found = [(way.step, way.jobs) for way in ways.ways(Settings("cuda"), 16)]
-    assert found == [(step, jobs) for step in ("graph", "compiled", "plain") for jobs in (4, 8, 2, 1)]
+    assert found == [(step, jobs) for step in ("graph", "triton", "compiled", "plain") for jobs in (4, 8, 2, 1)]
     assert [(w.step, w.jobs) for w in ways.ways(Settings("cuda:1", step="graph"), 16, 3)] == [
         ("graph", 2),
         ("graph", 1),
@@ -199,7 +202,7 @@ def test_ways_auto_takes_the_fastest_and_says_so(
     jobs, settings = resources.choose_fastest(todo, Settings("cuda"), stop, Display([]))
     assert (jobs, settings.step) == (4, "compiled")
     ((every, limit),) = asked
-    assert len(every) == 12 and 29 < limit <= 30, "a third of the time limit"
+    assert len(every) == 16 and 29 < limit <= 30, "a third of the time limit"
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("--ways auto: using step compiled and 4 jobs (measured graph x4 101 it/s, graph x8 1 it/s, ")
 

@@ -21,6 +21,7 @@ from repro.bench.overhead import Overhead, SideBySide, measure_overhead, megabyt
 from repro.bench.reference import WORKERS, minimal_loop, reference_loop, torch_defaults
 from repro.errors import UserError
 from repro.spec import Run
+from repro.step import method
 from repro.train import provenance
 from repro.train.control import Settings
 from repro.train.learner import Learner
@@ -80,7 +81,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Bench:
-    """`rows`: the method that a run would use, the same step in fp32, and on a GPU the compiled step."""
+    """`rows`: the method that a run would use, the same step in fp32, and on a GPU the steps that `auto` skips."""
 
     model: str
     hardware: str
@@ -94,7 +95,7 @@ class Bench:
     memory: Memory
     start_up_seconds: float
     side_by_side: SideBySide | None
-    skipped: str = ""  # why the compiled step has no row
+    skipped: str = ""  # why one of these has no row
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, and those of the first row as `fast`, `ratio` and `floor`."""
@@ -132,12 +133,12 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
     learners = [Learner(run, device, settings.data_dir, settings.precision, settings.step)]
     if settings.precision == "auto" and learners[0].method.precision != "fp32":
         learners.append(Learner(run, device, settings.data_dir, "fp32", settings.step))
-    skipped = ""
-    if settings.step == "auto" and device.type == "cuda":
+    skipped = []
+    for step in method.UNMEASURED if settings.step == "auto" and device.type == "cuda" else ():
         try:
-            learners.append(Learner(run, device, settings.data_dir, settings.precision, "compiled"))
+            learners.append(Learner(run, device, settings.data_dir, settings.precision, step))
         except UserError as error:
-            skipped = str(error)
+            skipped.append(str(error))
     first = learners[0]
     with torch_defaults():
         workers = max(WORKERS, key=lambda count: turn(reference_loop(run, first, count), device, seconds / 4))
@@ -170,7 +171,7 @@ def bench(root: Path, model: str, settings: Settings, seconds: float = 8.0) -> B
         memory=memory,
         start_up_seconds=start_up(run, settings),
         side_by_side=side_by_side(run, settings, settings.threads or 1),
-        skipped=skipped,
+        skipped="; ".join(skipped),
     )
 
 

@@ -219,9 +219,9 @@ step_option = click.option(
     "--step",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "plain", "kernels", "matrices", "sequential", "graph", "compiled"]),
+    type=click.Choice(["auto", "plain", "kernels", "matrices", "sequential", "graph", "triton", "compiled"]),
     help="How an update is computed. plain: eager PyTorch; kernels, matrices: faster on the CPU; graph: a CUDA graph; "
-    "compiled: a CUDA graph of compiled blocks; auto: the fastest that applies.",
+    "triton: a CUDA graph of Triton kernels; compiled: one of compiled blocks; auto: the fastest that applies.",
 )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 KERNELS_WIDTH = 16  # the width that repro.step.kernels supports
+TRITON_WIDTH = 64  # the largest that repro.step.triton supports
 
 
 class ResNetCifar(Network):
@@ -81,7 +82,8 @@ class ResNetCifar(Network):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        return ("kernels", "compiled") if self.width == KERNELS_WIDTH else ("compiled",)
+        fast = {"kernels": self.width == KERNELS_WIDTH, "triton": self.width <= TRITON_WIDTH, "compiled": True}
+        return tuple(step for step, supported in fast.items() if supported)
 
     def modules(self, shape: Shape, masks: "torch.Generator") -> "nn.Module":
         """For images of any size."""

@@ -11,7 +11,7 @@ from repro.records.states import Planned
 from repro.run import launch, ways
 from repro.run.progress import Display
 from repro.spec import Scale
-from repro.step import compiled, method
+from repro.step import method
 from repro.train.control import Settings, Stop
 from repro.wording import plural
 
@@ -62,8 +62,9 @@ def choose_fastest(todo: list[Planned], settings: Settings, stop: Stop, display:
         return "auto", settings
     display.print("--ways auto: measuring which step and how many jobs are fastest, for up to two minutes")
     every = ways.ways(settings, cores(), len(todo))
-    if any(compiled.refusal(p.run.recipe.model) for p in todo):
-        every = [way for way in every if way.step != "compiled"]
+    for step, refusal in method.FOR_BLOCKS.items():
+        if any(refusal(p.run.recipe.model) for p in todo):
+            every = [way for way in every if way.step != step]
     left = stop.deadline - time.time()
     measured = list(ways.measure(todo[0].run, settings, every, ways.SECONDS_PER_WAY, made_up_data=True, limit=left / 3))
     way = ways.best(measured)

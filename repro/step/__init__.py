@@ -8,5 +8,6 @@
 | | `sequential.py` for small networks (mlp, cnn), in fp32 |
 | `matmul.py` | the plain step with VGG's last convolutions as matrix products, on the CPU |
 | `cuda_graph.py` | a whole update captured as a CUDA graph |
+| `triton/` | CIFAR ResNets with this project's Triton kernels around torch's convolutions, inside a CUDA graph |
 | `compiled.py` | the plain step with residual blocks compiled by torch.compile, inside a CUDA graph |
 """

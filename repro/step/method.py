@@ -11,12 +11,13 @@ import torch
 
 from repro.errors import UserError
 from repro.spec import Precision, Run
-from repro.step import compiled, matmul
+from repro.step import compiled, matmul, triton
 from repro.step.kernels import build, network, ops, sequential
 
 # fast steps, in the order that "auto" tries
-STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "compiled")}
-UNMEASURED = ("compiled",)  # "auto" skips these
+STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "triton", "compiled")}
+UNMEASURED = ("triton", "compiled")  # "auto" skips these
+FOR_BLOCKS = {"triton": triton.refusal, "compiled": compiled.refusal}  # why these cannot be used for a spec's network
 KERNELS_MIN_ITERATIONS = 100  # a shorter run would save less time than compiling the kernels takes
 
 
@@ -65,8 +66,8 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
     model, weights = run.recipe.model, run.recipe.weights
     if weights and weights.train == "head" and step not in ("plain", "graph"):
         return "it trains every layer, and the recipe only the head"
-    if step == "compiled":
-        return compiled.refusal(model)
+    if step in FOR_BLOCKS:
+        return FOR_BLOCKS[step](model)
     if step in ("plain", "graph"):
         return ""
     if step == "matrices":

@@ -94,9 +94,12 @@ class PlainStep(Step):
         """The caller has put the model into evaluation mode."""
         return self._logits(images)
 
+    def set_tf32(self) -> None:
+        """Before each use, because the setting is global and other runs may share this process."""
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        tf32 = self.precision == "tf32"  # set each time: it is global, and other runs may share this process
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        self.set_tf32()
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits: torch.Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
         return logits.float()

@@ -3,7 +3,7 @@
 Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,10 @@ class Learner:
         weights.start_from(model, spec.in_precision(run, self.method.precision), root, specs)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
-        fast = self.method.step in ("kernels", "sequential")
-        self.augmentation = Augmentation(self.transform, self.splits.train.pixels) if fast else None
+        self.augmentation = self._augmentation()
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
-        self.meters = Meters(device)
-        graphed = self.method.step in ("graph", "compiled")
+        self.meters = self._meters()
+        graphed = self.method.step in ("graph", "triton", "compiled")
         self.graph = Graph(self.update, self.tensors, self.dropout, recipe.batch_size) if graphed else None
         self.iteration = 0  # updates made so far
         self.rate = 0.0  # learning rate of the last update
@@ -103,8 +102,30 @@ class Learner:
             if self.method.step == "sequential":
                 return SequentialStep(self.model)
             return FastNetwork(self.model, self.method.precision)
+        if self.method.step == "triton":
+            from repro.step.triton.network import TritonStep
+
+            return TritonStep(self.model, self.method.precision)
         steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
         return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
+
+    def _augmentation(self) -> Callable[[Draws], torch.Tensor] | None:
+        """Makes a batch's images in one pass; None where only torch's operations can."""
+        train = self.splits.train.pixels
+        if self.method.step in ("kernels", "sequential"):
+            return Augmentation(self.transform, train)
+        if self.method.step == "triton" and self.run.recipe.resize != "per-batch":
+            from repro.step.triton.batch import Augmentation as TritonAugmentation
+
+            return TritonAugmentation(self.transform, train)
+        return None
+
+    def _meters(self) -> Meters:
+        if self.method.step == "triton":
+            from repro.step.triton.batch import TritonMeters
+
+            return TritonMeters(self.device)
+        return Meters(self.device)
 
     def _compile(self, step: CompiledStep) -> str:
         draws = self.sampler.batch(0)
