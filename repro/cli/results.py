@@ -6,15 +6,20 @@ import click
 
 from repro.cli.common import (
     CHECK_FAILED,
+    check_claims,
+    check_option,
     demo_option,
     experiments_argument,
     faults_of,
     format_option,
+    json_form_option,
     json_option,
     name_faults,
     root_of,
+    say,
     scale_of,
     scale_option,
+    strict_option,
     terminal_width,
 )
 from repro.errors import UserError
@@ -25,12 +30,21 @@ from repro.errors import UserError
 @scale_option
 @demo_option
 @format_option
+@json_form_option
 @click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")
-@click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced' at full scale.")
+@check_option
+@strict_option
 @click.pass_context
 def table(
-    ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: bool, form: str, view: str | None, check: bool
+    ctx: click.Context,
+    experiments: tuple[str, ...],
+    scale: str,
+    demo: bool,
+    form: str,
+    view: str | None,
+    check: bool,
+    strict: bool,
 ) -> None:
     """Print the results beside the published numbers, one row per arm, with the verdict on each claim.
 
@@ -40,7 +54,7 @@ def table(
     repro table
     repro table resnet-depth --format md
     repro table bn-placement --scale 1/200 --per-class
-    repro table --check
+    repro table --check --strict
     """
     from repro.records.results import select
     from repro.show import tables
@@ -49,10 +63,7 @@ def table(
     results = select(root, list(experiments), scale_of(scale, demo))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
     code = name_faults(root, faults_of(results), experiments)
-    if check and (failed := tables.unreproduced(results)):
-        click.echo(f"not reproduced: {', '.join(failed)}", err=True)
-        code = CHECK_FAILED
-    ctx.exit(code)
+    ctx.exit(check_claims(results, check, strict) or code)
 
 
 @click.command()
@@ -75,7 +86,7 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 
     root = root_of(ctx)
     one, other = tables.sides(root, [first, second], scale_of(scale, demo))
-    click.echo(tables.compare(one, other, paired, as_json))
+    say(tables.compare(one, other, paired, as_json), as_json)
     both = {side.results.name: side.results for side in (one, other)}
     ctx.exit(name_faults(root, faults_of(both.values()), both))
 

@@ -22,6 +22,7 @@ from repro.cli.common import (
     name_faults,
     precision_option,
     root_of,
+    say,
     scale_of,
     scale_option,
     step_option,
@@ -54,7 +55,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
     else:
         for e in experiments:
-            click.echo(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
+            say(f"{e.name:18} {len(e.arms):2} arms {len(e.claims):2} claims   {e.title}")
     ctx.exit(code)
 
 
@@ -83,12 +84,12 @@ def show(
     if not arm and (scale != "1" or demo or seed):
         raise UserError("--scale, --demo and --seed select one run: add --arm, or leave them out")
     if arm:
-        click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
+        say(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json), as_json)
     elif as_json:
         click.echo(spec.load(experiment, root).model_dump_json(indent=1))
     else:
         results = Results.load(root, experiment)
-        click.echo(describe.experiment(results))
+        say(describe.experiment(results))
         ctx.exit(name_faults(root, results.faults, [experiment]))
 
 
@@ -115,7 +116,7 @@ def status(ctx: click.Context, experiments: tuple[str, ...], scale: str, demo: b
         raise UserError(f"no experiments in {root / 'experiments'}")
     results, code = load_each(names, lambda name: Results.load(root, name, chosen))
     if results or as_json:
-        click.echo(describe.status(results, chosen, records.scales(root), as_json))
+        say(describe.status(results, chosen, records.scales(root), as_json), as_json)
     damaged = name_faults(root, faults_of(results), experiments)
     ctx.exit(code or damaged)
 
@@ -208,7 +209,7 @@ def run(
     else:
         chosen = plan.plan(root, experiment, list(arms), seeds, scale_of(scale, demo))
     if dry_run:
-        click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
+        say(plan.as_json(chosen) if as_json else plan.as_text(chosen), as_json)
         return
     from repro.run import session
 
