@@ -101,18 +101,34 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     show_default=True,
     help="The folder to write to.",
 )
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "png", "svg"]),
+    help="The format of the files. Can be given several times.  [default: png and svg]",
+)
+@click.option("--no-title", is_flag=True, help="Leave out title and subtitle, for a paper with a caption of its own.")
 @scale_option
 @demo_option
 @click.pass_context
 def plot(
-    ctx: click.Context, experiments: tuple[str, ...], kinds: tuple[str, ...], out: Path, scale: str, demo: bool
+    ctx: click.Context,
+    experiments: tuple[str, ...],
+    kinds: tuple[str, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    no_title: bool,
+    scale: str,
+    demo: bool,
 ) -> None:
-    """Draw the figures as PNG and SVG: curves, final errors, depth, peek bias, deviations, confusion, classes, hardest
+    """Draw the figures: curves, final errors, depth, peek bias, deviations, confusion, classes, hardest
     images.
 
     \b
     repro plot resnet-depth
     repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
+    repro plot resnet-depth --kind final --format pdf --no-title
     """
     from repro.records.results import select
     from repro.show import plots
@@ -124,7 +140,8 @@ def plot(
         def skipped(kind: str, reason: str, name: str = results.name) -> None:
             click.echo(f"{name}: no {kind}: {reason}", err=True)
 
-        for path in plots.plot(results, list(kinds) or None, out, skipped=skipped):
+        chosen_formats = tuple(dict.fromkeys(formats)) or ("png", "svg")
+        for path in plots.plot(results, list(kinds) or None, out, chosen_formats, titled=not no_title, skipped=skipped):
             click.echo(path)
     ctx.exit(name_faults(root, faults_of(chosen), experiments))
 
