@@ -1,7 +1,7 @@
 """Small helpers for text: English words, and what must not be printed."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 ALLOWED = "\n\t"
@@ -12,6 +12,11 @@ DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn th
 def plural(number: int, noun: str) -> str:
     """1 run, 5 runs, 0 runs."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names with commas between them; with semicolons if a name has a comma."""
+    return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 def control_character(text: str) -> str:

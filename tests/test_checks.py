@@ -301,7 +301,7 @@ def test_commands_go_on_without_a_damaged_record_and_name_it(harmed: str, cli: C
             assert f"warning: {small_root}/results/gone is not read: " in done.stderr, command
     table = " ".join(cli("table").stdout.split())
     name = Path(harmed.split(" ")[0]).name
-    assert "40.00 (n = 1)" in table and f"- original seed 1 is damaged and not counted: {name} " in table
+    assert "40.00 (n = 1)" in table and f"- Original seed 1 is damaged and not counted: {name} " in table
     assert "1 done, 1 damaged, 2 left" in cli("queue", "show", "q").stdout
     report = (small_root / "REPORT.md").read_text()
     assert f"Original seed 1 is damaged and not counted: {name}" in report and str(small_root) not in report
@@ -331,7 +331,7 @@ def test_a_damaged_run_is_neither_done_nor_trained(root: Path, folder: Path, cli
     """The others of the command are; and git brings it back, as the message says."""
     change(folder, "final.test_error", 1.25)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert f"damaged   {folder}/run.json has" in cli("run", "tiny", "--dry-run", root=root).stdout
+    assert f"damaged {folder}/run.json has" in " ".join(cli("run", "tiny", "--dry-run", root=root).stdout.split())
     done = cli("run", "tiny", "--threads", "1", root=root)
     assert done.exit_code == 1
     assert f"tiny/original/seed-0 damaged: {folder}/run.json has final.test_error 1.25" in done.stderr

@@ -516,9 +516,9 @@ def test_nothing_to_draw_is_said_and_not_written(small_root: Path, record: Recor
     paths = plots.plot(
         Results.load(small_root, "tiny", spec.Scale.of("1/2")), None, tmp_path / "out", ("svg",), **options
     )
-    assert [path.stem for path in paths] == ["curves", "final", "peek-bias", "confusion", "per-class"]
+    assert [path.stem for path in paths] == ["curves", "final", "confusion", "per-class"]
     assert paths[0].parent.name == "tiny-scale-1-2"
-    assert list(reasons) == ["curve-claims", "depth", "why", "hardest"]
+    assert list(reasons) == ["curve-claims", "depth", "peek-bias", "why", "hardest"]
     reasons.clear()
     assert plots.plot(Results.load(small_root, "tiny", spec.DEMO), None, tmp_path / "out", **options) == []
     assert set(reasons.values()) == {"no counted runs"} and len(reasons) == len(plots.FIGURES)
@@ -582,7 +582,7 @@ def test_nothing_overlaps_or_leaves_the_page(small_root: Path, edit: Edit, recor
 
 
 def texts(figure: Figure) -> list[Any]:
-    """The visible texts of a figure; ticks beyond an axis' ends are not drawn."""
+    """The visible texts of a figure; ticks beyond an axis' ends, or of axes that are off, are not drawn."""
     from matplotlib.text import Text
 
     hidden = set()
@@ -590,10 +590,107 @@ def texts(figure: Figure) -> list[Any]:
         assert isinstance(axes, Axes)
         for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, sorted(axes.get_ylim()))):
             for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-                beyond = not low <= tick.get_loc() <= high
+                beyond = not axes.axison or not low <= tick.get_loc() <= high
                 hidden |= {id(tick.label2)} | ({id(tick.label1)} if beyond else set())
     return [
         text
         for text in figure.findobj(Text)
         if text.get_visible() and text.get_text().strip() and id(text) not in hidden
     ]
+
+
+# --- many arms, long labels, papers ----------------------------------------------------------------------------------
+
+
+def twelve_arms(edit: Edit, record: Record, predict: Callable[..., Path]) -> None:
+    """One of them diverged in every run, one in one run; one is always wrong."""
+    more = "".join(
+        f'\n[[arm]]\nname = "arm{i}"\nlabel = "Depth {i}, initialised as the paper prints it, {i} channels"\n'
+        f"model = {{ depth = {8 + 6 * (i % 3)}, width = {4 + i} }}\n"
+        for i in range(10)
+    )
+    edit({'"BN after addition"': '"batch normalisation after the addition, at length"'}, more)
+    predict("original", 0, {place: (int(label) + 1) % 10 for place, label in enumerate(digits_labels())})
+    predict("bn-after-add", 0, {0: 9})
+    for i in range(8):
+        for seed in range(2):
+            predict(f"arm{i}", seed, {place: 9 for place in range(3 + 5 * seed + i)})
+    record("arm8", 0, errors=[90.0], status="diverged")
+    predict("arm9", 0, {1: 9})
+    record("arm9", 1, errors=[90.0, 90.0], status="diverged")
+
+
+def test_twelve_arms_with_long_labels_are_drawn_whole(
+    small_root: Path, edit: Edit, record: Record, predict: Callable[..., Path]
+) -> None:
+    """No text leaves the page; every arm has its own colour; errors stay within 0 and 100; no "n = 0"."""
+    twelve_arms(edit, record, predict)
+    results = Results.load(small_root, "tiny")
+    for kind in ("curves", "final", "peek-bias", "depth", "confusion", "per-class", "hardest"):
+        figure = plots.figure(results, kind)
+        assert figure is not None, kind
+        figure.draw_without_rendering()
+        for text in texts(figure):
+            box = text.get_window_extent()
+            assert box.x0 >= -1 and box.y0 >= -1, (kind, text.get_text())
+            assert box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, (kind, text.get_text())
+        assert "n = 0" not in words(figure) and "…" not in words(figure)
+        if kind in ("curves", "depth", "per-class"):
+            low, high = figure.axes[0].get_ylim()
+            assert 0 <= low < high <= 100, kind
+    assert 0 <= (limits := drawn(small_root, "final").axes[0].get_xlim())[0] < limits[1] <= 100
+
+
+def test_arms_that_diverged_are_in_the_legends_with_their_counts(
+    small_root: Path, edit: Edit, record: Record, predict: Callable[..., Path]
+) -> None:
+    twelve_arms(edit, record, predict)
+    for kind in ("curves", "depth"):
+        figure = drawn(small_root, kind)
+        (legend,) = (legend for axes in figure.axes if (legend := axes.get_legend()))
+        handles = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+        assert handles["Depth 8, initialised as the paper prints it, 8 channels (1 of 1 diverged)"].get_marker() == "x"
+        assert "Depth 9, initialised as the paper prints it, 9 channels (n = 1; 1 of 2 diverged)" in handles
+
+
+def test_no_two_arms_of_an_experiment_share_a_colour() -> None:
+    for name in spec.names(REPO):
+        assert len(spec.load(name, REPO).arms) <= len(set(style.PALETTE)), name
+
+
+@pytest.mark.parametrize("panels", range(1, 13))
+def test_panels_fill_their_rows(panels: int) -> None:
+    rows, columns = style.grid_of(panels)
+    assert 0 <= rows * columns - panels <= 1 and columns <= 5
+
+
+def test_the_peek_bias_of_reduced_runs_is_not_drawn(small_root: Path, record: Record) -> None:
+    """They have too few evaluations for a best one to mean anything."""
+    record("original", 0, errors=[50.0, 40.0], scale="1/2")
+    assert plots.figure(Results.load(small_root, "tiny", spec.Scale.of("1/2")), "peek-bias") is None
+
+
+def test_formats_and_a_figure_without_a_title(small_root: Path, record: Record, cli: Callable[..., Any]) -> None:
+    """For a paper. What a reader must know of reduced runs stays."""
+    record("original", 0, errors=[50.0, 40.0])
+    record("original", 0, errors=[50.0, 40.0], scale="1/2")
+    out = small_root / "figures"
+    done = cli("plot", "tiny", "--kind", "final", "--format", "pdf", "--no-title", "--out", str(out))
+    assert done.exit_code == 0 and [path.name for path in (out / "tiny").iterdir()] == ["final.pdf"]
+    assert (out / "tiny" / "final.pdf").read_bytes().startswith(b"%PDF")
+    assert cli("plot", "tiny", "--format", "gif").exit_code == 2
+    for scale, warning in ((spec.FULL, ""), (spec.Scale.of("1/2"), "REDUCED SCALE 1/2")):
+        data = plot_data.make_plot_data(Results.load(small_root, "tiny", scale), titled=False)
+        with style.house_style():
+            text = words(plots.FIGURES["final"](data))
+        assert "Two tiny networks" not in text and "Final test error" not in text and warning in text
+
+
+def test_lines_are_as_wide_as_they_are_drawn() -> None:
+    """Capitals are wide: counting characters would let them leave the page."""
+    text = "REDUCED SCALE 1/200: ITERATIONS AND DROPS SHRUNK ALIKE; NOT COMPARABLE WITH PUBLISHED NUMBERS"
+    with style.house_style():
+        figure = style.captioned_figure("Title", [text], 4.0, 1.0, warning=text)
+        figure.draw_without_rendering()
+        assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in texts(figure))
+    assert len(style.lines(text, 4.0, 9.5, "bold")) >= 2

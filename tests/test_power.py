@@ -191,8 +191,9 @@ def test_the_command_prints_chances_seeds_and_what_cannot_be_decided(
     edit({}, more=VALUE)
     record("original", 0, errors=[40.0])
     printed = " ".join(cli("power", "tiny").stdout.split())
-    assert "original-value n = 3: 26%, n = 5: 78%, n = 10: 100% (sd 0.20); 4 seeds" in printed
-    assert "bn-after-add-is-worse n = 5: 53% (sd 0.20); 9 seeds" in printed, "a claim without looks: at 5 seeds"
+    assert "claim n = 3 n = 5 n = 10 sd seeds for 80%" in printed
+    assert "original-value 26% 78% 100% 0.20 4" in printed
+    assert "bn-after-add-is-worse 53% 0.20 9" in printed, "a claim without looks: at 5 seeds"
     assert "not planned, as the kind states no true value to plan by: above (bound)" in printed
     assert "10 seeds of all arms: 1 done, 19 left: about " in printed
     few = cli("power", "tiny", "--seeds", "3").stdout

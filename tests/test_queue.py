@@ -183,7 +183,7 @@ def test_show_counts_and_times_by_the_records(write: Callable[..., Path], cli: C
     lines = cli("queue", "show", "short").stdout.splitlines()
     assert lines[0] == "short: A short queue"
     assert lines[1:3] == [
-        "  1. tiny, scale 1/2, 2 seeds of bn-after-add",
+        "  1. tiny, scale 1/2, 2 seeds of BN after addition",
         "     0 done, 2 left: about 2 min on a processor, fp32",
     ]
     assert lines[3:5] == [

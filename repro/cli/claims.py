@@ -5,14 +5,24 @@ None of them loads torch.
 
 import click
 
-from repro.cli.common import CHECK_FAILED, experiment_argument, experiments_argument, json_option, name_faults, root_of
+from repro.cli.common import (
+    CHECK_FAILED,
+    experiment_argument,
+    experiments_argument,
+    json_option,
+    name_faults,
+    root_of,
+    terminal_width,
+)
+from repro.errors import UserError
 
 
 @click.command()
 @experiments_argument
 @click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a claim differs from its frozen version.")
+@json_option
 @click.pass_context
-def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> None:
+def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
     """Fix the claims before the runs that will test them: append new and changed claims to experiments/frozen.toml.
 
     A record stores which frozen claims were in force when its run started. A verdict that uses a run started under
@@ -24,21 +34,29 @@ def freeze(ctx: click.Context, experiments: tuple[str, ...], check: bool) -> Non
     repro freeze --check
     """
     from repro import spec
+    from repro.show import describe
     from repro.spec import freeze as freezing
 
     root = root_of(ctx)
+    if as_json and not check:
+        raise UserError("--json is for --check: add it, or leave out --json")
     if not check:
         for name, changes in freezing.freeze(root, list(experiments)):
             click.echo(f"{name} frozen ({changes})")
         return
-    registry, changed = freezing.Registry(root), 0
-    for experiment in (spec.load(text, root) for text in experiments or spec.own(root)):
-        if difference := registry.difference(experiment):
-            changed += 1
-            click.echo(f"{experiment.name}: {difference}", err=True)
-    if changed:
+    registry = freezing.Registry(root)
+    loaded = [spec.load(text, root) for text in experiments or spec.own(root)]
+    found = {experiment.name: registry.compare(experiment) for experiment in loaded}
+    if as_json:
+        click.echo(describe.frozen_as_json(found))
+    else:
+        for name, difference in found.items():
+            if difference:
+                click.echo(f"{name}: {difference}", err=True)
+    if any(found.values()):
         ctx.exit(CHECK_FAILED)
-    click.echo("all claims match their frozen versions")
+    if not as_json:
+        click.echo("all claims match their frozen versions")
 
 
 @click.command()
@@ -63,7 +81,9 @@ def power(ctx: click.Context, experiment: str, seeds: int | None, as_json: bool)
     found = planning.power(loaded, seeds)
     last = max((each.chances[-1].n for each in found if each.chances), default=seeds or planning.SEEDS)
     times = queue.time_left(root, experiment, last)
-    click.echo(shown.as_json(loaded, found, times) if as_json else shown.as_text(loaded, found, times))
+    click.echo(
+        shown.as_json(loaded, found, times) if as_json else shown.as_text(loaded, found, times, terminal_width())
+    )
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """What the commands share: the group that catches errors, the root folder, options, shell completion."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DONE, FAILED, WRONG_USE, CHECK_FAILED, TIME_LIMIT = 0, 1, 2, 3, 4
+NARROWEST, ELSEWHERE = 60, 100  # columns that tables take at least, and where the output is no terminal
 
 
 class Commands(click.Group):
@@ -129,7 +131,30 @@ format_option = click.option(
     show_default=True,
     help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
 )
+json_form_option = click.option("--json", "form", flag_value="json", help="The same as --format json.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+check_option = click.option(
+    "--check",
+    is_flag=True,
+    help="Count the verdicts, and exit with 3 if a claim has the verdict 'not reproduced' at full scale.",
+)
+strict_option = click.option("--strict", is_flag=True, help="With --check: exit with 3 if a claim has no verdict, too.")
+
+
+def check_claims(results: "Sequence[Results]", check: bool, strict: bool) -> int:
+    """With `check`, print how many claims have which verdict, and return the exit code."""
+    from repro.show import tables
+
+    if strict and not check:
+        raise UserError("--strict is for --check: add it, or leave out --strict")
+    if not check:
+        return DONE
+    counts = tables.tally(results)
+    click.echo(str(counts), err=True)
+    failed = counts.named("not reproduced") or (strict and counts.named("no verdict"))
+    return CHECK_FAILED if failed else DONE
 
 
 def scale_of(scale: str, demo: bool, scratch: bool = False) -> "Scale":
@@ -183,11 +208,25 @@ def end_training(ctx: click.Context, outcome: "Result", results: "Sequence[Resul
     ctx.exit(outcome.exit_code or code)
 
 
-def terminal_width(least: int = 100) -> int:
-    """The terminal's columns, but at least `least`; that many if the output goes elsewhere."""
+def terminal_width() -> int:
+    """COLUMNS if it is set, else the terminal's columns, else, where the output goes elsewhere, 100. At least 60."""
     import shutil
 
-    return max(least, shutil.get_terminal_size((least, 24)).columns) if sys.stdout.isatty() else least
+    given = os.environ.get("COLUMNS", "")
+    known = sys.stdout.isatty() or given.isdecimal()
+    return max(NARROWEST, shutil.get_terminal_size((ELSEWHERE, 24)).columns if known else ELSEWHERE)
+
+
+def fitted(text: str) -> str:
+    """The text in lines that fit the terminal."""
+    from repro.show.layout import wrapped
+
+    return wrapped(text, terminal_width())
+
+
+def say(text: str, as_json: bool = False) -> None:
+    """Print text in lines that fit the terminal; JSON as it is."""
+    click.echo(text if as_json else fitted(text))
 
 
 class JobsType(click.ParamType):  # type: ignore[type-arg]

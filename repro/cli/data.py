@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from repro.cli.common import CHECK_FAILED, DONE, json_option
+from repro.cli.common import CHECK_FAILED, DONE, json_option, say
 
 
 @click.group()
@@ -33,10 +33,10 @@ def data_list(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"folder": str(directory), "data_sets": rows}, indent=1))
         return
-    click.echo(f"Data sets in {directory}:")
+    say(f"Data sets in {directory}:")
     for r in rows:
         ready = "ready" if r["ready"] else "missing"
-        click.echo(f"  {r['name']:14} {ready:7} {r['train']:6} + {r['test']:5} images   {r['title']}")
+        say(f"  {r['name']:14} {ready:7} {r['train']:6} + {r['test']:5} images   {r['title']}")
 
 
 @data.command("fetch")

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import CHECK_FAILED, complete_experiment, experiment_at, format_option, terminal_width
-
-NARROWEST = 80  # columns
+from repro.cli.common import (
+    check_claims,
+    check_option,
+    complete_experiment,
+    experiment_at,
+    format_option,
+    json_form_option,
+    strict_option,
+    terminal_width,
+)
 
 
 @click.command()
@@ -21,6 +28,7 @@ NARROWEST = 80  # columns
     "validated_test_error.",
 )
 @format_option
+@json_form_option
 @click.option(
     "--plot",
     "folder",
@@ -28,9 +36,10 @@ NARROWEST = 80  # columns
     type=click.Path(file_okay=False, path_type=Path),
     help="Also draw the figures that need no more than these numbers, into DIR.",
 )
-@click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced'.")
+@check_option
+@strict_option
 @click.pass_context
-def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | None, check: bool) -> None:
+def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | None, check: bool, strict: bool) -> None:
     """Judge an experiment's claims by results that other code trained, from a CSV file.
 
     SPEC is an experiment's name, or the path of a TOML file with your own claims. The verdicts are those that recorded
@@ -48,7 +57,7 @@ def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | N
     results = elsewhere.read(file, experiment_at(ctx, spec))
     if results.warning:
         click.echo(f"warning: {results.warning}", err=True)
-    click.echo(tables.render([results], form, width=terminal_width(NARROWEST), view="claims"))
+    click.echo(tables.render([results], form, width=terminal_width(), view="claims"))
     if folder:
 
         def skipped(kind: str, reason: str) -> None:
@@ -56,6 +65,4 @@ def judge(ctx: click.Context, spec: str, file: Path, form: str, folder: Path | N
 
         for path in plots.plot(results, None, folder, skipped=skipped):
             click.echo(path, err=True)
-    if check and (failed := tables.unreproduced([results])):
-        click.echo(f"not reproduced: {', '.join(failed)}", err=True)
-        ctx.exit(CHECK_FAILED)
+    ctx.exit(check_claims([results], check, strict))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.common import check_ways, end_training, faults_of, json_option, name_faults, root_of
+from repro.cli.common import check_ways, end_training, faults_of, fitted, json_option, name_faults, root_of, say
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -50,7 +50,7 @@ def queue_list(ctx: click.Context, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for q in loaded:
-        click.echo(f"{q.name:10} {len(q.entries):2} entries   {q.title}")
+        say(f"{q.name:10} {len(q.entries):2} entries   {q.title}")
 
 
 @queue.command("show")
@@ -75,9 +75,9 @@ def queue_show(ctx: click.Context, name: str, power: bool, as_json: bool) -> Non
     chosen = queues.load(name, root)
     recorded = queues.load_results(root, chosen)
     estimates = queues.estimate(queues.plan(root, chosen), recorded)
-    click.echo(queues.as_json(chosen, estimates) if as_json else queues.as_text(chosen, estimates))
+    say(queues.as_json(chosen, estimates) if as_json else queues.as_text(chosen, estimates), as_json)
     if power:
-        click.echo(_undecided(root, chosen))
+        say(_undecided(root, chosen))
     ctx.exit(name_faults(root, faults_of(recorded), {each.name for each in recorded}))
 
 
@@ -128,9 +128,9 @@ def queue_run(ctx: click.Context, /, name: str, dry_run: bool, as_json: bool, **
     chosen = queues.load(name, root)
     planned = queues.runs(queues.plan(root, chosen))
     if dry_run:
-        click.echo(plan.as_json(planned) if as_json else plan.as_text(planned))
+        say(plan.as_json(planned) if as_json else plan.as_text(planned), as_json)
         return
     outcome = start.run(root, planned, Options(**options))
     recorded = queues.load_results(root, chosen)
     estimates = queues.estimate(queues.plan(root, chosen), recorded)
-    end_training(ctx, outcome, recorded, None if as_json else queues.as_text(chosen, estimates))
+    end_training(ctx, outcome, recorded, None if as_json else fitted(queues.as_text(chosen, estimates)))

@@ -6,16 +6,21 @@ import click
 
 from repro.cli.common import (
     CHECK_FAILED,
+    check_claims,
+    check_option,
     demo_option,
     experiments_argument,
     faults_of,
     format_option,
+    json_form_option,
     json_option,
     name_faults,
     root_of,
+    say,
     scale_of,
     scale_option,
     scratch_option,
+    strict_option,
     terminal_width,
 )
 from repro.errors import UserError
@@ -27,9 +32,11 @@ from repro.errors import UserError
 @demo_option
 @scratch_option
 @format_option
+@json_form_option
 @click.option("--per-class", "view", flag_value="per-class", help="Show the error of each class instead.")
 @click.option("--curves", "view", flag_value="curves", help="Show the test error by iteration instead.")
-@click.option("--check", is_flag=True, help="Exit with 3 if a claim has the verdict 'not reproduced' at full scale.")
+@check_option
+@strict_option
 @click.pass_context
 def table(
     ctx: click.Context,
@@ -40,6 +47,7 @@ def table(
     form: str,
     view: str | None,
     check: bool,
+    strict: bool,
 ) -> None:
     """Print the results beside the published numbers, one row per arm, with the verdict on each claim.
 
@@ -50,7 +58,7 @@ def table(
     repro table resnet-depth --format md
     repro table bn-placement --scale 1/200 --per-class
     repro table resnet-depth --scale 1/200 --scratch
-    repro table --check
+    repro table --check --strict
     """
     from repro.records.results import select
     from repro.show import tables
@@ -59,10 +67,7 @@ def table(
     results = select(root, list(experiments), scale_of(scale, demo, scratch))
     click.echo(tables.render(results, form, width=terminal_width(), view=view or "arms"))
     code = name_faults(root, faults_of(results), experiments)
-    if check and (failed := tables.unreproduced(results)):
-        click.echo(f"not reproduced: {', '.join(failed)}", err=True)
-        code = CHECK_FAILED
-    ctx.exit(code)
+    ctx.exit(check_claims(results, check, strict) or code)
 
 
 @click.command()
@@ -85,7 +90,7 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 
     root = root_of(ctx)
     one, other = tables.sides(root, [first, second], scale_of(scale, demo))
-    click.echo(tables.compare(one, other, paired, as_json))
+    say(tables.compare(one, other, paired, as_json), as_json)
     both = {side.results.name: side.results for side in (one, other)}
     ctx.exit(name_faults(root, faults_of(both.values()), both))
 
@@ -100,18 +105,34 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
     show_default=True,
     help="The folder to write to.",
 )
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "png", "svg"]),
+    help="The format of the files. Can be given several times.  [default: png and svg]",
+)
+@click.option("--no-title", is_flag=True, help="Leave out title and subtitle, for a paper with a caption of its own.")
 @scale_option
 @demo_option
 @click.pass_context
 def plot(
-    ctx: click.Context, experiments: tuple[str, ...], kinds: tuple[str, ...], out: Path, scale: str, demo: bool
+    ctx: click.Context,
+    experiments: tuple[str, ...],
+    kinds: tuple[str, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    no_title: bool,
+    scale: str,
+    demo: bool,
 ) -> None:
-    """Draw the figures as PNG and SVG: curves, final errors, depth, peek bias, deviations, confusion, classes, hardest
+    """Draw the figures: curves, final errors, depth, peek bias, deviations, confusion, classes, hardest
     images.
 
     \b
     repro plot resnet-depth
     repro plot bn-placement --scale 1/200 --kind curves --out /tmp/figures
+    repro plot resnet-depth --kind final --format pdf --no-title
     """
     from repro.records.results import select
     from repro.show import plots
@@ -123,7 +144,8 @@ def plot(
         def skipped(kind: str, reason: str, name: str = results.name) -> None:
             click.echo(f"{name}: no {kind}: {reason}", err=True)
 
-        for path in plots.plot(results, list(kinds) or None, out, skipped=skipped):
+        chosen_formats = tuple(dict.fromkeys(formats)) or ("png", "svg")
+        for path in plots.plot(results, list(kinds) or None, out, chosen_formats, titled=not no_title, skipped=skipped):
             click.echo(path)
     ctx.exit(name_faults(root, faults_of(chosen), experiments))
 

@@ -22,6 +22,7 @@ from repro.cli.common import (
     name_faults,
     precision_option,
     root_of,
+    say,
     scale_of,
     scale_option,
     scratch_option,
@@ -42,7 +43,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     root = root_of(ctx)
     experiments, code = load_each(spec.known(root), lambda name: spec.load(name, root))
-    click.echo(describe.listing(experiments, spec.own(root), as_json))
+    say(describe.listing(experiments, spec.own(root), as_json), as_json)
     ctx.exit(code)
 
 
@@ -71,12 +72,12 @@ def show(
     if not arm and (scale != "1" or demo or seed):
         raise UserError("--scale, --demo and --seed select one run: add --arm, or leave them out")
     if arm:
-        click.echo(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json))
+        say(describe.run(root, experiment, arm, seed, scale_of(scale, demo), as_json), as_json)
     elif as_json:
         click.echo(spec.load(experiment, root).model_dump_json(indent=1))
     else:
         results = Results.load(root, experiment)
-        click.echo(describe.experiment(results))
+        say(describe.experiment(results))
         ctx.exit(name_faults(root, results.faults, [experiment]))
 
 
@@ -104,7 +105,7 @@ def status(
     names = experiments or spec.names(root)
     results, code = load_each(names, lambda name: Results.load(root, name, chosen))
     if results or as_json:
-        click.echo(describe.status(results, chosen, records.scales(root), as_json))
+        say(describe.status(results, chosen, records.scales(root), as_json), as_json)
     damaged = name_faults(root, faults_of(results), experiments)
     ctx.exit(code or damaged)
 
@@ -212,7 +213,7 @@ def run(
     else:
         chosen = plan.plan(root, experiment, list(arms), seeds, at, settings)
     if dry_run:
-        click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
+        say(plan.as_json(chosen) if as_json else plan.as_text(chosen), as_json)
         return
     wanted = Options(**options)
     outcome = deciding.run(root, experiment, wanted) if until_decided else start.run(root, chosen, wanted)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from repro.cli.common import check_ways, complete_arm, name_faults, root_of, scale_of
+from repro.cli.common import check_ways, complete_arm, name_faults, root_of, say, scale_of, terminal_width
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
@@ -66,7 +66,7 @@ def why(
         names = [arm, *(other.arm.name for other in spec.other_readings(loaded, arm, at))]
         chosen = plan.plan(root, experiment, names, seeds, at)
         if dry_run:
-            click.echo(plan.as_json(chosen) if as_json else plan.as_text(chosen))
+            say(plan.as_json(chosen) if as_json else plan.as_text(chosen), as_json)
             return
         outcome = start.run(root, chosen, Options(**options))
     results = Results.load(root, experiment, at)
@@ -74,7 +74,7 @@ def why(
     if as_json:
         click.echo(shown.as_json(loaded.name, found, outcome.summary() if outcome else None))
     else:
-        click.echo(shown.as_text(loaded.name, found))
+        click.echo(shown.as_text(loaded.name, found, terminal_width()))
     code = name_faults(root, results.faults, [experiment])
     if outcome and not as_json and (message := outcome.message()):
         click.echo(message, err=True)

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from repro import numbers, records, spec
 from repro.claims.deviations import all_deviations, expected_effect
@@ -12,7 +12,8 @@ from repro.data import catalog
 from repro.records.record import FINISHED
 from repro.records.results import Results
 from repro.spec import Experiment, Published, Scale
-from repro.spec.freeze import Registry
+from repro.spec.freeze import RULES_VERSION, Change, Difference, Registry
+from repro.wording import listed
 
 
 def experiment(results: Results) -> str:
@@ -61,6 +62,24 @@ def _frozen(experiment: Experiment, registry: Registry) -> str:
     return f"frozen on {last.date:%Y-%m-%d} as {last.hash}, version {last.rules} of the rules"
 
 
+def frozen_as_json(found: Mapping[str, Difference]) -> str:
+    """What `repro freeze --check` found, by experiment."""
+
+    def fields(change: Change) -> list[dict[str, object]]:
+        return [{"field": key, "now": now, "frozen": then} for key, (now, then) in change.fields.items()]
+
+    rows = [
+        {
+            "experiment": name,
+            "matches": not difference,
+            "frozen_rules": difference.rules,
+            "changes": [{"claim": c.claim, "change": c.kind, "fields": fields(c)} for c in difference.changes],
+        }
+        for name, difference in found.items()
+    ]
+    return json.dumps({"rules": RULES_VERSION, "experiments": rows}, indent=1, default=str)
+
+
 def run(root: Path, name: str, arm: str, seed: int, scale: Scale, as_json: bool) -> str:
     """One resolved run with all defaults filled in, and its fingerprint for each precision."""
     e = spec.load(name, root)
@@ -94,46 +113,58 @@ def listing(experiments: list[Experiment], own: Collection[str], as_json: bool) 
     return "\n".join([*mine, *(["Built in:"] if mine and others else []), *others])
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """How far a run is that has begun and not ended."""
+
+    arm: str
+    seed: int
+    status: str
+    iteration: int
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """An experiment's number of runs per status ("stale" goes before the record's own), and its arms without runs."""
+
+    experiment: str
+    runs: dict[str, int]  # statuses that no run has are left out
+    arms_without_runs: list[str]
+    arms: int
+    unfinished: list[Unfinished]
+
+
 def status(experiments: list[Results], scale: Scale, recorded: list[Scale], as_json: bool) -> str:
     """The number of runs per status of each experiment at `scale`, and its arms without runs.
 
     `recorded`: all scales that have records; those other than `scale` are listed below.
     """
-    rows: list[dict[str, Any]] = []
-    for each in experiments:
-        kinds = each.runs.status.where(each.runs.stale == "", "stale")
-        arms = [arm.name for arm in each.experiment.arms]
-        empty = [arm for arm in arms if arm not in set(each.runs.arm)]
-        rows.append(
-            {
-                "experiment": each.name,
-                "runs": dict(Counter(kinds)),
-                "arms_without_runs": empty,
-                "arms": len(arms),
-                "unfinished": _unfinished(each),
-            }
-        )
+    found = [(each.experiment, _status(each)) for each in experiments]
     if as_json:
-        return json.dumps({"scale": str(scale), "experiments": rows}, indent=1)
+        return json.dumps({"scale": str(scale), "experiments": [asdict(row) for _, row in found]}, indent=1)
     lines = [scale.heading]
-    for row in rows:
-        counts = ", ".join(f"{count} {kind}" for kind, count in row["runs"].items()) or "no runs"
-        none = row["arms_without_runs"]
-        missing = f"; no runs of {', '.join(none)}" if none and len(none) < row["arms"] else ""
-        lines.append(f"  {row['experiment']:18} {counts}{missing}")
-        for run in row["unfinished"]:
-            done = f"{run['iteration']:,} of {run['iterations']:,} iterations"
-            lines.append(f"    {run['arm']}/seed-{run['seed']}: {run['status']} at {done}")
+    for experiment, row in found:
+        counts = ", ".join(f"{count} {kind}" for kind, count in row.runs.items()) or "no runs"
+        none = [experiment.arm(arm).label for arm in row.arms_without_runs]
+        missing = f"; no runs of {listed(none)}" if none and len(none) < row.arms else ""
+        lines.append(f"  {row.experiment:18} {counts}{missing}")
+        for run in row.unfinished:
+            at = f"{run.iteration:,} of {run.iterations:,} iterations"
+            lines.append(f"    {experiment.trained_as(run.arm).label}, seed {run.seed}: {run.status} at {at}")
     if flags := [other.flag.strip() or "(no flag)" for other in recorded if other != scale]:
         lines.append(f"Also recorded: {', '.join(flags)}")
     return "\n".join(lines)
 
 
-def _unfinished(results: Results) -> list[dict[str, Any]]:
-    """How far the runs are that have begun and not ended."""
-    left = results.runs[~results.runs.status.isin((*FINISHED, "damaged"))]
-    rows = left[["arm", "seed", "status", "iteration", "iterations"]].to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
+def _status(results: Results) -> Status:
+    kinds = results.runs.status.where(results.runs.stale == "", "stale")
+    arms = [arm.name for arm in results.experiment.arms]
+    empty = [arm for arm in arms if arm not in set(results.runs.arm)]
+    left = results.runs[~results.runs.status.isin((*FINISHED, "damaged")) & (results.runs.stale == "")]
+    columns = left[["arm", "seed", "status", "iteration", "iterations"]]
+    unfinished = [Unfinished(*row) for row in columns.itertuples(index=False, name=None)]
+    return Status(results.name, dict(Counter(kinds)), empty, len(arms), unfinished)
 
 
 def title(experiment: spec.Experiment, scale: Scale) -> str:

@@ -3,9 +3,15 @@
 import io
 import re
 import sys
+from collections.abc import Callable, Container, Sequence
 
+from rich import box
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from rich.text import Text
+
+from repro.show.layout import GAP, Column, fit, parts, wrapped
 
 
 def pictured(parts: list[RenderableType], width: int, title: str) -> str:
@@ -22,5 +28,34 @@ def printed(parts: list[RenderableType], width: int) -> str:
     file = io.StringIO()
     console = Console(width=width, file=file, force_terminal=sys.stdout.isatty())
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text))
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
+
+
+def text(line: str, width: int, style: str = "") -> Text:
+    """A line, broken to `width`; not markup."""
+    return Text(wrapped(line, width), style=style)
+
+
+def tables(
+    columns: Sequence[Column],
+    width: int,
+    *,
+    style: Callable[[int, int], str] = lambda row, column: "",
+    ruled: Container[int] = (),
+) -> list[RenderableType]:
+    """A blank line, then a table; one wider than `width` columns continues below, where its first column is repeated.
+
+    `style`: of a cell, by the indices of its row and column. `ruled`: the rows with a line below them.
+    """
+    found: list[RenderableType] = []
+    for part in parts(columns, width):
+        shown = fit([columns[i] for i in part], width)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        for column in shown:
+            table.add_column(Text(column.title), no_wrap=True)
+        for row in range(len(columns[0].cells)):
+            cells = (Text(column.cells[row], style=style(row, i)) for i, column in zip(part, shown, strict=True))
+            table.add_row(*cells, end_section=row in ruled)
+        found += ["", table]
+    return found

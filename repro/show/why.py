@@ -4,10 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from repro.claims import why
 from repro.claims.deviations import AFTERWARDS
@@ -15,10 +12,9 @@ from repro.claims.rules import arm_text
 from repro.claims.stats import Effect
 from repro.claims.why import Change, Explanation
 from repro.numbers import points, published, span
-from repro.show.terminal import printed
+from repro.show import terminal
+from repro.show.layout import Column
 from repro.spec import Deviation
-
-WIDTH = 80  # columns
 
 
 @dataclass(frozen=True)
@@ -83,27 +79,27 @@ def numbers(found: Explanation) -> str:
     return f"{arm_text(found.ours)}, printed {published(number.test_error, number.sd, number.runs, number.statistic)} %"
 
 
-def as_text(experiment: str, found: Explanation) -> str:
-    """For a terminal of 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+def as_text(experiment: str, found: Explanation, width: int) -> str:
+    """For a terminal of `width` columns."""
     effect = "effect [95% interval]" if found.scale.is_full else "effect"
-    for column in ("deviation", "what", effect, "n"):
-        table.add_column(
-            column, justify="right" if column in (effect, "n") else "left", no_wrap=column in (effect, "n")
-        )
     listed = rows(found)
-    for row, following in zip(listed, [*listed[1:], None], strict=True):
-        last = row.kind == "deviation" and following is not None and following.kind != "deviation"
-        table.add_row(row.name, row.says, row.number, row.n, end_section=last)
+    columns = [
+        Column("deviation", [row.name for row in listed], words=True),
+        Column("what", [row.says for row in listed], words=True),
+        Column(effect, [row.number for row in listed]),
+        Column("n", [row.n for row in listed]),
+    ]
+    deviations = sum(row.kind == "deviation" for row in listed)
     below = filter(None, [conclusion(found), *(f"- {note}" for note in why.notes(found))])
     parts: list[RenderableType] = [
-        Text(f"{experiment}: what the deviations of {found.arm.label} are worth", style="bold"),
-        Text(f"{found.scale.heading}. Test error, {numbers(found)}."),
-        Text("Effects: other reading - stated recipe, in points, mean over seeds."),
-        table,
-        *map(Text, below),
+        terminal.text(f"{experiment}: what the deviations of {found.arm.label} are worth", width, style="bold"),
+        terminal.text(f"{found.scale.heading}. Test error, {numbers(found)}.", width),
+        terminal.text("Effects: other reading - stated recipe, in points, mean over seeds.", width),
+        *terminal.tables(columns, width, ruled=[deviations - 1]),
+        "",
+        *(terminal.text(line, width) for line in below),
     ]
-    return printed(parts, WIDTH)
+    return terminal.printed(parts, width)
 
 
 def as_json(experiment: str, found: Explanation, trained: dict[str, Any] | None = None) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 
@@ -43,6 +43,39 @@ class Entry:
     date: datetime
     commit: str  # "" = frozen outside a git checkout
     claims: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one claim differs from what was frozen. `fields`: of a changed claim, name -> (now, frozen)."""
+
+    claim: str
+    kind: Literal["new", "removed", "changed"]
+    fields: Mapping[str, tuple[Any, Any]]
+
+    def __str__(self) -> str:
+        if self.kind != "changed":
+            return f"{self.claim} {'is new' if self.kind == 'new' else 'was removed'}"
+        fields = [f"{key} = {_text(now)}, frozen as {_text(then)}" for key, (now, then) in self.fields.items()]
+        return f"{self.claim} {', '.join(fields)}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How an experiment's claims differ from its newest entry. `rules`: of that entry; None if there is no entry."""
+
+    rules: int | None
+    changes: tuple[Change, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes) or self.rules not in (None, RULES_VERSION)
+
+    def __str__(self) -> str:
+        """ "" if they do not differ."""
+        if self.rules is None:
+            return "not frozen yet" if self.changes else ""
+        rules = [] if self.rules == RULES_VERSION else [f"rules version {self.rules}, today {RULES_VERSION}"]
+        return "; ".join([*rules, *map(str, self.changes)])
 
 
 def frozen_fields(experiment: Experiment, claim: Claim) -> dict[str, Any]:
@@ -118,17 +151,17 @@ class Registry:
             return None
         return next((entry for entry in chain(self.entries, _built_in()) if entry.hash == hash), None)
 
-    def difference(self, experiment: Experiment) -> str:
-        """How the experiment's claims differ from its newest entry, as text; "" if they do not."""
+    def compare(self, experiment: Experiment) -> Difference:
+        """How the experiment's claims differ from its newest entry."""
         entries = self.of(experiment.name)
-        if not entries:
-            return "not frozen yet" if experiment.claims else ""
-        last, claims = entries[-1], claims_of(experiment)
-        ids = sorted({*claims, *last.claims})
-        changes = [f"{name} {text}" for name in ids if (text := _changes(last.claims.get(name), claims.get(name)))]
-        if last.rules != RULES_VERSION:
-            changes.insert(0, f"rules version {last.rules}, today {RULES_VERSION}")
-        return "; ".join(changes)
+        last = entries[-1] if entries else None
+        then, now = last.claims if last else {}, claims_of(experiment)
+        changes = (_change(name, then.get(name), now.get(name)) for name in sorted({*now, *then}))
+        return Difference(last.rules if last else None, tuple(filter(None, changes)))
+
+    def difference(self, experiment: Experiment) -> str:
+        """The same as text; "" if they do not differ."""
+        return str(self.compare(experiment))
 
 
 @cache
@@ -152,11 +185,11 @@ def _read(path: Path) -> tuple[Entry, ...]:
     return entries
 
 
-def _changes(frozen: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    if frozen is None or now is None:
-        return "is new" if frozen is None else "was removed"
-    keys = [key for key in sorted({*frozen, *now}) if frozen.get(key) != now.get(key)]
-    return ", ".join(f"{key} = {_text(now.get(key))}, frozen as {_text(frozen.get(key))}" for key in keys)
+def _change(claim: str, then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> Change | None:
+    if then is None or now is None:
+        return Change(claim, "new" if then is None else "removed", {})
+    keys = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
+    return Change(claim, "changed", {key: (now.get(key), then.get(key)) for key in keys}) if keys else None
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,8 @@ from repro.records.results import Results, load_all
 from repro.records.states import Planned
 from repro.run import plan as plans
 from repro.run.queue.load import Entry, PlannedEntry, Queue
-from repro.wording import plural
+from repro.show import power
+from repro.wording import listed, plural
 
 
 @dataclass
@@ -29,9 +30,11 @@ class TimeLeft:
 @dataclass(frozen=True)
 class Estimate:
     """How many of an entry's runs are `done` (diverged ones included), `left` and `damaged`, and the time left by
-    hardware. Those that are damaged are not trained until the user restores or removes them."""
+    hardware. Those that are damaged are not trained until the user restores or removes them. `labels`: of the entry's
+    arms, () for all."""
 
     entry: Entry
+    labels: tuple[str, ...]
     done: int
     left: int
     damaged: int
@@ -48,6 +51,7 @@ def estimate(entries: list[PlannedEntry], recorded: list[Results]) -> list[Estim
     """
     timed = _timed(recorded)
     trained = timed.groupby("fingerprint").hardware_precision.agg(set).to_dict()
+    experiments = {results.name: results.experiment for results in recorded}
     earlier: set[str] = set()  # fingerprints
     estimates = []
     for planned_entry in entries:
@@ -64,7 +68,9 @@ def estimate(entries: list[PlannedEntry], recorded: list[Results]) -> list[Estim
         kinds = Counter(p.state.kind for p in planned_entry.planned)
         done = sum(kinds[kind] for kind in FINISHED)
         times = dict(sorted(expected.items()))
-        estimates.append(Estimate(planned_entry.entry, done, len(left), kinds["damaged"], times))
+        entry = planned_entry.entry
+        labels = tuple(experiments[entry.experiment].arm(arm).label for arm in entry.arms or ())
+        estimates.append(Estimate(entry, labels, done, len(left), kinds["damaged"], times))
     return estimates
 
 
@@ -105,8 +111,8 @@ def _iterations_left(planned: Planned) -> int:
     return end - (record.iteration if record and planned.state.kind == "resume" else 0)
 
 
-def time_left(root: Path, experiment: str, seeds: int) -> list[str]:
-    """How long the full-scale runs left of `seeds` seeds per arm will take, as lines of text.
+def time_left(root: Path, experiment: str, seeds: int) -> power.TimeLeft:
+    """How long the full-scale runs left of `seeds` seeds per arm will take.
 
     `experiment`: its name, or the path of its file.
     """
@@ -114,7 +120,9 @@ def time_left(root: Path, experiment: str, seeds: int) -> list[str]:
     scales = [scale for scale in records.scales(root) if not scale.is_demo]
     planned = PlannedEntry(entry, plans.plan(root, experiment, [], seeds, entry.scale))
     (found,) = estimate([planned], load_all(root, [experiment], scales))
-    return [f"{plural(seeds, 'seed')} of all arms: {_counts(found)}"]
+    text = f"{plural(seeds, 'seed')} of all arms: {_counts(found)}"
+    times = [power.Expected(hardware, each.runs, round(each.seconds)) for hardware, each in found.expected.items()]
+    return power.TimeLeft(seeds, found.done, found.left, found.damaged, times, text)
 
 
 def as_text(queue: Queue, estimates: list[Estimate]) -> str:
@@ -122,7 +130,7 @@ def as_text(queue: Queue, estimates: list[Estimate]) -> str:
     lines = [f"{queue.name}: {queue.title}"]
     for number, o in enumerate(estimates, start=1):
         scale = "full scale" if o.entry.scale.is_full else f"scale {o.entry.scale}"
-        arms = ", ".join(o.entry.arms) if o.entry.arms else "all arms"
+        arms = listed(o.labels) or "all arms"
         seeds = plural(o.entry.seeds, "seed")
         lines.append(f"{number:3}. {o.entry.experiment}, {scale}, {seeds} of {arms}")
         lines.append(f"     {_counts(o)}")
@@ -139,7 +147,7 @@ def _total(estimates: list[Estimate]) -> Estimate:
     done, left, damaged = (
         sum(counts) for counts in zip(*((o.done, o.left, o.damaged) for o in estimates), strict=True)
     )
-    return Estimate(estimates[0].entry, done, left, damaged, dict(sorted(expected.items())))
+    return Estimate(estimates[0].entry, (), done, left, damaged, dict(sorted(expected.items())))
 
 
 def _counts(o: Estimate) -> str:

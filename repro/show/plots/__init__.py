@@ -72,18 +72,19 @@ def plot(
     data_dir: Path | None = None,
     *,
     arms: list[str] | None = None,
+    titled: bool = True,
     skipped: Callable[[str, str], None] = lambda kind, reason: None,
 ) -> list[Path]:
     """Write <out>/<experiment>[-scale-1-200|-demo]/<kind>.<format>, all kinds by default; return the paths.
 
     A kind for which the records do not suffice is skipped, with a call of `skipped(kind, reason)`. With `arms`, their
-    names are part of the file name: confusion-resnet20.png.
+    names are part of the file name: confusion-resnet20.png. `titled`: with a title and a subtitle.
     """
     kinds = kinds or list(FIGURES)
     _check(kinds)
     folder = out / results.folder_name
     chosen = "".join(f"-{arm}" for arm in arms or [])
-    data = make_plot_data(results, arms, data_dir)
+    data = make_plot_data(results, arms, data_dir, titled)
     written = []
     for kind in kinds:
         try:

@@ -1,7 +1,5 @@
 """`confusion` and `per-class`: which classes the runs get wrong, from predictions.npz."""
 
-from math import ceil
-
 import numpy as np
 import seaborn as sns
 from matplotlib.cm import ScalarMappable
@@ -10,7 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repro.show.plots.plot_data import PlotData, RunPredictions
-from repro.show.plots.style import arm_style, legend_beside, legend_width, remove_frame, titled_figure
+from repro.show.plots.style import (
+    RC,
+    arm_style,
+    grid_of,
+    legend_beside,
+    legend_width,
+    remove_frame,
+    titled_figure,
+    widest,
+    wrapped,
+)
 from repro.spec import Arm
 
 SIDE = 3.3  # inches of one confusion matrix
@@ -23,15 +31,15 @@ def confusion(data: PlotData) -> Figure:
     shares = {arm.name: confusion_matrix(data.labels, data.predictions_of(arm), len(names)) for arm in arms}
     wrong = {name: np.ma.masked_array(matrix, np.eye(len(names), dtype=bool)) for name, matrix in shares.items()}
     highest = max(float(np.nanmax(matrix.filled(0))) for matrix in wrong.values()) or 1.0
-    columns = 2 if len(arms) == 4 else min(len(arms), 3)
-    rows = ceil(len(arms) / columns)
+    rows, columns = grid_of(len(arms))
     notes = [
         "Each row sums to 100 % over all seeds of the arm. Grey diagonal: correct predictions, not on the colour "
         "scale. Shares below 0.5 % are not printed.",
         data.sample_sizes_of_predictions(),
     ]
     side = SIDE if columns > 1 else 1.4 * SIDE
-    width = side * columns + 1.9
+    inside = len(arms) < rows * columns  # the colour bar stands in the place that is left
+    width = side * columns + (0.9 if inside else 1.9)
     figure = titled_figure(data, "Confusion by arm (% of the true class's images)", notes, width, (side + 0.3) * rows)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     colours = sns.color_palette("rocket_r", as_cmap=True).with_extremes(bad="#E9E9E9")
@@ -39,7 +47,7 @@ def confusion(data: PlotData) -> Figure:
     small = max(4.0, min(7.5, 60 / len(names)))
     for index, axes in enumerate(grid.flat):
         if index >= len(arms):
-            axes.set_visible(False)
+            axes.set_axis_off()
             continue
         arm = arms[index]
         axes.imshow(wrong[arm.name], cmap=colours, norm=scale, gid=f"confusion:{arm.name}")
@@ -50,17 +58,24 @@ def confusion(data: PlotData) -> Figure:
                 colour = "white" if dark else "black"
                 cell = axes.text(column, row, text, ha="center", va="center", size=small, color=colour)
                 cell.set_in_layout(False)  # hundreds of them, none near an edge
-        axes.set_title(f"{arm.label} (n = {len(data.predictions_of(arm))})", loc="left")
+        head = f"{arm.label} (n = {len(data.predictions_of(arm))})"
+        axes.set_title(wrapped(head, 0.85 * side, RC["axes.titlesize"]), loc="left")
         axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(length=0, labelsize=7.5)
-        # the last row may be short; panels above a hidden one keep their own labels
         last = index + columns >= len(arms)
         axes.tick_params(labelbottom=last)
         axes.set_xlabel("predicted" if last else "")
+        if last and index // columns < rows - 1:  # above the place that is left: its labels hang into that
+            for text in (axes.xaxis.label, *axes.get_xticklabels()):
+                text.set_in_layout(False)
         axes.set_ylabel("true" if index % columns == 0 else "")
         axes.grid(visible=False)
-    bar = figure.colorbar(ScalarMappable(scale, colours), ax=grid, shrink=min(1.0, 0.9 / rows + 0.1), aspect=30)
+    if inside:
+        place = grid[-1, -1].inset_axes((0.1, 0.12, 0.8, 0.05))
+        bar = figure.colorbar(ScalarMappable(scale, colours), cax=place, orientation="horizontal")
+    else:
+        bar = figure.colorbar(ScalarMappable(scale, colours), ax=grid, shrink=min(1.0, 0.9 / rows + 0.1), aspect=30)
     bar.set_label("wrong predictions (%)")
     bar.outline.set_visible(False)
     return figure
@@ -87,7 +102,7 @@ def per_class(data: PlotData) -> Figure:
     ]
     handles = [_handle(data, arm) for arm in arms]
     across = len(names) > 20
-    class_width = max(0.1 * len(arms) + 0.15, 0.3 if across else 0.1 + 0.075 * max(map(len, names)))
+    class_width = max(0.1 * len(arms) + 0.15, 0.3 if across else 0.15 + widest(list(names), RC["xtick.labelsize"]))
     width = max(5.0, len(names) * class_width) + legend_width([str(handle.get_label()) for handle in handles])
     figure = titled_figure(data, "Test error of each class, by arm", notes, width, 3.9)
     axes = figure.subplots()
@@ -111,7 +126,7 @@ def per_class(data: PlotData) -> Figure:
     for i in range(0, len(names), 2):
         axes.axvspan(i - 0.5, i + 0.5, color="#F5F5F5", linewidth=0, zorder=0)
     axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, min(100.0, axes.get_ylim()[1]))
     axes.set_xticks(range(len(names)), names, rotation=90 if across else 0)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("test error (%)")

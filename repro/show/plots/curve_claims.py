@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from repro.claims.rules.curve import Curve
+from repro.numbers import PERCENT
 from repro.show.plots.curves import error
 from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.style import INK, arm_style, remove_frame, titled_figure
@@ -64,6 +65,8 @@ def _draw(axes: Axes, data: PlotData, claim: Curve) -> None:
             which(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.set_ylim(bottom=0)
+    if claim.measured.unit == PERCENT:
+        axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
     axes.set_xlim(left=0)
     axes.set_xlabel(unit)
     axes.set_ylabel(f"{claim.measured.noun} ({claim.measured.unit.name})")

@@ -9,7 +9,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from repro.show.plots.plot_data import PlotData
-from repro.show.plots.style import FAINT, INK, arm_style, legend_beside, legend_width, remove_frame, titled_figure
+from repro.show.plots.style import (
+    FAINT,
+    INK,
+    arm_style,
+    counted,
+    grid_of,
+    legend_beside,
+    legend_width,
+    remove_frame,
+    titled_figure,
+)
 from repro.spec import Arm
 
 TRAIN_DASHES = (0, (3.5, 1.6))
@@ -41,17 +51,24 @@ def curves(data: PlotData) -> Figure:
         Line2D([], [], color=INK, label="test error"),
         Line2D([], [], color=INK, linestyle=TRAIN_DASHES, linewidth=1.0, label="training error"),
     ]
-    width = (6.0 if len(panels) == 1 else 3.9 * len(panels)) + legend_width([str(h.get_label()) for h in handles])
-    figure = titled_figure(data, "Training and test error by iteration", notes, width, 3.9)
-    all_axes: list[Axes] = list(figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0])
+    rows, columns = grid_of(len(panels))
+    width = (6.0 if len(panels) == 1 else 3.9 * columns) + legend_width([str(h.get_label()) for h in handles])
+    figure = titled_figure(data, "Training and test error by iteration", notes, width, 3.9 if rows == 1 else 3.1 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    all_axes: list[Axes] = list(grid.flat)
+    for axes in all_axes[len(panels) :]:
+        axes.set_axis_off()
     shown: list[pd.DataFrame] = []
-    for axes, (name, arms) in zip(all_axes, panels.items(), strict=True):
+    for index, (axes, (name, arms)) in enumerate(zip(all_axes, panels.items(), strict=False)):
         for drop in sorted({drop for arm in arms for drop in data.recipes[arm.name].schedule.drops}):
             axes.axvline(drop, color=FAINT, linewidth=0.9, linestyle=":", zorder=1, gid=f"drop:{drop}")
         for arm in arms:
             shown += _draw_arm(axes, data, arm)
         axes.set_title(name if len(panels) > 1 else "", loc="left")
-        axes.set_xlabel("iteration")
+        below = index + columns >= len(panels)
+        axes.set_xlabel("iteration" if below else "")
+        axes.tick_params(labelbottom=below)
+        axes.set_ylabel("error (%)" if index % columns == 0 else "")
         remove_frame(axes, "y")
     end = max(recipe.schedule.iterations for recipe in recipes)
     all_axes[0].set_xlim(0, 1.015 * end)
@@ -60,8 +77,10 @@ def curves(data: PlotData) -> Figure:
     )
     all_axes[0].set_ylim(*y_range(shown))
     all_axes[0].yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-    all_axes[0].set_ylabel("error (%)")
-    legend_beside(all_axes[-1], handles)
+    for axes, arms in zip(all_axes, panels.values(), strict=False):
+        for arm in arms:
+            _draw_diverged(axes, data, arm)
+    legend_beside(grid[0, -1], handles)
     return figure
 
 
@@ -98,11 +117,17 @@ def _draw_arm(axes: Axes, data: PlotData, arm: Arm) -> list[pd.DataFrame]:
             gid=f"{kind}-band:{arm.name}",
         )
         drawn.append(over_seeds)
+    return drawn
+
+
+def _draw_diverged(axes: Axes, data: PlotData, arm: Arm) -> None:
+    """A line per diverged run, ending in a cross; one that leaves the axis ends at its edge."""
+    colour, (low, high) = arm_style(data, arm).colour, axes.get_ylim()
     for seed, rows in data.metrics(arm, "diverged").items():
         lost = error(rows, "test")
-        axes.plot(lost.index, lost, color=style.colour, linewidth=0.7, zorder=2, gid=f"diverged:{arm.name}:{seed}")
-        axes.plot(lost.index[-1:], lost.iloc[-1:].clip(upper=100), "x", color=style.colour, markersize=6, zorder=4)
-    return drawn
+        axes.plot(lost.index, lost, color=colour, linewidth=1.0, zorder=2, gid=f"diverged:{arm.name}:{seed}")
+        end = lost.iloc[-1:].clip(low, high)
+        axes.plot(end.index, end, "x", color=colour, markersize=8, markeredgewidth=2, zorder=5, clip_on=False)
 
 
 def error(rows: pd.DataFrame, kind: str) -> pd.Series:
@@ -135,7 +160,7 @@ def _marker(data: PlotData, arm: Arm) -> str:
 
 
 def _handle(data: PlotData, arm: Arm) -> Line2D:
-    style = arm_style(data, arm)
-    n = len(data.runs(arm))
-    label = f"{arm.label} (n = {n})"
-    return Line2D([], [], color=style.colour, marker=_marker(data, arm), markersize=5, linewidth=2.2, label=label)
+    colour, label = arm_style(data, arm).colour, counted(data, arm)
+    if not len(data.runs(arm, "done")):
+        return Line2D([], [], color=colour, marker="x", markersize=7, markeredgewidth=2, linewidth=1.0, label=label)
+    return Line2D([], [], color=colour, marker=_marker(data, arm), markersize=5, linewidth=2.2, label=label)

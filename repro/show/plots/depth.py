@@ -9,7 +9,16 @@ from repro.claims.protocol import mismatches
 from repro.claims.stats import estimate
 from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.rows import published_mark
-from repro.show.plots.style import FAINT, INK, arm_style, legend_beside, legend_width, remove_frame, titled_figure
+from repro.show.plots.style import (
+    FAINT,
+    INK,
+    arm_style,
+    counted,
+    legend_beside,
+    legend_width,
+    remove_frame,
+    titled_figure,
+)
 from repro.spec import Arm, Published, stated_recipe
 
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # one per line
@@ -45,12 +54,12 @@ def depth(data: PlotData) -> Figure:
     if away := sorted({number.dataset for arm in deep if (number := data.published(arm)) and number.dataset}):
         notes.append(f"Published numbers on {', '.join(away)} are not drawn.")
     if "diverged" in set(data.counted.status):
-        notes.append("Diverged runs are left out.")
+        notes.append("Diverged runs are left out; a cross in the legend marks an arm without another run.")
     figure = titled_figure(
         data,
         "Final test error against depth",
         [*notes, data.sample_sizes()],
-        6.0 + legend_width([arm.label + " (n = 5)" for arm in deep]),
+        6.0 + legend_width([counted(data, arm) for arm in deep]),
         3.9,
     )
     axes = figure.subplots()
@@ -129,5 +138,5 @@ def _published(data: PlotData, arm: Arm) -> Published | None:
 
 def _handle(data: PlotData, arm: Arm) -> Line2D:
     style = arm_style(data, arm)
-    label = f"{arm.label} (n = {len(data.runs(arm, 'done'))})"
-    return Line2D([], [], color=style.colour, marker=style.marker, linestyle="none", label=label)
+    marker = style.marker if len(data.runs(arm, "done")) else "x"
+    return Line2D([], [], color=style.colour, marker=marker, linestyle="none", label=counted(data, arm))

@@ -9,7 +9,7 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.show.plots.pixels import read_images
 from repro.show.plots.plot_data import NothingToDraw, PlotData, RunPredictions
-from repro.show.plots.style import PALETTE, titled_figure
+from repro.show.plots.style import PALETTE, titled_figure, widest
 from repro.wording import plural
 
 COLUMNS, ROWS = 8, 3
@@ -59,9 +59,12 @@ def hardest(data: PlotData) -> Figure:
             continue
         hard = found[index]
         axes.imshow(pixels[index], cmap="gray", vmin=0, vmax=255, interpolation="nearest", gid=f"image:{hard.index}")
-        axes.set_title(f"true: {_short(names[labels[index]])}\n", size=7.5, pad=3)
-        predicted = f"pred: {_short(names[hard.predicted])}"
-        axes.text(0.5, 1.0, predicted, transform=axes.transAxes, size=7.5, color=PALETTE[3], ha="center", va="bottom")
+        true, predicted = f"true: {names[labels[index]]}", f"pred: {names[hard.predicted]}"
+        points = min(7.5, 7.5 * SIDE / widest([true, predicted], 7.5))
+        axes.set_title(f"{true}\n", size=points, pad=3)
+        axes.text(
+            0.5, 1.0, predicted, transform=axes.transAxes, size=points, color=PALETTE[3], ha="center", va="bottom"
+        )
         axes.text(
             0.5,
             -0.03,
@@ -86,7 +89,3 @@ def hardest_images(labels: np.ndarray, predictions: list[RunPredictions], most: 
         given[labels[image] : labels[image] + 1] = 0
         found.append(HardImage(int(image), int(wrong[image]), int(given.argmax())))
     return found
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 12 else name[:11] + "…"

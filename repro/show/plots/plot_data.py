@@ -30,11 +30,12 @@ class RunPredictions:
 
 @dataclass(frozen=True)
 class PlotData:
-    """`results`: the counted runs; `arms`: those that have any, in the spec's order."""
+    """`results`: the counted runs; `arms`: those that have any, in the spec's order; `titled`: whether figures are."""
 
     results: Results
     arms: tuple[Arm, ...]
     data_dir: Path
+    titled: bool = True
 
     @property
     def experiment(self) -> Experiment:
@@ -151,7 +152,9 @@ class PlotData:
         return self.sample_sizes(self.counted[included]) + note
 
 
-def make_plot_data(results: Results, arms: list[str] | None = None, data_dir: Path | None = None) -> PlotData:
+def make_plot_data(
+    results: Results, arms: list[str] | None = None, data_dir: Path | None = None, titled: bool = True
+) -> PlotData:
     """The counted runs of `arms` (default: all). UserError for an unknown arm."""
     for name in arms or ():
         results.experiment.arm(name)
@@ -163,4 +166,5 @@ def make_plot_data(results: Results, arms: list[str] | None = None, data_dir: Pa
         results=counted,
         arms=tuple(arm for arm in results.experiment.arms if arm.name in have),
         data_dir=data_dir or catalog.data_dir(),
+        titled=titled,
     )

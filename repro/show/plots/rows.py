@@ -14,7 +14,7 @@ from repro.claims.protocol import mismatches
 from repro.claims.rules import METRICS
 from repro.claims.stats import Estimate, estimate
 from repro.show.plots.plot_data import NothingToDraw, PlotData
-from repro.show.plots.style import FAINT, INK, arm_style, remove_frame, titled_figure
+from repro.show.plots.style import FAINT, INK, RC, arm_style, remove_frame, titled_figure, widest
 from repro.spec import Arm, Published
 
 SEEDS, MEAN, PUBLISHED = -0.22, 0.05, 0.31  # vertical offsets in rows, so that marks do not overlap
@@ -44,7 +44,7 @@ def final(data: PlotData) -> Figure:
     if (data.counted.status == "done").any():
         low, high = axes.get_xlim()
         lacking = max(0.0, LEAST_WIDTH - (high - low)) / 2
-        axes.set_xlim(max(0.0, low - lacking), high + lacking)
+        axes.set_xlim(max(0.0, low - lacking), min(100.0, high + lacking))
     else:
         axes.set_xlim(0, 100)  # only diverged runs
     for row, arm in enumerate(data.arms):
@@ -61,6 +61,8 @@ def final(data: PlotData) -> Figure:
 
 def peek_bias(data: PlotData) -> Figure:
     """Best minus final: what choosing the best evaluation on the test set would gain."""
+    if not data.compared:
+        raise NothingToDraw("peek bias is shown at full scale only: reduced runs have too few evaluations")
     if lacks := data.results.lacks(METRICS["best"]):
         raise NothingToDraw(lacks)
     notes = [NOTE, "Best: the lowest test error at any evaluation, chosen on the test set."]
@@ -82,7 +84,7 @@ def _rows(
             f"Crosses at the edge: diverged runs{', with their values' if lost[column].notna().any() else ''}; "
             "arms that have any get no mean or interval.",
         ]
-    labels = 0.075 * max(len(arm.label) for arm in data.arms)  # inches
+    labels = widest([arm.label for arm in data.arms], RC["ytick.labelsize"])
     columns = 3.0 if any(data.published(arm) for arm in data.arms) else 1.8
     figure = titled_figure(
         data, subtitle, [*notes, data.sample_sizes()], labels + 4.8 + columns, 1.2 + 0.52 * len(data.arms)

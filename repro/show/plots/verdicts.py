@@ -36,8 +36,10 @@ class Row:
         """The claim, and below it what the axis shows."""
         claim = self.judged.claim
         quantity = claim.quantity([self.experiment.arm(arm).label for arm in claim.arms])
-        says = wrapped(f"{self.experiment.name}: {claim.says}", LABELS)
-        return f"{says}\n{wrapped(f'{quantity} ({self.step.unit.difference})', LABELS)}".replace(" - ", " \u2212 ")
+        says = wrapped(f"{self.experiment.name}: {claim.says}", LABELS - 0.2)
+        return f"{says}\n{wrapped(f'{quantity} ({self.step.unit.difference})', LABELS - 0.2)}".replace(
+            " - ", " \u2212 "
+        )
 
     @property
     def step(self) -> Verdict:
@@ -118,4 +120,4 @@ def _legend(axes: Axes, rows: list[Row]) -> None:
     handles.append(Patch(color=TRUE, label="what the claim predicts"))
     if any(row.negligible for row in rows):
         handles.append(Patch(color=SMALL, label="too small to matter"))
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.45, 1.0), ncols=len(handles), labelcolor=INK)
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles), labelcolor=INK)

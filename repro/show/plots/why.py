@@ -6,7 +6,7 @@ from repro.claims.why import explanations
 from repro.show import why
 from repro.show.plots.plot_data import NothingToDraw, PlotData
 from repro.show.plots.rows import LEAST_WIDTH
-from repro.show.plots.style import FAINT, INK, arm_style, remove_frame, titled_figure
+from repro.show.plots.style import FAINT, INK, RC, arm_style, remove_frame, titled_figure, widest
 
 NOTE = (
     "Mark: mean over seeds; bar: 95% interval (none for one seed). A deviation: test error of its other reading minus "
@@ -22,7 +22,7 @@ def why_figure(data: PlotData) -> Figure:
     if not listed:
         raise NothingToDraw("no completed run at full scale of an arm and of another reading of it")
     labels = [f"{each.arm.label}: {row.name}" for each, row in listed]
-    width = 0.075 * max(map(len, labels)) + 4.8 + 2.2
+    width = widest(labels, RC["ytick.labelsize"]) + 4.8 + 2.2
     figure = titled_figure(data, "What the deviations are worth", [NOTE], width, 0.9 + 0.34 * len(listed))
     axes = figure.subplots()
     for place, (each, row) in enumerate(listed):

@@ -5,6 +5,7 @@
 | `summary.py` | an experiment's arms and claims in numbers |
 | `sheets.py` | tables of those numbers, of errors by class, and of learning curves |
 | `formats.py` | tables as text, Markdown, CSV, JSON, LaTeX or HTML |
+| `tally.py` | how many claims have which verdict |
 | `compare.py` | a comparison of any two arms |
 """
 
@@ -23,6 +24,7 @@ from repro.show.tables.summary import (
     run_notes,
     summarise,
 )
+from repro.show.tables.tally import tally
 
 __all__ = [
     "FORMATS",
@@ -38,6 +40,7 @@ __all__ = [
     "run_notes",
     "sides",
     "summarise",
+    "tally",
     "mixed_hardware_notes",
 ]
 
@@ -57,9 +60,3 @@ def render(experiments: list[Results], form: str, width: int = 100, view: str = 
 def picture(results: Results) -> str:
     """An SVG of the table of arms and claims in a terminal window."""
     return formats.picture(VIEWS["arms"](results))
-
-
-def unreproduced(experiments: list[Results]) -> list[str]:
-    """The claims whose verdict is "not reproduced", as experiment/claim; none at reduced scale."""
-    summaries = map(summarise, experiments)
-    return [f"{s.experiment}/{claim.id}" for s in summaries for claim in s.claims if claim.verdict == "not reproduced"]

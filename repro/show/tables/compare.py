@@ -118,8 +118,11 @@ def _tested(
             seed: {"only_first": m.only_first, "only_second": m.only_second, "p": m.p} for seed, m in exact.items()
         },
     }
+    one, other = first.arm.label, second.arm.label
+    if one == other:
+        one, other = first.name, second.name
     lines = [
-        f"seed {seed}: only {first.name} correct on {m.only_first} images, only {second.name} on {m.only_second}; "
+        f"seed {seed}: only {one} correct on {m.only_first} images, only {other} on {m.only_second}; "
         f"McNemar's exact {f'p = {m.p:.3g}' if m.p else 'p < 1e-300'}"
         for seed, m in exact.items()
     ]

@@ -4,69 +4,53 @@ import csv
 import html
 import io
 import json
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from repro.claims.rules import Outcome
-from repro.show import escape
+from repro.show import escape, terminal
+from repro.show.layout import Column
 from repro.show.tables.sheets import ExperimentTables, Sheet
-from repro.show.terminal import pictured, printed
 from repro.wording import plural
 
-WIDE = 100  # columns, for the table of claims with each row's p on one line
-NARROW_CLAIM, NARROW_P = 22, 6  # columns of such cells in a narrower table
 COLOURS: dict[Outcome | None, str] = {"reproduced": "green", "not reproduced": "red", "inconclusive": "yellow"}
 
 
 def text(experiments: list[ExperimentTables], width: int) -> str:
     """For a terminal, where verdicts are coloured."""
-    parts: list[RenderableType] = []
+    shown: list[RenderableType] = []
     for tables in experiments:
-        parts += [*_head_and_sheets(tables, width), *(Text(f"- {note}") for note in tables.notes)]
+        notes = [*tables.notes]
         if tables.deviations:
-            count = plural(len(tables.deviations), "deviation")
-            parts.append(Text(f"- {count} from the paper: repro show {tables.experiment}"))
-        parts.append("")
-    return printed(parts, width)
+            notes.append(
+                f"{plural(len(tables.deviations), 'deviation')} from the paper: repro show {tables.experiment}"
+            )
+        shown += [*parts(tables, width), ""]
+        shown += [*(terminal.text(f"- {note}", width) for note in notes), ""]
+    return terminal.printed(shown, width)
 
 
 def picture(tables: ExperimentTables, width: int = 120) -> str:
     """An SVG of the same without the notes, as a terminal shows it."""
-    return pictured(_head_and_sheets(tables, width), width, f"repro table {tables.experiment}")
+    return terminal.pictured(parts(tables, width), width, f"repro table {tables.experiment}")
 
 
-def _head_and_sheets(tables: ExperimentTables, width: int) -> list[RenderableType]:
+def parts(tables: ExperimentTables, width: int) -> list[RenderableType]:
+    """The heading and the tables, for a terminal of `width` columns."""
     return [
-        Text(f"{tables.experiment}: {tables.title}", style="bold"),
-        Text(f"{tables.heading}. Test error in %."),
-        *(rich_table(sheet, width) for sheet in tables.sheets),
+        terminal.text(f"{tables.experiment}: {tables.title}", width, style="bold"),
+        terminal.text(f"{tables.heading}. Test error in %.", width),
+        *(part for sheet in tables.sheets for part in _table(sheet, width)),
     ]
 
 
-def rich_table(sheet: Sheet, width: int) -> RichTable:
-    """The sheet for a terminal of `width` columns. Below WIDE, claims are broken at hyphens and all heads wrap."""
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    claims = sheet.columns[0] == "claim"
-    narrow = claims and width < WIDE
-    for i, column in enumerate(sheet.columns):
-        table.add_column(
-            Text(column),  # not markup: [interval] is no style
-            justify="left" if i == 0 or (claims and i == 1) else "right",
-            no_wrap=i not in (1, 2) and not (narrow and i) if claims else i > 1,  # verdict and difference
-            min_width=14 if claims and i == 1 else {"published": 12}.get(column),
-            max_width=NARROW_P if narrow and i > 2 else None,
-            overflow="fold",
-        )
-    for row in sheet.cells:
-        first, *rest = (Text(cell.text, style=COLOURS.get(cell.outcome, "")) for cell in row)
-        table.add_row(Text(textwrap.fill(first.plain, NARROW_CLAIM)) if narrow else first, *rest)
-    return table
+def _table(sheet: Sheet, width: int) -> list[RenderableType]:
+    columns = [
+        Column(title, [row[i].text for row in sheet.cells], i < sheet.words) for i, title in enumerate(sheet.columns)
+    ]
+    return terminal.tables(columns, width, style=lambda row, column: COLOURS.get(sheet.cells[row][column].outcome, ""))
 
 
 def markdown(experiments: list[ExperimentTables], width: int) -> str:
@@ -92,9 +76,9 @@ def markdown(experiments: list[ExperimentTables], width: int) -> str:
 
 
 def _markdown_table(sheet: Sheet) -> list[str]:
-    """The lines of a Markdown table; the first column is left-aligned, the others right-aligned."""
+    """The lines of a Markdown table: words left-aligned, numbers right-aligned."""
     head, *body = ("| " + " | ".join(map(escape.markdown_cell, row)) + " |" for row in _texts(sheet))
-    return [head, "|---" + "|---:" * (len(sheet.columns) - 1) + "|", *body]
+    return [head, "|---" * sheet.words + "|---:" * (len(sheet.columns) - sheet.words) + "|", *body]
 
 
 def _texts(sheet: Sheet) -> list[tuple[str, ...]]:
@@ -132,7 +116,7 @@ def latex(experiments: list[ExperimentTables], width: int) -> str:
         told = [f"{tables.experiment}: {tables.heading}. Test error in %.", *tables.notes]
         lines += [f"% {' '.join(line.split())}" for line in told]
         for sheet in tables.sheets:
-            lines.append(r"\begin{tabular}{l" + "r" * (len(sheet.columns) - 1) + "}")
+            lines.append(r"\begin{tabular}{" + "l" * sheet.words + "r" * (len(sheet.columns) - sheet.words) + "}")
             head, *body = (" & ".join(map(escape.latex, row)) + r" \\" for row in _texts(sheet))
             lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines)
@@ -153,11 +137,14 @@ def as_html(experiments: list[ExperimentTables], width: int) -> str:
 def _html_table(sheet: Sheet) -> list[str]:
     """The lines of an HTML table with a caption; the first column holds row headers."""
     columns, *body = _texts(sheet)
-    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    align = ["" if i < sheet.words else ' style="text-align: right"' for i in range(len(columns))]
+    head = "".join(
+        f'<th scope="col"{where}>{html.escape(column)}</th>' for where, column in zip(align, columns, strict=True)
+    )
     lines = ["<table>", f"<caption>{html.escape(sheet.name)}</caption>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     for first, *rest in body:
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
-        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
+        cells = "".join(f"<td{where}>{html.escape(cell)}</td>" for where, cell in zip(align[1:], rest, strict=True))
+        lines.append(f'<tr><th scope="row"{align[0]}>{html.escape(first)}</th>{cells}</tr>')
     return [*lines, "</tbody>", "</table>"]
 
 

@@ -35,12 +35,16 @@ class TextCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table: formatted cells for people, and the same content as records for programs."""
+    """One table: formatted cells for people, and the same content as records for programs.
+
+    `words`: the number of leading columns that hold words; the others hold numbers.
+    """
 
     name: str
     columns: tuple[str, ...]
     cells: list[tuple[TextCell, ...]]
     records: list[dict[str, Any]]
+    words: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def _arms(results: Results, every_claim: bool) -> ExperimentTables:
     if shown:
         records = [{"row": "claim"} | asdict(claim) for claim in summary.claims]
         columns = tuple(_marked(column, summary.caveat) for column in CLAIM_COLUMNS)
-        sheets.append(Sheet("claims", columns, [claim_cells(judged) for _, judged in shown], records))
+        sheets.append(Sheet("claims", columns, [claim_cells(judged) for _, judged in shown], records, words=2))
     notes = [f"* {r.label}: published {r.published:.2f}: {r.published_note}" for r in summary.rows if r.published_note]
     notes += mixed_hardware_notes(summary.rows)
     notes += [f"{row.id}: {row.sentence}" for row, _ in shown]
@@ -186,8 +190,12 @@ def _crosstab(
         mean, sd = groups.loc[(arm, value)]
         return TextCell(f"{mean:.2f}{spread(None if np.isnan(sd) else sd)}")
 
-    cells = [(TextCell(f"{value}"), *(cell(arm.name, value) for arm in present)) for value in values]
-    return Sheet(name, (key, *(arm.label for arm in present)), cells, found)
+    cells = [
+        (TextCell(value if isinstance(value, str) else f"{value:,}"), *(cell(arm.name, value) for arm in present))
+        for value in values
+    ]
+    words = all(isinstance(value, str) for value in values)
+    return Sheet(name, (key, *(arm.label for arm in present)), cells, found, words=int(words))
 
 
 def _experiment_tables(summary: Summary, sheets: list[Sheet], notes: list[str]) -> ExperimentTables:

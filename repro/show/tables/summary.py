@@ -16,7 +16,7 @@ from repro.records.results import Results
 from repro.show.describe import title
 from repro.show.verdicts import account, post_hoc
 from repro.spec import Arm, Experiment
-from repro.wording import plural
+from repro.wording import listed, plural
 
 
 @dataclass(frozen=True)
@@ -205,14 +205,15 @@ def _notes(results: Results) -> list[str]:
     experiment, frame, counted = results.experiment, results.runs, results.counted().runs
     notes = []
     seeds = sorted(set(frame.seed))
-    if none := [arm.name for arm in experiment.arms if arm.name not in set(frame.arm)]:
+    if none := [arm.label for arm in experiment.arms if arm.name not in set(frame.arm)]:
         command = "" if results.caveat else f": repro run {experiment.name}{results.scale.flag} --seeds N"
-        notes.append(f"no runs of {', '.join(none)}{command}")
+        notes.append(f"no runs of {listed(none)}{command}")
     for arm in experiment.arms:
         have = set(frame.seed[frame.arm == arm.name])
         if have and (gaps := [seed for seed in seeds if seed not in have]):
-            notes.append(f"{arm.name}: no run of seed {', '.join(map(str, gaps))}")
-    notes += run_notes(results, lambda arm: arm)
+            notes.append(f"{arm.label}: no run of seed {', '.join(map(str, gaps))}")
+    labels = {arm.name: arm.label for arm in experiment.arms}
+    notes += run_notes(results, lambda arm: labels.get(arm, arm))
     if dirty := int(counted.dirty.sum()):
         notes.append(f"{dirty} of {len(counted)} runs were trained on uncommitted changes")
     notes += hardware_notes(counted)
