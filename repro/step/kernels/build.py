@@ -26,6 +26,7 @@ SOURCES = (
     "conv_bf16_weights.cpp",
     "conv_fp32.cpp",
     "winograd.cpp",
+    "winograd_weights.cpp",
     "norm.cpp",
     "norm_backward.cpp",
     "move.cpp",
@@ -33,7 +34,7 @@ SOURCES = (
     "pool.cpp",
     "dropout.cpp",
 )
-HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h")
+HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h", "winograd.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 

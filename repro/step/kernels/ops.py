@@ -14,10 +14,9 @@ from repro.step.kernels import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 CHANNELS = (16, 32, 64)  # widths that the kernels support
-WINOGRAD = 32  # from this many channels on, its fewer products save more than its transforms cost
 LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: the image's, padded with zeros
 CHUNK = 16  # images per partial sum of a weight gradient; must equal CHUNK in plane.h
-PLACES = 16  # values per pair of channels in a partial sum, at most: Winograd's 4x4 places instead of 3x3 taps
+TAPS = 9  # values per pair of channels in a partial sum
 
 
 def matrix_units() -> bool:
@@ -94,7 +93,7 @@ class Conv:
         self.layer, self.stride = layer, int(layer.stride[0])
         self.out, channels = layer.weight.shape[:2]
         self.channels = max(channels, LEAST[dtype])
-        winograd = dtype == torch.float32 and self.stride == 1 and min(self.channels, self.out) >= WINOGRAD
+        winograd = dtype == torch.float32 and self.stride == 1 and self.channels in CHANNELS
         self.kind = "fp32_winograd" if winograd else NAMES[dtype]
         self.padded = None
         if channels < self.channels:
@@ -130,7 +129,7 @@ class Conv:
     def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
         """Set the gradient of the layer's weights."""
         images, channels, height, width = x.shape
-        size = -(-images // CHUNK) * PLACES * channels * self.out
+        size = -(-images // CHUNK) * TAPS * channels * self.out
         if len(self.partial) != size:
             self.partial = torch.empty(size)
         grad = self.layer.weight.grad
