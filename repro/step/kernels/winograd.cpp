@@ -74,6 +74,44 @@ Multiply multiply_for(int in, int out) {
     return out == 64 ? multiply_from<4>(in) : out == 32 ? multiply_from<2>(in) : multiply_from<1>(in);
 }
 
+template <bool NORMED>
+void convolve(const float* x, const Norm& norm, const float* packed, const float* add, float* y, int n, int h, int w,
+              int in, int out) {
+    const Images inputs{h, w, in}, outputs{h, w, out};
+    const int across = inputs.across(), rows = inputs.rows(FEW), all = n * inputs.down();
+    const Multiply multiply_by = multiply_for(in, out);
+#pragma omp parallel
+    {
+        static thread_local Buffer<float> transformed, products;
+        const size_t v_step = place_step(rows * across, in), m_step = place_step(rows * across, out);
+        float* v = transformed.get(PLACES * v_step, 1);
+        float* m = products.get(PLACES * m_step, 1);
+#pragma omp for schedule(static)
+        for (int first = 0; first < all; first += rows) {
+            const int here = std::min(rows, all - first);
+            for (int r = 0; r < here; r++)
+                input_row<NORMED>(inputs, x, norm, first + r, [&](int tile, int c, int place, floats value) {
+                    store(v + place * v_step + size_t(r * across + tile) * in + c, value);
+                });
+            const int next = std::min(rows, all - first - here);
+            const Ahead soon(x + inputs.at(first + here), next * inputs.at(1));
+            const Ahead result(y + outputs.at(first), here * outputs.at(1));
+            for (int place = 0; place < PLACES; place++) {
+                soon.read(place);
+                result.write(place);
+                multiply_by(v + place * v_step, packed + size_t(place) * in * out, m + place * m_step, here * across,
+                            out);
+            }
+            for (int r = 0; r < here; r++)
+                for (int tile = 0; tile < across; tile++) {
+                    const float* from = m + size_t(r * across + tile) * out;
+                    const size_t at = outputs.at(first + r) + size_t(CORE * tile) * out;
+                    for (int c = 0; c < out; c += LANES)
+                        output(from + c, m_step, add ? add + at + c : nullptr, y + at + c, size_t(w) * out, out);
+                }
+        }
+    }
+}
 }  // namespace
 
 extern "C" {
@@ -110,39 +148,12 @@ void pack_fp32_winograd(const float* w, float* packed, int in, int out, int tran
 // y (n, h, w, out) = conv(x (n, h, w, in)) + add. Stride and spread are 1.
 void conv_fp32_winograd(const float* x, const float* packed, const float* add, float* y, int n, int h, int w, int in,
                         int out, int, int) {
-    const Images inputs{h, w, in}, outputs{h, w, out};
-    const int across = inputs.across(), rows = inputs.rows(FEW), all = n * inputs.down();
-    const Multiply multiply_by = multiply_for(in, out);
-#pragma omp parallel
-    {
-        static thread_local Buffer<float> transformed, products;
-        const size_t v_step = place_step(rows * across, in), m_step = place_step(rows * across, out);
-        float* v = transformed.get(PLACES * v_step, 1);
-        float* m = products.get(PLACES * m_step, 1);
-#pragma omp for schedule(static)
-        for (int first = 0; first < all; first += rows) {
-            const int here = std::min(rows, all - first);
-            for (int r = 0; r < here; r++)
-                input_row(inputs, x, first + r, [&](int tile, int c, int place, floats value) {
-                    store(v + place * v_step + size_t(r * across + tile) * in + c, value);
-                });
-            const int next = std::min(rows, all - first - here);
-            const Ahead soon(x + inputs.at(first + here), next * inputs.at(1));
-            const Ahead result(y + outputs.at(first), here * outputs.at(1));
-            for (int place = 0; place < PLACES; place++) {
-                soon.read(place);
-                result.write(place);
-                multiply_by(v + place * v_step, packed + size_t(place) * in * out, m + place * m_step, here * across,
-                            out);
-            }
-            for (int r = 0; r < here; r++)
-                for (int tile = 0; tile < across; tile++) {
-                    const float* from = m + size_t(r * across + tile) * out;
-                    const size_t at = outputs.at(first + r) + size_t(CORE * tile) * out;
-                    for (int c = 0; c < out; c += LANES)
-                        output(from + c, m_step, add ? add + at + c : nullptr, y + at + c, size_t(w) * out, out);
-                }
-        }
-    }
+    convolve<false>(x, Norm{}, packed, add, y, n, h, w, in, out);
+}
+
+// y = conv(relu(scale * x + shift)) + add, with the scale and shift of an image's group, (groups, in).
+void conv_normed_fp32_winograd(const float* x, const float* scale, const float* shift, const float* packed,
+                               const float* add, float* y, int n, int h, int w, int in, int out, int groups, int relu) {
+    convolve<true>(x, Norm{scale, shift, n / groups, relu}, packed, add, y, n, h, w, in, out);
 }
 }

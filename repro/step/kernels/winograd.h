@@ -7,6 +7,7 @@
 // the error of the usual 1 and 2. Each function below multiplies a column by one of the matrices.
 #pragma once
 #include <algorithm>
+#include <cmath>
 
 #include "common.h"
 
@@ -79,13 +80,30 @@ struct Images {  // the shape of images in NHWC, and their tiles in rows that ar
     size_t at(int row) const { return size_t(row) * CORE * w * channels; }
 };
 
-// Calls put(tile, channel, place, value) for B' x B of each tile in a row of tiles, a vector of channels at a time.
-template <class Put>
-inline void input_row(const Images& shape, const float* x, int row, Put put) {
+// The scale and shift of batch norm, (groups of `each` images, channels), and whether a ReLU follows; or nothing.
+struct Norm {
+    const float *scale, *shift;
+    int each, relu;
+};
+
+// Calls put(tile, channel, place, value) for B' x B of each tile in a row of tiles, a vector of channels at a time. The
+// inputs are normalised as they are read if NORMED.
+template <bool NORMED, class Put>
+inline void input_row(const Images& shape, const float* x, const Norm& norm, int row, Put put) {
     const size_t pitch = size_t(shape.w) * shape.channels;
     const float* first = x + shape.at(row) - pitch;
     const bool top = row % shape.down() == 0, bottom = row % shape.down() == shape.down() - 1;
+    const size_t group = NORMED ? size_t(row / shape.down() / norm.each) * shape.channels : 0;
     for (int c = 0; c < shape.channels; c += LANES) {
+        const floats scale = NORMED ? ::load(norm.scale + group + c) : floats{};
+        const floats shift = NORMED ? ::load(norm.shift + group + c) : floats{};
+        const floats least = norm.relu ? floats{} : floats{} - INFINITY;
+        const auto load = [&](const float* from) {
+            const floats value = ::load(from);
+            if (!NORMED) return value;
+            const floats normed = value * scale + shift;
+            return normed < least ? least : normed;  // keeps NaN
+        };
         floats t[SIDE][SIDE] = {};  // columns
         const auto column = [&](int x, floats out[SIDE]) {
             const float* from = first + size_t(x) * shape.channels + c;

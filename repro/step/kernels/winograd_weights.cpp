@@ -74,14 +74,9 @@ void weights_of(const float* sums, float* part, int in, int out) {
     }
 }
 
-}  // namespace
-
-extern "C" {
-
-// dw (out, 3, 3, in) = the gradient by the weights, summed over images, from g (n, h, w, out) and x (n, h, w, in).
-// Stride is 1.
-void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in,
-                                int out, int) {
+template <bool NORMED>
+void gradient(const float* x, const Norm& norm, const float* g, float* dw, float* partial, int n, int h, int w, int in,
+              int out) {
     const Images inputs{h, w, in}, outputs{h, w, out};
     const int chunks = (n + CHUNK - 1) / CHUNK, across = inputs.across(), rows = inputs.rows(MANY);
     const size_t size = size_t(in) * out;
@@ -100,7 +95,7 @@ void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float
             for (int first = chunk * CHUNK * inputs.down(); first < end; first += rows) {
                 const int here = std::min(rows, end - first);
                 for (int r = 0; r < here; r++) {
-                    input_row(inputs, x, first + r, [&](int tile, int c, int place, floats value) {
+                    input_row<NORMED>(inputs, x, norm, first + r, [&](int tile, int c, int place, floats value) {
                         store(v + place * v_step + size_t(r * across + tile) * in + c, value);
                     });
                     const float* from = g + outputs.at(first + r);
@@ -124,5 +119,22 @@ void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float
         }
     }
     gather(partial, chunks, dw, in, out);  // in a fixed order, so that results do not depend on the threads
+}
+}  // namespace
+
+extern "C" {
+
+// dw (out, 3, 3, in) = the gradient by the weights, summed over images, from g (n, h, w, out) and x (n, h, w, in).
+// Stride is 1.
+void conv_weights_fp32_winograd(const float* x, const float* g, float* dw, float* partial, int n, int h, int w, int in,
+                                int out, int) {
+    gradient<false>(x, Norm{}, g, dw, partial, n, h, w, in, out);
+}
+
+// The same of conv(relu(scale * x + shift)), with the scale and shift of an image's group, (groups, in).
+void conv_weights_normed_fp32_winograd(const float* x, const float* scale, const float* shift, const float* g,
+                                       float* dw, float* partial, int n, int h, int w, int in, int out, int groups,
+                                       int relu) {
+    gradient<true>(x, Norm{scale, shift, n / groups, relu}, g, dw, partial, n, h, w, in, out);
 }
 }
