@@ -1,8 +1,11 @@
 """Single kernels in fp32: as near to float64's result as torch's are, and the same bits with any number of threads."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
-from helpers import away
+from helpers import REPO, away
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -77,3 +80,19 @@ def test_convolutions_are_as_near_to_the_true_ones_as_torchs(
             assert torch.equal(ours, again), name
             assert away(ours, true) < 8 * away(torchs, true) + 1e-7, name
             assert away(ours, true) < 5e-6, name
+
+
+AVX2 = """
+import sys, pytest
+from repro.step.kernels import build
+build.FLAGS = tuple("-march=haswell" if flag == "-march=native" else flag for flag in build.FLAGS)
+sys.exit(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", "-k", "true_ones", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.slow
+def test_kernels_compiled_for_avx2_are_right_too() -> None:
+    """In a process of its own; what it compiles is kept like any library."""
+    files = [str(REPO / "tests" / name) for name in ("test_kernels.py", "test_fast.py")]
+    done = subprocess.run([sys.executable, "-c", AVX2, *files], cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -8,8 +8,8 @@
 
 namespace {
 
-constexpr int FEW = 16;   // tiles computed together
-constexpr int SUMS = 24;  // vectors of sums that fit into registers beside the factors
+constexpr int FEW = 16;                      // tiles computed together
+constexpr int SUMS = LANES == 16 ? 24 : 12;  // vectors of sums that fit into registers beside the factors
 
 // y = A' m A plus add: 4x4 outputs of one tile and one vector of channels; places of m are `step` values apart.
 inline void output(const float* m, size_t step, const float* add, float* y, size_t row, size_t column) {
@@ -71,6 +71,7 @@ Multiply multiply_from(int in) {
 }
 
 Multiply multiply_for(int in, int out) {
+    if (LANES == 8) return multiply_from<2>(in);
     return out == 64 ? multiply_from<4>(in) : out == 32 ? multiply_from<2>(in) : multiply_from<1>(in);
 }
 

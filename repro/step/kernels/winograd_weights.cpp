@@ -49,7 +49,7 @@ inline void outer(const float* v, const float* z, float* sums, int tiles, int in
 
 template <int NB>
 void outer_all(const float* v, const float* z, float* sums, int tiles, int in, int out) {
-    constexpr int CB = 16 / NB;
+    constexpr int CB = LANES / NB;  // half of the registers hold sums
     for (int i = 0; i < in; i += CB)
         for (int b = 0; b < out; b += NB * LANES)
             outer<CB, NB>(v + i, z + b, sums + size_t(i) * out + b, tiles, in, out);
@@ -80,7 +80,10 @@ void gradient(const float* x, const Norm& norm, const float* g, float* dw, float
     const Images inputs{h, w, in}, outputs{h, w, out};
     const int chunks = (n + CHUNK - 1) / CHUNK, across = inputs.across(), rows = inputs.rows(MANY);
     const size_t size = size_t(in) * out;
-    const auto outer_by = out % 64 == 0 ? outer_all<4> : out % 32 == 0 ? outer_all<2> : outer_all<1>;
+    const auto outer_by = LANES == 8      ? outer_all<2>
+                          : out % 64 == 0 ? outer_all<4>
+                          : out % 32 == 0 ? outer_all<2>
+                                          : outer_all<1>;
 #pragma omp parallel
     {
         static thread_local Buffer<float> transformed, gradients, totals;
