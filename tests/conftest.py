@@ -69,6 +69,12 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is as wide as for a pipe; pytest-xdist sets COLUMNS."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _no_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
     """W&B is off but where a test says --wandb, and no test has an account."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:

@@ -249,7 +249,7 @@ def test_where_the_kernels_cannot_be_kept_a_run_is_plain(
 
 @pytest.mark.parametrize(
     ("lacking", "value", "why"),
-    [("compiler", None, "no C++ compiler"), ("processor", "flags : avx avx2 fma", "no AVX-512")],
+    [("compiler", None, "no C++ compiler"), ("processor", "flags : avx avx2", "neither AVX-512 nor AVX2 with FMA")],
 )
 def test_where_the_kernels_cannot_be_made_a_run_is_plain(
     resnet20: Run, monkeypatch: pytest.MonkeyPatch, lacking: str, value: str | None, why: str

@@ -69,6 +69,19 @@ def digits(model: dict[str, object], **changes: object) -> Run:
 
 
 @pytest.mark.parametrize(("image", "settings"), NETWORKS, ids=str)
+def test_evaluation_is_the_plain_steps(image, settings) -> None:
+    """Without dropout, by the present weights, and for batches of any size in turn."""
+    net, plain = (network(image, settings).eval() for _ in range(2))
+    step = SequentialStep(net)
+    for rows in (20, 7, 20):
+        images, _ = batch(image, rows)
+        with torch.no_grad():
+            assert away(step.logits(images), PlainStep(plain, "fp32").logits(images)) < 2e-6
+            for parameter in (*net.parameters(), *plain.parameters()):
+                parameter.mul_(1.1)
+
+
+@pytest.mark.parametrize(("image", "settings"), NETWORKS, ids=str)
 @pytest.mark.parametrize("rows", [20, 7, 1])
 def test_gradients_are_as_near_to_the_true_ones_as_the_plain_steps(image, settings, rows: int) -> None:
     """The truth is float64's, with the masks that float32 draws."""

@@ -86,6 +86,8 @@ def _kernels_refusal(step: str, run: Run, precision: str) -> str:
         build.library()
     except build.Unavailable as error:
         return str(error)
+    if step == "sequential" and not build.wide(build.processor()):
+        return "the processor has no AVX-512, which it needs"
     if step == "sequential":
         return "it computes in fp32 only" if precision == "bf16" else ""
     no_units = precision == "bf16" and not ops.matrix_units()

@@ -26,6 +26,7 @@ SOURCES = (
     "conv_bf16_weights.cpp",
     "conv_fp32.cpp",
     "winograd.cpp",
+    "winograd_weights.cpp",
     "norm.cpp",
     "norm_backward.cpp",
     "move.cpp",
@@ -33,7 +34,7 @@ SOURCES = (
     "pool.cpp",
     "dropout.cpp",
 )
-HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h")
+HEADERS = ("common.h", "norm.h", "plane.h", "tiles.h", "winograd.h")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fopenmp", "-fPIC", "-shared")
 HERE = Path(__file__).parent
 
@@ -52,8 +53,8 @@ def compiler() -> str | None:
 def library() -> ctypes.CDLL:
     """The loaded kernels. The first call on a machine compiles them, which takes some seconds.
 
-    Unavailable if the processor lacks AVX-512, there is no compiler, or the library cannot be stored or loaded. torch
-    must have been imported before, so that the kernels share its OpenMP.
+    Unavailable if the processor lacks AVX-512 and AVX2, there is no compiler, or the library cannot be stored or
+    loaded. torch must have been imported before, so that the kernels share its OpenMP.
     """
     found = _library(compiler(), processor(), platformdirs.user_cache_path("repro") / "kernels", SOURCES)
     if isinstance(found, str):
@@ -67,8 +68,8 @@ def _library(found: str | None, flags: str, folder: Path, sources: tuple[str, ..
 
     `found` is the compiler, `flags` are the processor's.
     """
-    if "avx512f" not in flags.split():
-        return "the processor has no AVX-512, which the kernels need"
+    if not wide(flags) and not {"avx2", "fma"} <= set(flags.split()):
+        return "the processor has neither AVX-512 nor AVX2 with FMA, which the kernels need"
     if found is None:
         return "there is no C++ compiler on the path (set CXX, or install g++)"
     try:
@@ -78,6 +79,11 @@ def _library(found: str | None, flags: str, folder: Path, sources: tuple[str, ..
         return str(error)
     except OSError as error:
         return f"the compiled kernels cannot be stored or loaded: {error}"
+
+
+def wide(flags: str) -> bool:
+    """Whether a processor with these flags has AVX-512, which the sequential step and bf16 need."""
+    return "avx512f" in flags.split()
 
 
 def just_compiled() -> float:

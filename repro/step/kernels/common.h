@@ -1,31 +1,38 @@
-// Loads and stores sixteen channels at a time, of float or bf16, as float.
+// Loads and stores a vector of channels, of float or bf16, as float: sixteen with AVX-512, eight with AVX2.
 #pragma once
+#include <immintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 namespace {
 
+#ifdef __AVX512F__
 constexpr int LANES = 16;
-using floats = float __attribute__((vector_size(64)));
-using ints = uint32_t __attribute__((vector_size(64)));
-using halves = uint16_t __attribute__((vector_size(32)));
+#else
+constexpr int LANES = 8;
+#endif
+using floats = float __attribute__((vector_size(4 * LANES)));
+using ints = uint32_t __attribute__((vector_size(4 * LANES)));
+using halves = uint16_t __attribute__((vector_size(2 * LANES)));
 struct bf16 {
     uint16_t bits;
 };
 
 inline floats load(const float* p) {
     floats v;
-    memcpy(&v, p, 64);
+    memcpy(&v, p, sizeof v);
     return v;
 }
-inline void store(float* p, floats v) { memcpy(p, &v, 64); }
+inline void store(float* p, floats v) { memcpy(p, &v, sizeof v); }
 inline floats load(const bf16* p) {
     // intrinsics, since the compiler splits the conversion of generic vectors into two halves
+#ifndef __AVX512F__
+    return (floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)), 16);
+#else
     return (floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16);
+#endif
 }
 inline void store(bf16* p, floats v) {  // rounds to nearest even; keeps NaN
 #ifdef __AVX512BF16__
@@ -36,7 +43,7 @@ inline void store(bf16* p, floats v) {  // rounds to nearest even; keeps NaN
     ints r = (i + 0x7fff + ((i >> 16) & 1)) >> 16;
     r = v == v ? r : (i >> 16) | 0x40;
     const halves h = __builtin_convertvector(r, halves);
-    memcpy(p, &h, 32);
+    memcpy(p, &h, sizeof h);
 #endif
 }
 

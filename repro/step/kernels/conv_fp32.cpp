@@ -1,4 +1,4 @@
-// 3x3 convolutions with padding 1 of fp32 images in NHWC. Sixteen output channels per vector, a block of outputs in
+// 3x3 convolutions with padding 1 of fp32 images in NHWC. A vector of output channels, a block of outputs in
 // registers.
 #include <algorithm>
 
@@ -60,6 +60,7 @@ Row row_from(int in) {
 
 template <int EVERY>
 Row row_for(int in, int out, int columns) {
+    if (LANES == 8) return row_from<4, 2, EVERY>(in);
     if (out == 64) return row_from<4, 4, EVERY>(in);
     if (out == 32) return row_from<8, 2, EVERY>(in);
     return columns % 16 == 0 ? row_from<16, 1, EVERY>(in) : row_from<8, 1, EVERY>(in);
@@ -172,7 +173,12 @@ void conv_weights_fp32(const float* x, const float* g, float* dw, float* partial
             for (int image = chunk * CHUNK; image < std::min(n, (chunk + 1) * CHUNK); image++) {
                 lay(plane, x + size_t(image) * h * w * in, scratch, 1);
                 const float* from = g + size_t(image) * (h / stride) * (w / stride) * out;
-                if (in < 16)
+                if (LANES == 8) {
+                    if (in < 16)
+                        outers<6, 2>(plane, stride, scratch, from, out, sums);
+                    else
+                        outers<4, 2>(plane, stride, scratch, from, out, sums);
+                } else if (in < 16)
                     outers<12, 1>(plane, stride, scratch, from, out, sums);
                 else if (out % 64 == 0)
                     outers<4, 4>(plane, stride, scratch, from, out, sums);

@@ -1,5 +1,6 @@
-// Linear layers of few rows (a batch of small images) in fp32: forward with bias and ReLU, both gradients, and the loss.
-// A sum is never split between threads, so no bit depends on their number.
+// Linear layers of few rows (a batch of small images) in fp32: forward with bias and ReLU, both gradients, and the
+// loss. A sum is never split between threads, so no bit depends on their number. Needs AVX-512.
+#ifdef __AVX512F__
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +8,7 @@
 
 namespace {
 
-constexpr int ROWS = 4, OUTS = 6;   // of a block of dot products
+constexpr int ROWS = 4, OUTS = 6;     // of a block of dot products
 constexpr int HIGH = 6, VECTORS = 4;  // of a block of sums of rows: values by vectors
 
 inline floats load_part(const float* p, __mmask16 lanes) { return (floats)_mm512_maskz_loadu_ps(lanes, p); }
@@ -154,3 +155,4 @@ void cross_entropy(const float* logits, const int64_t* labels, float* loss, floa
     *loss = total / n;
 }
 }
+#endif

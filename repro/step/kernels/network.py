@@ -13,7 +13,7 @@ from repro.models.layers import GhostBatchNorm2d
 from repro.models.residual import Block
 from repro.spec import Model
 from repro.step.kernels import build, ops
-from repro.step.kernels.ops import CHANNELS, LEAST, Conv, Norm
+from repro.step.kernels.ops import CHANNELS, LEAST, Conv, Norm, Normed
 from repro.step.kernels.tape import Tape, Value
 from repro.step.plain import Step
 
@@ -97,12 +97,18 @@ class FastNetwork(Step):
             layer, fused, end = layers[at], False, at + 1
             if isinstance(layer, nn.BatchNorm2d) and end < len(layers) and isinstance(layers[end], nn.ReLU):
                 fused, end = True, end + 1
+            after = layers[end] if end < len(layers) else None
+            reads = isinstance(layer, nn.BatchNorm2d) and isinstance(after, nn.Conv2d) and self.convs[after].normalises
+            if reads:
+                end += 1
             last = end == len(layers)
-            plus = add if last and not fused else None  # an addition after a ReLU cannot be fused: see below
+            plus = add if last and (reads or not fused) else None  # an addition after a ReLU cannot be fused: see below
             if isinstance(layer, nn.Sequential):
                 x = self._chain(list(layer), x)
             elif isinstance(layer, Block):
                 x = self._block(layer, x)
+            elif isinstance(layer, nn.BatchNorm2d) and isinstance(after, nn.Conv2d) and reads:
+                x = self._conv(after, x, plus, Normed(self.norms[layer], fused))
             elif isinstance(layer, nn.BatchNorm2d):
                 x = self._norm(layer, x, plus, fused or (last and relu and plus is not None))
             elif isinstance(layer, nn.Conv2d):
@@ -131,10 +137,8 @@ class FastNetwork(Step):
     def _norm(self, layer: nn.BatchNorm2d, x: Value, add: Value | None, relu: bool) -> Value:
         norm, y = self.norms[layer], self.tape.new(tuple(x.data.shape))
         plus = add.data if add else None
-        if not self.tape.recording:
-            norm.evaluate(x.data, plus, relu, y.data)
-            return y
-        norm.forward(x.data, plus, relu, y.data)
+        self._take_statistics(norm, x)
+        norm.apply(x.data, plus, relu, y.data)
 
         def backward() -> None:
             dy = y.known
@@ -152,15 +156,32 @@ class FastNetwork(Step):
         self.tape.record(backward)
         return y
 
-    def _conv(self, layer: nn.Conv2d, x: Value, add: Value | None) -> Value:
+    def _take_statistics(self, norm: Norm, x: Value) -> None:
+        if self.tape.recording:
+            norm.measure(x.data)
+        else:
+            norm.recall()
+
+    def _conv(self, layer: nn.Conv2d, x: Value, add: Value | None, normed: Normed | None = None) -> Value:
         conv, (height, width) = self.convs[layer], x.data.shape[2:]
         y = self.tape.new((len(x.data), conv.out, height // conv.stride, width // conv.stride))
-        conv.forward(x.data, add.data if add else None, y.data)
+        if normed:
+            self._take_statistics(normed.norm, x)
+        conv.forward(x.data, add.data if add else None, y.data, normed)
 
         def backward() -> None:
             dy = y.known
-            conv.backward_weights(dy, x.data)
-            if x.needs_grad:
+            conv.backward_weights(dy, x.data, normed)
+            if normed:
+                read = Value(x.data, grad=self.tape.buffers.take(tuple(x.data.shape)))  # what the convolution read
+                conv.backward_input(dy, None, read.known)
+                dread = read.known
+                dx, into = self.tape.target(x, over=read)
+                normed.norm.backward(dread, x.data, None, normed.relu, into, dx, None)
+                x.set(dx)
+                if read.grad is not None:
+                    self.tape.buffers.give(read.grad)
+            elif x.needs_grad:
                 dx, into = self.tape.target(x)
                 conv.backward_input(dy, into, dx)
                 x.set(dx)

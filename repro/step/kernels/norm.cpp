@@ -58,10 +58,10 @@ auto kind(bool add, bool relu) {
     return relu ? apply<T, B, false, true> : apply<T, B, false, false>;
 }
 
+// The batch's mean and 1 / standard deviation, (groups, C); updates the running statistics.
 template <class T, int B>
-void forward(const T* x, const T* add, T* y, const float* gamma, const float* beta, float* running_mean,
-             float* running_var, float momentum, float eps, float* mean, float* invstd, float* partial, int n,
-             int positions, int groups, int relu) {
+void statistics(const T* x, float* running_mean, float* running_var, float momentum, float eps, float* mean,
+                float* invstd, float* partial, int n, int positions, int groups) {
     constexpr int C = B * LANES;
     const size_t image = size_t(positions) * C;
     const int each = n / groups;
@@ -92,44 +92,40 @@ void forward(const T* x, const T* add, T* y, const float* gamma, const float* be
         running_mean[c] = float((1 - double(momentum)) * running_mean[c] + momentum * new_mean[c]);
         running_var[c] = float((1 - double(momentum)) * running_var[c] + momentum * new_var[c]);
     }
-#pragma omp parallel for schedule(dynamic, 4)
-    for (int i = 0; i < n; i++) {
-        alignas(64) float scale[C], shift[C];
-        const int g = i / each * C;
-        coefficients<C>(gamma, beta, mean + g, invstd + g, scale, shift);
-        const T* from = x + i * image;
-        const T* plus = add ? add + i * image : nullptr;
-        T* to = y + i * image;
-        kind<T, B>(add, relu)(from, plus, to, positions, scale, shift);
-    }
 }
 
-// With given scale and shift: evaluation, by the running statistics.
+// y = relu(scale * x + shift + add), with the scale and shift of an image's group, (groups, C).
 template <class T, int B>
-void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int relu) {
-    const size_t image = size_t(positions) * B * LANES;
+void affine(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, int groups,
+            int relu) {
+    constexpr int C = B * LANES;
+    const size_t image = size_t(positions) * C;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++) {
-        const size_t at = i * image;
-        kind<T, B>(add, relu)(x + at, add ? add + at : nullptr, y + at, positions, scale, shift);
+        const size_t at = i * image, g = size_t(i / (n / groups)) * C;
+        kind<T, B>(add, relu)(x + at, add ? add + at : nullptr, y + at, positions, scale + g, shift + g);
     }
 }
 
 }  // namespace
 
-#define EACH(T, name)                                                                                                 \
-    void norm_forward_##name(const T* x, const T* add, T* y, const float* gamma, const float* beta,                   \
-                             float* running_mean, float* running_var, float momentum, float eps, float* mean,         \
-                             float* invstd, float* partial, int n, int positions, int channels, int groups,           \
-                             int relu) {                                                                              \
-        by_blocks(channels, [&](auto b) {                                                                             \
-            forward<T, b>(x, add, y, gamma, beta, running_mean, running_var, momentum, eps, mean, invstd, partial, n, \
-                          positions, groups, relu);                                                                   \
-        });                                                                                                           \
-    }                                                                                                                 \
-    void affine_##name(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions,  \
-                       int channels, int relu) {                                                                      \
-        by_blocks(channels, [&](auto b) { affine<T, b>(x, add, y, scale, shift, n, positions, relu); });              \
+// norm_statistics also sets the scale and shift (groups, channels) with which norm(x) = scale * x + shift.
+#define EACH(T, name)                                                                                                \
+    void norm_statistics_##name(const T* x, const float* gamma, const float* beta, float* running_mean,              \
+                                float* running_var, float momentum, float eps, float* mean, float* invstd,           \
+                                float* scale, float* shift, float* partial, int n, int positions, int channels,      \
+                                int groups) {                                                                        \
+        by_blocks(channels, [&](auto b) {                                                                            \
+            constexpr int C = b * LANES;                                                                             \
+            statistics<T, b>(x, running_mean, running_var, momentum, eps, mean, invstd, partial, n, positions,       \
+                             groups);                                                                                \
+            for (int g = 0; g < groups * C; g += C)                                                                  \
+                coefficients<C>(gamma, beta, mean + g, invstd + g, scale + g, shift + g);                            \
+        });                                                                                                          \
+    }                                                                                                                \
+    void affine_##name(const T* x, const T* add, T* y, const float* scale, const float* shift, int n, int positions, \
+                       int channels, int groups, int relu) {                                                         \
+        by_blocks(channels, [&](auto b) { affine<T, b>(x, add, y, scale, shift, n, positions, groups, relu); });     \
     }
 
 extern "C" {

@@ -9,7 +9,7 @@ namespace {
 // A sum over positions in short runs and several independent sums, which is both faster and more accurate.
 template <int B>
 struct Sum {
-    static constexpr int WAYS = 4 / B, RUN = 64;
+    static constexpr int WAYS = B < 4 ? 4 / B : 1, RUN = 64;
     floats total[B] = {}, run[WAYS][B] = {};
     void flush() {
         for (auto& way : run)
@@ -48,9 +48,9 @@ void coefficients(const float* gamma, const float* beta, const float* mean, cons
 // Calls `call` with the number of blocks of sixteen channels as a compile-time constant.
 template <class Call>
 void by_blocks(int channels, Call call) {
-    if (channels == 16) call(std::integral_constant<int, 1>{});
-    if (channels == 32) call(std::integral_constant<int, 2>{});
-    if (channels == 64) call(std::integral_constant<int, 4>{});
+    if (channels == 16) call(std::integral_constant<int, 16 / LANES>{});
+    if (channels == 32) call(std::integral_constant<int, 32 / LANES>{});
+    if (channels == 64) call(std::integral_constant<int, 64 / LANES>{});
 }
 
 }  // namespace

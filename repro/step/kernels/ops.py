@@ -5,6 +5,7 @@ Images are (N, C, H, W) tensors in channels_last memory, float32 or bfloat16; ev
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,10 +15,9 @@ from repro.step.kernels import build
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 CHANNELS = (16, 32, 64)  # widths that the kernels support
-WINOGRAD = 32  # from this many channels on, its fewer products save more than its transforms cost
 LEAST = {torch.float32: 4, torch.bfloat16: 16}  # channels of the network's input: the image's, padded with zeros
 CHUNK = 16  # images per partial sum of a weight gradient; must equal CHUNK in plane.h
-PLACES = 16  # values per pair of channels in a partial sum, at most: Winograd's 4x4 places instead of 3x3 taps
+TAPS = 9  # values per pair of channels in a partial sum
 
 
 def matrix_units() -> bool:
@@ -26,28 +26,46 @@ def matrix_units() -> bool:
 
 
 class Norm:
-    """One layer's batch norm, fused with the addition and ReLU after it; keeps what the backward pass needs."""
+    """One layer's batch norm, fused with the addition and ReLU after it; keeps what the backward pass needs.
+
+    norm(x) = scale * x + shift, with a scale and shift (groups, C) for each group of images that are normalised
+    together: by their statistics after `measure`, by the running ones after `recall`.
+    """
 
     def __init__(self, layer: torch.nn.BatchNorm2d, group: int | None) -> None:
         self.layer, self.group = layer, group
-        self.mean = self.invstd = self.partial = torch.empty(0)
+        self.mean = self.invstd = self.scale = self.shift = self.partial = torch.empty(0)
         layer.weight.grad, layer.bias.grad = torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)
 
-    def forward(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
-        """y = relu(norm(x) + add), by the batch's statistics; updates the running ones as torch does."""
+    def measure(self, x: torch.Tensor) -> None:
+        """Take the statistics of the batch x; updates the running ones as torch does."""
         images, channels, positions, groups = self._sizes(x)
         if len(self.partial) != (2 * images + 3 * groups) * channels:
             self.mean, self.invstd = torch.empty(groups, channels), torch.empty(groups, channels)
             self.partial = torch.empty((2 * images + 3 * groups) * channels)
+        self.scale, self.shift = torch.empty(groups, channels), torch.empty(groups, channels)
         layer = self.layer
         assert layer.momentum is not None and layer.num_batches_tracked is not None
         layer.num_batches_tracked += 1
         call(
-            f"norm_forward_{NAMES[x.dtype]}",
-            *(x, add, y, layer.weight, layer.bias, layer.running_mean, layer.running_var),
-            *(layer.momentum, layer.eps, self.mean, self.invstd, self.partial),
-            *(images, positions, channels, groups, relu),
+            f"norm_statistics_{NAMES[x.dtype]}",
+            *(x, layer.weight, layer.bias, layer.running_mean, layer.running_var),
+            *(layer.momentum, layer.eps, self.mean, self.invstd, self.scale, self.shift, self.partial),
+            *(images, positions, channels, groups),
         )
+
+    def recall(self) -> None:
+        """Take the running statistics."""
+        layer = self.layer
+        assert layer.running_mean is not None and layer.running_var is not None
+        self.scale = (layer.weight * (layer.running_var + layer.eps).rsqrt()).unsqueeze(0)
+        self.shift = layer.bias - layer.running_mean * self.scale
+
+    def apply(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
+        """y = relu(norm(x) + add)."""
+        images, channels, height, width = x.shape
+        sizes = (images, height * width, channels, len(self.scale))
+        call(f"affine_{NAMES[x.dtype]}", x, add, y, self.scale, self.shift, *sizes, relu)
 
     def backward(
         self,
@@ -72,30 +90,39 @@ class Norm:
             *(images, positions, channels, groups, relu),
         )
 
-    def evaluate(self, x: torch.Tensor, add: torch.Tensor | None, relu: bool, y: torch.Tensor) -> None:
-        """y = relu(norm(x) + add), by the running statistics."""
-        layer = self.layer
-        assert layer.running_mean is not None and layer.running_var is not None
-        scale = layer.weight * (layer.running_var + layer.eps).rsqrt()
-        shift = layer.bias - layer.running_mean * scale
-        images, channels, height, width = x.shape
-        call(f"affine_{NAMES[x.dtype]}", x, add, y, scale, shift, images, height * width, channels, relu)
-
     def _sizes(self, x: torch.Tensor) -> tuple[int, int, int, int]:
         images, channels, height, width = x.shape
         assert images % (self.group or images) == 0
         return images, channels, height * width, images // (self.group or images)
 
 
+@dataclass(frozen=True)
+class Normed:
+    """That a convolution reads its input as relu(norm(x)), or norm(x): its result is never written to memory."""
+
+    norm: Norm
+    relu: bool
+
+    def arguments(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.norm.scale, self.norm.shift
+
+    def sizes(self) -> tuple[int, bool]:
+        return len(self.norm.scale), self.relu
+
+
 class Conv:
-    """A 3x3 convolution with padding 1. Its fp32 weights are packed for the kernels once per step."""
+    """A 3x3 convolution with padding 1. Its fp32 weights are packed for the kernels once per step.
+
+    If it `normalises`, its input may be a `Normed` x.
+    """
 
     def __init__(self, layer: torch.nn.Conv2d, dtype: torch.dtype) -> None:
         self.layer, self.stride = layer, int(layer.stride[0])
         self.out, channels = layer.weight.shape[:2]
         self.channels = max(channels, LEAST[dtype])
-        winograd = dtype == torch.float32 and self.stride == 1 and min(self.channels, self.out) >= WINOGRAD
+        winograd = dtype == torch.float32 and self.stride == 1 and self.channels in CHANNELS
         self.kind = "fp32_winograd" if winograd else NAMES[dtype]
+        self.normalises = winograd
         self.padded = None
         if channels < self.channels:
             self.padded = torch.zeros(self.out, 3, 3, self.channels)
@@ -117,37 +144,34 @@ class Conv:
         call(f"pack_{self.kind}", weight, self.packed, self.channels, self.out, 0)
         call(f"pack_{self.kind}", weight, self.turned, self.out, self.channels, 1)
 
-    def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor) -> None:
+    def forward(self, x: torch.Tensor, add: torch.Tensor | None, y: torch.Tensor, normed: Normed | None = None) -> None:
         """y = conv(x) + add."""
         images, channels, height, width = x.shape
-        call(f"conv_{self.kind}", x, self.packed, add, y, images, height, width, channels, self.out, self.stride, 1)
+        sizes = (images, height, width, channels, self.out)
+        if normed:
+            arguments = (x, *normed.arguments(), self.packed, add, y, *sizes, *normed.sizes())
+            call(f"conv_normed_{self.kind}", *arguments)
+        else:
+            call(f"conv_{self.kind}", x, self.packed, add, y, *sizes, self.stride, 1)
 
     def backward_input(self, dy: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:
         """dx = the gradient by the input, plus `into`."""
         images, channels, height, width = dx.shape
         call(f"conv_{self.kind}", dy, self.turned, into, dx, images, height, width, self.out, channels, 1, self.stride)
 
-    def backward_weights(self, dy: torch.Tensor, x: torch.Tensor) -> None:
+    def backward_weights(self, dy: torch.Tensor, x: torch.Tensor, normed: Normed | None = None) -> None:
         """Set the gradient of the layer's weights."""
         images, channels, height, width = x.shape
-        size = -(-images // CHUNK) * PLACES * channels * self.out
+        size = -(-images // CHUNK) * TAPS * channels * self.out
         if len(self.partial) != size:
             self.partial = torch.empty(size)
         grad = self.layer.weight.grad
         target = grad if self.padded is None else self.padded_grad
-        call(
-            f"conv_weights_{self.kind}",
-            x,
-            dy,
-            target,
-            self.partial,
-            images,
-            height,
-            width,
-            channels,
-            self.out,
-            self.stride,
-        )
+        rest = (dy, target, self.partial, images, height, width, channels, self.out)
+        if normed:
+            call(f"conv_weights_normed_{self.kind}", x, *normed.arguments(), *rest, *normed.sizes())
+        else:
+            call(f"conv_weights_{self.kind}", x, *rest, self.stride)
         if self.padded is not None:
             assert grad is not None
             grad.copy_(self.padded_grad[..., : grad.shape[1]].permute(0, 3, 1, 2))
@@ -190,7 +214,7 @@ def relu_forward(x: torch.Tensor, y: torch.Tensor) -> None:
     """y = relu(x)."""
     images, channels, height, width = x.shape
     one, zero = torch.ones(channels), torch.zeros(channels)
-    call(f"affine_{NAMES[x.dtype]}", x, None, y, one, zero, images, height * width, channels, True)
+    call(f"affine_{NAMES[x.dtype]}", x, None, y, one, zero, images, height * width, channels, 1, True)
 
 
 def relu_backward(dy: torch.Tensor, y: torch.Tensor, into: torch.Tensor | None, dx: torch.Tensor) -> None:

@@ -1,5 +1,6 @@
 // The addition of a bias, ReLU and 2x2 max-pooling of fp32 images in NHWC, in one pass. The number of channels is a
-// multiple of sixteen. NaN counts as the largest value, as in torch.
+// multiple of sixteen. NaN counts as the largest value, as in torch. Needs AVX-512.
+#ifdef __AVX512F__
 #include "common.h"
 
 namespace {
@@ -24,8 +25,8 @@ void relu_pool_forward(const float* z, const float* b, float* y, uint8_t* place,
                 for (int other = 1; other < 4; other++) {
                     const float* next = from + (size_t(other / 2) * w + other % 2) * c;
                     const __m512 value = _mm512_add_ps((__m512)load(next), bias);
-                    const __mmask16 more = _mm512_cmp_ps_mask(value, most, _CMP_GT_OQ) |
-                                           _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+                    const __mmask16 more =
+                        _mm512_cmp_ps_mask(value, most, _CMP_GT_OQ) | _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
                     most = _mm512_mask_mov_ps(most, more, value);
                     at = _mm512_mask_mov_epi32(at, more, _mm512_set1_epi32(other));
                 }
@@ -70,3 +71,4 @@ void relu_pool_backward(const float* dy, const uint8_t* place, float* dz, float*
     }
 }
 }
+#endif

@@ -32,9 +32,10 @@ def refusal(model: Model, image: tuple[int, int, int]) -> str:
 
 
 class SequentialStep(PlainStep):
-    """`PlainStep` of an mlp or cnn without autograd; differs from it only by rounding. Evaluates as the plain step.
+    """`PlainStep` of an mlp or cnn without autograd; differs from it only by rounding.
 
-    The loss and logits that `gradients` returns are overwritten by the next batch.
+    Linear layers are evaluated as by the plain step, since torch's products are the faster ones for many rows. The loss
+    and logits that `gradients` returns are overwritten by the next batch.
     """
 
     def __init__(self, model: nn.Sequential) -> None:
@@ -51,9 +52,20 @@ class SequentialStep(PlainStep):
         for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         self.batches: dict[torch.Size, Batch] = {}  # by the shape of the images
+        self.evaluated: dict[torch.Size, Features] = {}  # likewise
+        self.classifier = model[next((k for k, layer in enumerate(model) if isinstance(layer, nn.Flatten)), 0) :]
 
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return self._batch(images).gradients(images, labels)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The caller has put the model into evaluation mode."""
+        if not self.convs:
+            return super().logits(images)
+        if images.shape not in self.evaluated:
+            self.evaluated[images.shape] = Features(self.convs, images.shape)
+        logits: Tensor = self.classifier(self.evaluated[images.shape].forward(images))
+        return logits
 
     def update(self, images: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
         """Fully connected networks under plain gradient descent are updated as their gradients are computed.
@@ -77,37 +89,51 @@ def _plain_descent(optimizer: torch.optim.Optimizer) -> bool:
     return isinstance(optimizer, torch.optim.SGD) and not any(g["momentum"] or g["weight_decay"] for g in groups)
 
 
+class Features:
+    """The memory of the convolutions of images of one shape (N, C, H, W), and the kernels' calls on it."""
+
+    def __init__(self, convs: list[Conv], shape: torch.Size) -> None:
+        rows, _, height, width = shape
+        scratch = torch.empty(rows * max(conv.out * height * width >> 2 * k for k, conv in enumerate(convs)))
+        self.images = x = images_of(
+            rows, LEAST[torch.float32], height, width
+        )  # that the image's channels are padded to
+        self.stages: list[Stage] = []
+        for conv in convs:
+            self.stages.append(Stage(conv, x, scratch))
+            x = self.stages[-1].y
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The last convolution's pooled result (N, channels, height, width), which the next call overwrites."""
+        ops.widen_channels(images, self.images)
+        for stage in self.stages:
+            stage.forward()
+        return self.stages[-1].y
+
+    def backward(self, dy: Tensor) -> None:
+        """Set the layers' gradients, from that by the result."""
+        self.stages[-1].dy.copy_(dy)
+        for number, stage in reversed(list(enumerate(self.stages))):
+            stage.backward(self.stages[number - 1].dy if number else None)
+
+
 class Batch:
     """The memory of batches of images of one shape (N, C, H, W), and the kernels' calls on it."""
 
     def __init__(self, convs: list[Conv], linears: list[Linear], shape: torch.Size) -> None:
-        rows, channels, height, width = shape
-        self.stages: list[Stage] = []
-        if convs:
-            scratch = torch.empty(rows * max(conv.out * height * width >> 2 * k for k, conv in enumerate(convs)))
-            channels = LEAST[torch.float32]  # that the image's are padded to
-            self.images = x = images_of(rows, channels, height, width)
-            for conv in convs:
-                self.stages.append(Stage(conv, x, scratch))
-                x = self.stages[-1].y
-        self.dense = Dense(linears, rows, needs_grad=bool(convs))
+        self.features = Features(convs, shape) if convs else None
+        self.dense = Dense(linears, shape[0], needs_grad=bool(convs))
 
     @torch.no_grad()
     def gradients(self, images: Tensor, labels: Tensor, rate: float | None = None) -> tuple[Tensor, Tensor]:
         """As `Dense.gradients`; a `rate` is for networks without convolutions."""
-        if not self.stages:
+        if not self.features:
             self.dense.input.copy_(images.flatten(1))
             return self.dense.gradients(labels, rate)
-        ops.widen_channels(images, self.images)
-        for stage in self.stages:
-            stage.forward()
-        features = self.stages[-1].y
-        dense_input, dense_grad = (t.view(features.shape) for t in (self.dense.input, self.dense.input_grad))
-        dense_input.copy_(features)  # in torch's order: channels before rows and columns
+        features = self.features.forward(images)
+        self.dense.input.view(features.shape).copy_(features)  # in torch's order: channels before rows and columns
         result = self.dense.gradients(labels)
-        self.stages[-1].dy.copy_(dense_grad)
-        for number, stage in reversed(list(enumerate(self.stages))):
-            stage.backward(self.stages[number - 1].dy if number else None)
+        self.features.backward(self.dense.input_grad.view(features.shape))
         return result
 
 
