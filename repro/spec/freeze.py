@@ -150,8 +150,10 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
     """Append an entry for each named experiment (empty = all) whose claims have changed; return (name, changes).
 
     In a git checkout the spec must be committed first, because the entry stores the commit that contains it.
+    UserError if it is not, or if the clock shows a time before the last entry: the entries are sorted by date.
     """
     registry, added, text = Registry(root), [], ""
+    now = datetime.now(UTC).replace(microsecond=0)
     for name in names or spec.names(root):
         experiment = spec.load(name, root)
         if changes := registry.difference(experiment):
@@ -160,13 +162,15 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
                 "experiment": name,
                 "hash": digest(name, claims),
                 "rules": RULES_VERSION,
-                "date": datetime.now(UTC).replace(microsecond=0),
+                "date": now,
                 "commit": _commit(root / "experiments" / f"{name}.toml"),
                 "claims": claims,
             }
             text += "\n" + tomli_w.dumps({"entry": [entry]})
             added.append((name, changes))
     if added:
+        if registry.entries and now < (last := registry.entries[-1].date):
+            raise UserError(f"the clock shows {now}, before the last entry of {registry.path} ({last}): set the clock")
         before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEADER
         write_atomically(registry.path, (before + text).encode())
     return added
