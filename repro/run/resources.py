@@ -64,7 +64,7 @@ def choose_fastest(todo: list[Planned], settings: Settings, stop: Stop, display:
     every = ways.ways(settings, cores(), len(todo))
     if any(compiled.refusal(p.run.recipe.model) for p in todo):
         every = [way for way in every if way.step != "compiled"]
-    left = stop.deadline - time.time()
+    left = stop.deadline - time.monotonic()
     measured = list(ways.measure(todo[0].run, settings, every, ways.SECONDS_PER_WAY, made_up_data=True, limit=left / 3))
     way = ways.best(measured)
     if not way:
