@@ -23,13 +23,13 @@ def crash(
 ) -> Callable[[str], list[dict[str, Any]]]:
     """crash(kind): the cases of `crashing.py`, of which none may leave other bits or show a traceback.
 
-    Of the many operations and moments every sixth, and all with --fuzz-minutes.
+    Of the many operations and moments every sixth, and all with --fuzz-cases.
     """
 
     def run(kind: str) -> list[dict[str, Any]]:
         (tmp_path / "experiments").mkdir()
         (tmp_path / "experiments/tiny.toml").write_text(TINY)
-        thorough = request.config.getoption("--fuzz-minutes") or kind not in ("operations", "signals")
+        thorough = request.config.getoption("--fuzz-cases") or kind not in ("operations", "signals")
         command = [sys.executable, str(REPO / "tests/crashing.py"), str(tmp_path), kind, "1" if thorough else "6"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=REPO, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
