@@ -14,7 +14,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--fuzz-minutes", type=float, default=0.0, help="How long each fuzz test goes on; default: briefly."
+        "--fuzz-cases", type=int, default=0, help="How many cases each fuzz test has at least; default: a few dozen."
     )
     parser.addoption("--reliability", type=Path, help="Write the number of cases of each fault to this file.")
 

@@ -1,123 +1,50 @@
 """Trains runs of an experiment in processes that meet a fault, then again without it: `crashing.py ROOT KIND STEP`.
 
 A process of its own, since it forks: it imports everything once, and each fork meets one fault. Prints one JSON object
-per case, of a kind every STEPth: the fault, the exit code (or signal) of the disturbed process, what it printed, and
-how what a second process made of it differs from undisturbed runs ("" = it has the same bits).
+per case, of a kind every STEPth: the fault, the exit code (or signal) of the disturbed process, what it printed, how
+what a second process made of it differs from undisturbed runs ("" = it has the same bits), and the records' times.
+Its exit code is CANNOT, and it prints why, if this machine cannot bring about that kind of fault.
 """
 
-import contextlib
 import io
 import json
 import os
-import resource
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
-import torch  # noqa: F401  # imported before the forks
+import sklearn.datasets  # noqa: F401  # what training loads is loaded once, before the forks
+import torch._inductor  # noqa: F401
+from process_faults import CANNOT, LONGEST, Fault, cases, movable_clock, own_mounts_are_allowed
 from rich.console import Console
 
 from repro.cli import main
 from repro.run import session  # noqa: F401
-from repro.show import tables  # noqa: F401
+from repro.show import plots, report, tables  # noqa: F401
 
 RUN = ("run", "tiny", "--arm", "original", "--threads", "1", "--wandb", "off", "--checkpoint-every", "3")
-LONGEST = 60  # seconds that a case may take
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
-Fault = Callable[[], None]
-
-
-# --- faults: each is what a process does to itself before it trains --------------------------------------------------
-
-
-def killed_at_operation(number: int) -> Fault:
-    """SIGKILL before the operation with this number that changes a file."""
-
-    def arm() -> None:
-        seen = 0
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            if event in EVENTS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES):
-                if seen == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                seen += 1
-
-        sys.addaudithook(hook)
-
-    return arm
-
-
-def signalled_after(seconds: float, number: int) -> Fault:
-    def arm() -> None:
-        if os.fork() == 0:
-            target = os.getppid()
-            time.sleep(seconds)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(target, number)
-            os._exit(0)
-
-    return arm
-
-
-def with_files_up_to(size: int) -> Fault:
-    """As on a full disk: no file can grow beyond `size` bytes."""
-
-    def arm() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return arm
-
-
-def with_memory_left(size: int) -> Fault:
-    """No more than `size` bytes of address space can be had."""
-
-    def arm() -> None:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + size
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-    return arm
-
-
-def cases(kind: str) -> Iterator[tuple[str, Fault]]:
-    if kind == "operations":
-        for number in range(1000):  # until no operation is left
-            yield f"operation {number}", killed_at_operation(number)
-    elif kind == "signals":
-        for name in ("KILL", "TERM", "INT", "HUP", "ABRT"):
-            for tenths in range(0, 16, 2):
-                fault = signalled_after(tenths / 40, getattr(signal, f"SIG{name}"))
-                yield f"SIG{name} after {tenths / 40:.2f} s", fault
-    elif kind == "disk":
-        for size in (0, 1, 100, 1000, 3000, 10_000, 30_000, 100_000):
-            yield f"files up to {size} bytes", with_files_up_to(size)
-    elif kind == "memory":
-        for size in (0, 1, 4, 16, 64):
-            yield f"{size} MiB of memory", with_memory_left(size * 2**20)
+AFTERWARDS = (("status",), ("table", "tiny"), ("report",))  # commands that must still work after a moved clock
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
 
 
-def forked(root: Path, fault: Fault | None) -> tuple[int, str]:
-    """(exit code or minus the signal, output) of a process that trains in `root`."""
+def forked(root: Path, fault: Fault | None, words: tuple[str, ...] = RUN) -> tuple[int, str]:
+    """(exit code or minus the signal, output) of a process that trains in `root`, or does what `words` say."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        os._exit(trained(root, fault, writing))
+        os._exit(trained(root, fault, writing, words))
     os.close(writing)
     said = b""
     end = time.monotonic() + LONGEST
@@ -133,7 +60,7 @@ def forked(root: Path, fault: Fault | None) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), said.decode(errors="replace")
 
 
-def trained(root: Path, fault: Fault | None, output: int) -> int:
+def trained(root: Path, fault: Fault | None, output: int, words: tuple[str, ...] = RUN) -> int:
     """The exit code of the command in this process, which meets the fault; its output goes to a pipe."""
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -142,7 +69,7 @@ def trained(root: Path, fault: Fault | None, output: int) -> int:
     try:
         if fault:
             fault()
-        main(["--root", str(root), *RUN])
+        main(["--root", str(root), *words])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -169,21 +96,60 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     return "; ".join(f"{key} differs" for key in expected if found[key] != expected[key])
 
 
+def times(root: Path) -> list[float]:
+    """All durations and speeds in the records."""
+    found = []
+    for record in (root / "results").rglob("run.json"):
+        found += [json.loads(record.read_text())["wall_seconds"]]
+        found += pd.read_csv(record.with_name("metrics.csv"))["images_per_second"].tolist()
+    return found
+
+
 def run(root: Path, kind: str, step: int) -> None:
+    results, away = root / "results", root / "taken away"
+    words = (*RUN, "--time-limit", "1h") if kind == "clock" else RUN
+
     def fresh() -> None:
-        shutil.rmtree(root / "results", ignore_errors=True)
+        for folder in (results, away):
+            shutil.rmtree(folder, ignore_errors=True)
 
     Console(file=io.StringIO()).print("once, which loads what rich prints with")
-    assert forked(root, None)[0] == 0, "the undisturbed run failed"
+    assert forked(root, None, words)[0] == 0, "the undisturbed run failed"
     expected = bits(root)
-    for name, fault in islice(cases(kind), 0, None, step):
+    for name, fault in islice(cases(kind, results), 0, None, step):
         fresh()
-        code, said = forked(root, fault)
+        code, said = forked(root, fault, words)
         if kind == "operations" and code == 0:
             break
-        again, told = forked(root, None)
+        if results.is_file():  # in the place of the folder, as it was said
+            results.unlink()
+            if away.exists():
+                away.rename(results)
+        again, told = forked(root, None, words)
         differs = difference(bits(root), expected) if again == 0 else f"exit code {again}: {told[-500:]}"
-        print(json.dumps({"fault": name, "code": code, "said": said[-2000:], "differs": differs}), flush=True)
+        if kind == "clock":
+            for command in AFTERWARDS:
+                ends, shown = forked(root, None, command)
+                differs += f"; {command[0]} ends with {ends}: {shown[-500:]}" if ends else ""
+        case = {"fault": name, "code": code, "said": said[-2000:], "differs": differs, "times": times(root)}
+        print(json.dumps(case), flush=True)
+
+
+def prepared(root: Path, kind: str) -> None:
+    """Start this process again, if need be, with what the kind of fault needs. SystemExit if that cannot be had."""
+    if kind == "clock" and "LD_PRELOAD" not in os.environ:
+        try:
+            environment = movable_clock(root)
+        except (OSError, subprocess.CalledProcessError) as error:
+            cannot(f"the clock is moved by a library, and it cannot be compiled: {error}")
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    if kind == "read-only" and not own_mounts_are_allowed():
+        cannot("this system lets no process have mounts of its own")
+
+
+def cannot(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    raise SystemExit(CANNOT)
 
 
 def two_drivers(root: Path, count: int) -> None:
@@ -210,4 +176,5 @@ if __name__ == "__main__":
     if what == "drivers":
         two_drivers(where, 8)
     else:
+        prepared(where, what)
         run(where, what, int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Run the fuzz and fault tests and write docs/reliability.md: `python tests/reliability.py [MINUTES PER FUZZ TEST]`."""
+"""Run the fuzz and fault tests and write docs/reliability.md: `python tests/reliability.py [CASES PER FUZZ TEST]`."""
 
 import json
 import subprocess
@@ -11,10 +11,10 @@ REPO = Path(__file__).resolve().parent.parent
 HEAD = """\
 # Faults that were tried, and what happened
 
-Written by `python tests/reliability.py {minutes:g}`, which runs every test with the marker `fault`: faults that really
-happen to real files and processes. A fuzz test draws its cases at random, the same on every machine, for {minutes:g}
-minutes each; the default suite draws a few dozen. Crash points, signals and limits are met by processes that train
-(`tests/crashing.py`).
+Written by `python tests/reliability.py {least}`, which runs every test with the marker `fault`: faults that really
+happen to real files and processes. A fuzz test draws at least {least:,} cases at random, the same on every machine; the
+default suite draws a few dozen. Crash points, signals, limits, moved clocks and lost folders are met by processes that
+train (`tests/crashing.py`).
 
 | fault | what must happen | cases | failed | test |
 |---|---|---:|---:|---|
@@ -24,11 +24,11 @@ TAIL = """
 """
 
 
-def rows(minutes: float) -> list[dict[str, Any]]:
+def rows(least: int) -> list[dict[str, Any]]:
     """The counts of `counting.py`. SystemExit if a test fails in a way that counts nothing."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "counts.json"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "fault and not gpu", f"--fuzz-minutes={minutes}"]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "fault and not gpu", f"--fuzz-cases={least}"]
         done = subprocess.run([*command, f"--reliability={path}", *sys.argv[2:]], cwd=REPO, check=False)
         if done.returncode not in (0, 1):
             raise SystemExit(f"pytest ended with {done.returncode}; nothing was written")
@@ -38,7 +38,7 @@ def rows(minutes: float) -> list[dict[str, Any]]:
     return found
 
 
-def document(found: list[dict[str, Any]], minutes: float) -> str:
+def document(found: list[dict[str, Any]], least: int) -> str:
     lines = [
         f"| {row['fault']} | {row['outcome']} | {row['cases']:,} | {row['failed']} | `{row['file']}` |" for row in found
     ]
@@ -51,11 +51,11 @@ def document(found: list[dict[str, Any]], minutes: float) -> str:
         python=sys.version.split()[0],
         platform=sys.platform,
     )
-    return HEAD.format(minutes=minutes) + "\n".join(lines) + "\n" + tail
+    return HEAD.format(least=least) + "\n".join(lines) + "\n" + tail
 
 
 if __name__ == "__main__":
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
-    found = rows(minutes)
-    (REPO / "docs/reliability.md").write_text(document(found, minutes))
+    least = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    found = rows(least)
+    (REPO / "docs/reliability.md").write_text(document(found, least))
     sys.exit(any(row["failed"] for row in found))

@@ -201,9 +201,7 @@ def test_status(record: Record, cli: Cli) -> None:
             "runs": {"done": 1, "interrupted": 1, "stale": 1},
             "arms_without_runs": ["bn-after-add"],
             "arms": 2,
-            "unfinished": [
-                {"arm": "original", "seed": 1, "status": "interrupted", "iteration": 12, "iterations": 12}
-            ],
+            "unfinished": [{"arm": "original", "seed": 1, "status": "interrupted", "iteration": 12, "iterations": 12}],
         }
     ]
     assert json.loads(cli("status", "--demo", "--json").stdout)["experiments"][0]["runs"] == {"done": 1}

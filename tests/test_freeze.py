@@ -167,6 +167,26 @@ def test_in_force_at_a_time(small_root: Path, edit: Edit, monkeypatch: pytest.Mo
     assert found == [None, first, first, second]
 
 
+def test_a_clock_before_the_last_entry_is_refused(
+    small_root: Path, cli: Cli, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entry would make the registry invalid for good, since entries are sorted by date."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "Clock":
+            return cls(2001, 1, 1, tzinfo=UTC)
+
+    cli("freeze")
+    before = (small_root / "experiments" / "frozen.toml").read_text()
+    monkeypatch.setattr(freeze, "datetime", Clock)
+    assert cli("freeze").exit_code == 0, "nothing has changed, so no entry needs a date"
+    edit({"margin = 0.3": "margin = 0.4"})
+    refused = cli("freeze")
+    assert refused.exit_code == 2 and "the clock shows 2001-01-01 00:00:00+00:00, before the last" in refused.stderr
+    assert (small_root / "experiments" / "frozen.toml").read_text() == before
+
+
 def test_a_verdict_on_runs_begun_under_other_claims_is_post_hoc(
     small_root: Path, record: Callable[..., Path], edit: Edit, cli: Cli
 ) -> None:

@@ -245,10 +245,12 @@ def test_a_full_disk_while_a_checkpoint_is_written_leaves_the_old_one(
 
 
 def test_a_time_limit_stops_with_a_checkpoint(tmp_path: Path) -> None:
-    steps = finish(small_run(iterations=10_000), tmp_path / "run", stop=Stop(deadline=time.time() + 1))
+    run = small_run(iterations=10_000)
+    finish(run, tmp_path / "run", stop=StopAfter(iterations=1))  # loads all that training needs, however long it takes
+    steps = finish(run, tmp_path / "run", stop=Stop(deadline=time.monotonic() + 1))
     record = records.read_run(tmp_path / "run")
     assert record and steps[-1].status == record.status == "interrupted" and record.reason == "time limit"
-    assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record.iteration > 0
+    assert (tmp_path / "run" / checkpoint.CURRENT).exists() and record.iteration > 1
 
 
 @pytest.mark.parametrize(("given", "there"), [({}, ":4096:8"), ({"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, ":16:8")])

@@ -63,6 +63,22 @@ def test_a_run_of_the_same_recipe_and_seed_is_taken_over(tmp_path: Path) -> None
     assert record is not None and record.trained_as == "depth/resnet32/seed-0" and "depth/resnet32" in told
 
 
+@pytest.mark.parametrize("times", [("2030-01-02", "2030-01-01"), ("1970-01-01", "1970-01-01")], ids=["back", "still"])
+def test_a_run_whose_clock_was_wrong_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[str, str]
+) -> None:
+    """It finished before it started, or at once: its times are recorded, and nothing is computed from them."""
+    clock = iter([f"{day}T00:00:00+00:00" for day in times])
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "now", lambda: next(clock))
+        source, _ = train_in(tmp_path, named("depth", "resnet32"))
+    record = records.read_run(source)
+    assert record and (record.sessions[0].started[:10], (record.finished or "")[:10]) == times
+    assert record.wall_seconds > 0
+    _, told = train_in(tmp_path, named("placement", "original"))
+    assert told == "same run as depth/resnet32/seed-0: its record was copied"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -198,7 +198,7 @@ def test_ways_auto_takes_the_fastest_and_says_so(
     asked: list[tuple[list[Way], float]], small_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     todo = plan.plan(small_root, "tiny", [], 4, spec.FULL)
-    stop = Stop(time.time() + 90)
+    stop = Stop(time.monotonic() + 90)
     jobs, settings = resources.choose_fastest(todo, Settings("cuda"), stop, Display([]))
     assert (jobs, settings.step) == (4, "compiled")
     ((every, limit),) = asked

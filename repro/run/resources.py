@@ -65,7 +65,7 @@ def choose_fastest(todo: list[Planned], settings: Settings, stop: Stop, display:
     for step, refusal in method.FOR_BLOCKS.items():
         if any(refusal(p.run.recipe.model) for p in todo):
             every = [way for way in every if way.step != step]
-    left = stop.deadline - time.time()
+    left = stop.deadline - time.monotonic()
     measured = list(ways.measure(todo[0].run, settings, every, ways.SECONDS_PER_WAY, made_up_data=True, limit=left / 3))
     way = ways.best(measured)
     if not way:

@@ -26,7 +26,7 @@ def run(root: Path, planned: list[Planned], options: Options) -> Result:
 
     A run whose record is damaged is left as it is: only the user knows whether its files can be restored.
     """
-    stop = Stop() if options.time_limit is None else Stop(time.time() + durations.parse(options.time_limit))
+    stop = Stop() if options.time_limit is None else Stop(time.monotonic() + durations.parse(options.time_limit))
     result = Result(stop, shlex.join(["repro", *sys.argv[1:]]))
     for p in planned:
         if p.state.kind in FINISHED:

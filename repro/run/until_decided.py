@@ -37,11 +37,11 @@ def _open(root: Path, name: str) -> list[Claim]:
 
 def run(root: Path, name: str, options: Options) -> Result:
     """Train each round, until one does not end well; the outcomes of all. The time limit is that of all together."""
-    end = None if options.time_limit is None else time.time() + durations.parse(options.time_limit)
+    end = None if options.time_limit is None else time.monotonic() + durations.parse(options.time_limit)
     result = start.run(root, [], options)
     for planned in rounds(root, name):
         if end is not None:
-            options = replace(options, time_limit=f"{max(1, round(end - time.time()))}s")
+            options = replace(options, time_limit=f"{max(1, round(end - time.monotonic()))}s")
         earlier, result = result.outcomes, start.run(root, planned, options)
         result.outcomes = earlier | result.outcomes
         if result.exit_code:

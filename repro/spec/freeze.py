@@ -202,8 +202,10 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
     `names`: names or paths; empty = all of the project's own.
 
     In a git checkout the spec must be committed first, because the entry stores the commit that contains it.
+    UserError if it is not, or if the clock shows a time before the last entry: the entries are sorted by date.
     """
     registry, added, entries = Registry(root), [], ""
+    now = datetime.now(UTC).replace(microsecond=0)
     for text in names or places.own(root):
         experiment = spec.load(text, root)
         name = experiment.name
@@ -213,13 +215,15 @@ def freeze(root: Path, names: list[str]) -> list[tuple[str, str]]:
                 "experiment": name,
                 "hash": digest(name, claims),
                 "rules": RULES_VERSION,
-                "date": datetime.now(UTC).replace(microsecond=0),
+                "date": now,
                 "commit": _commit(experiment.file),
                 "claims": claims,
             }
             entries += "\n" + tomli_w.dumps({"entry": [entry]})
             added.append((name, changes))
     if added:
+        if registry.entries and now < (last := registry.entries[-1].date):
+            raise UserError(f"the clock shows {now}, before the last entry of {registry.path} ({last}): set the clock")
         before = registry.path.read_text(encoding="utf-8") if registry.path.exists() else HEADER
         registry.path.parent.mkdir(exist_ok=True)
         write_atomically(registry.path, (before + entries).encode())

@@ -30,11 +30,11 @@ class Settings:
 class Stop:
     """Queried before every iteration; a non-empty reason makes the run save a checkpoint and stop, to be resumed."""
 
-    deadline: float = math.inf  # as time.time(), which is comparable across processes
+    deadline: float = math.inf  # as time.monotonic(), which all processes share and nobody sets
     reason: str = ""
 
     def requested(self) -> str:
-        if not self.reason and time.time() > self.deadline:
+        if not self.reason and time.monotonic() > self.deadline:
             self.reason = "time limit"
         return self.reason
 
