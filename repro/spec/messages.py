@@ -9,13 +9,13 @@ from pydantic_core import ErrorDetails
 
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
-from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
+from repro.spec.optimization import OPTIMIZERS, EpochSchedule, EpochWarmup, Schedule, Warmup
 from repro.spec.recipe import Constants, StatedRecipe
 
 ARM_KEYS = ("name", "label", "published", "demo")
 UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union
     **FAMILIES,
-    **{"sgd": Sgd, "adam": Adam},
+    **OPTIMIZERS,
     **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup, Constants)},
 }
 RULES = {  # pydantic's type of an error -> what is allowed
@@ -91,7 +91,7 @@ def _rule(fault: ErrorDetails) -> str:
 
 def _tags(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The names that a table at `location` may have, such as those of networks."""
-    return [*FAMILIES] if location[-1] == "model" else [repr(name) for name in ("sgd", "adam")]
+    return [*FAMILIES] if location[-1] == "model" else [*map(repr, OPTIMIZERS)]
 
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:

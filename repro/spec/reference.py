@@ -11,7 +11,7 @@ from repro.claims.rules import KINDS, Published
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
 from repro.spec.meanings import MEANINGS
-from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
+from repro.spec.optimization import OPTIMIZERS, EpochSchedule, EpochWarmup, Schedule, Warmup
 from repro.spec.recipe import Constants, StatedRecipe
 from repro.spec.schema import Cost, Deviation, Experiment, Lesson, Reference
 from repro.spec.weights import Weights
@@ -28,7 +28,7 @@ TOP = ("name", "title", "source", "paper")
 ARM = ("name", "label")
 SECTIONS: dict[str, tuple[type[Frozen], ...]] = {  # of docs/spec.md: heading -> its tables
     "`[base]`, and what differs in `[[arm]]` and `[demo]`": (StatedRecipe,),
-    "`optimizer`": (Sgd, Adam),
+    "`optimizer`": tuple(OPTIMIZERS.values()),
     "`schedule`": (Schedule, EpochSchedule),
     "`schedule.warmup`": (Warmup, EpochWarmup),
     "`normalise`, as constants": (Constants,),

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from repro.spec import Recipe, Schedule
+from repro.errors import UserError
+from repro.spec import Recipe, Schedule, torch_optim
+from repro.spec.optimization import TorchOptimizer
 
 
 def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
@@ -23,21 +25,26 @@ def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
     return float(base * schedule.factor**passed)
 
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
     """The recipe's optimizer for `model`. Parameters with one dimension are taken to be biases and norm parameters.
 
     `fused`: one kernel for the whole update. On CUDA the learning rate is then a tensor, so that a CUDA graph reads its
-    current value at every replay.
+    current value at every replay. UserError if torch refuses its options.
     """
-    args = recipe.optimizer.model_dump(exclude={"name", "decay_norm_and_bias"}) | {
-        "fused" if fused else "foreach": True
-    }
+    name = recipe.optimizer.name
+    args = recipe.optimizer.model_dump(exclude={"name", "decay_norm_and_bias", "options"})
+    args["fused" if fused else "foreach"] = True
     if fused and next(model.parameters()).is_cuda:
         args["lr"] = torch.tensor(args["lr"], device=next(model.parameters()).device)
-        if recipe.optimizer.name == "adam":
+        if name != "sgd":
             args["capturable"] = True
             warnings.filterwarnings("ignore", "This instance was constructed with capturable")  # also run uncaptured
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -46,7 +53,13 @@ def build(recipe: Recipe, model: nn.Module, fused: bool = False) -> torch.optim.
         weights = [p for p in parameters if p.dim() > 1]
         rest = [p for p in parameters if p.dim() <= 1]
         groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]
-    return OPTIMIZERS[recipe.optimizer.name](groups, **args)
+    if not isinstance(recipe.optimizer, TorchOptimizer):
+        return OPTIMIZERS[name](groups, **args)
+    kind: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, name.removeprefix(torch_optim.PREFIX))
+    try:
+        return kind(groups, **args | recipe.optimizer.options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optimizer: {name} refuses its options {recipe.optimizer.options}: {error}") from error
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

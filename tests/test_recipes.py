@@ -1,0 +1,155 @@
+"""Recipes beyond SGD with drops: each against a hand-written loop in torch, refused in the words of a spec, resumed."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import CPU, StopAfter, assert_same_bits, finish, recipe, small_run
+
+from repro import spec
+from repro.errors import UserError
+from repro.spec import FULL, Run, torch_optim
+from repro.step import method
+from repro.train.learner import Learner
+
+Edit = Callable[..., Path]
+SGD = 'optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }'
+
+
+def learner_of(iterations: int = 6, **changes: object) -> Learner:
+    """Of a small ResNet on the digits, without crops and flips unless they are among the changes."""
+    changes = {"augment": [], "schedule": {"iterations": iterations}} | changes
+    return Learner(Run(experiment="tests", arm="recipe", seed=0, scale=FULL, recipe=recipe(**changes)), CPU)
+
+
+def batches(learner: Learner) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The normalised images and the labels of each iteration."""
+    for iteration in itertools.count():
+        draws = learner.sampler.batch(iteration)
+        train = learner.splits.train
+        yield learner.transform.normalise(train.pixels[draws.index]), train.labels[draws.index]
+
+
+def network_of(learner: Learner) -> torch.nn.Module:
+    """As the learner's was before the first update."""
+    network = Learner.build_model(learner.run, learner.image, len(learner.splits.classes), learner.dropout)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def assert_close(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    pairs = zip(one.state_dict().items(), other.state_dict().values(), strict=True)
+    for (name, value), expected in pairs:
+        torch.testing.assert_close(value, expected, rtol=1e-6, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def assert_resumes(tmp_path: Path, **changes: object) -> None:
+    """A run that stops twice, in the middle of an epoch, ends with the bits of one that does not."""
+    run = small_run(iterations=30, **changes)
+    finish(run, tmp_path / "straight")
+    for iterations in (5, 14):
+        assert finish(run, tmp_path / "halting", stop=StopAfter(iterations=iterations))[-1].status == "interrupted"
+    assert finish(run, tmp_path / "halting")[-1].status == "done"
+    assert_same_bits(tmp_path / "straight", tmp_path / "halting")
+
+
+# --- optimizers ------------------------------------------------------------------------------------------------------
+
+OPTIMIZERS: list[tuple[dict[str, Any], Callable[..., torch.optim.Optimizer]]] = [
+    ({"name": "adamw", "lr": 0.01, "weight_decay": 0.1}, lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1)),
+    (
+        {"name": "rmsprop", "lr": 0.001, "momentum": 0.9, "centered": True},
+        lambda p: torch.optim.RMSprop(p, lr=0.001, momentum=0.9, centered=True),
+    ),
+    (
+        {"name": "torch.optim.NAdam", "lr": 0.01, "weight_decay": 0.1, "options": {"decoupled_weight_decay": True}},
+        lambda p: torch.optim.NAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    ),
+]
+NAMES = [optimizer["name"] for optimizer, _ in OPTIMIZERS]
+
+
+@pytest.mark.parametrize(("optimizer", "of"), OPTIMIZERS, ids=NAMES)
+def test_an_optimizer_is_torchs(optimizer: dict[str, Any], of: Callable[..., torch.optim.Optimizer]) -> None:
+    learner = learner_of(optimizer=optimizer)
+    network, data = network_of(learner), batches(learner)
+    by_hand = of(network.parameters())
+    for _ in range(6):
+        images, labels = next(data)
+        by_hand.zero_grad()
+        F.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
+        by_hand.step()
+        learner.iterate()
+    assert_close(learner.model, network)
+
+
+def test_every_optimizer_that_is_allowed_trains() -> None:
+    """The names come from torch's source, so a new one may not fit the loop."""
+    names = torch_optim.names()
+    assert {"torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.Adagrad"} <= {*names}
+    for name in names:
+        learner = learner_of(optimizer={"name": name, "lr": 0.01, "weight_decay": 0.01, "decay_norm_and_bias": False})
+        before = [parameter.clone() for parameter in learner.model.parameters()]
+        learner.iterate()
+        learner.iterate()
+        assert not any(map(torch.equal, before, learner.model.parameters())), name
+        assert not learner.diverged()
+
+
+@pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in OPTIMIZERS], ids=NAMES)
+def test_an_optimizers_state_is_resumed(optimizer: dict[str, Any], tmp_path: Path) -> None:
+    assert_resumes(tmp_path, optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        ('{ name = "torch.optim.NAdm", lr = 1 }', "optimizer.name = 'torch.optim.NAdm' is not allowed: allowed: "),
+        ('{ name = "torch.optim.SGD", lr = 1 }', "is not allowed: here it is called 'sgd'"),
+        ('{ name = "torch.optim.LBFGS", lr = 1 }', "is not allowed: it computes the loss several times per update"),
+        ('{ name = "lamb", lr = 1 }', "optimizer.name = 'lamb' is not allowed; allowed: 'sgd', 'adam', 'adamw', "),
+        ("{ lr = 1 }", "'optimizer.name' is missing; allowed: 'sgd', 'adam', 'adamw', 'rmsprop', 'torch.optim.NAME'"),
+        ('{ name = "rmsprop", lr = 1, beta = 1 }', "unknown key 'optimizer.beta'; allowed: name, lr, alpha, "),
+        (
+            '{ name = "torch.optim.RAdam", lr = 1, options = { beta = 0.9 } }',
+            "options: unknown key 'beta'; allowed for torch.optim.RAdam: betas, eps, decoupled_weight_decay",
+        ),
+        (
+            '{ name = "torch.optim.RAdam", lr = 1, options = { betas = 0.9 } }',
+            "options.betas = 0.9 is not allowed; its default is (0.9, 0.999)",
+        ),
+        (
+            '{ name = "torch.optim.RAdam", lr = 1, options = { eps = "small" } }',
+            "eps = 'small' must be a number, true, false or a list of numbers",
+        ),
+    ],
+)
+def test_what_is_no_optimizer(optimizer: str, message: str, edit: Edit, small_root: Path) -> None:
+    edit({SGD: f"optimizer = {optimizer}"})
+    with pytest.raises(UserError) as error:
+        spec.load("tiny", small_root)
+    assert message in str(error.value) and len(str(error.value).splitlines()) == 1, str(error.value)
+
+
+def test_what_torch_refuses_of_an_optimizer_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"optimizer: torch.optim.RAdam refuses its options .*Invalid epsilon"):
+        learner_of(optimizer={"name": "torch.optim.RAdam", "lr": 0.1, "options": {"eps": -1.0}})
+
+
+# --- the plain step --------------------------------------------------------------------------------------------------
+
+PLAIN_ONLY: dict[str, dict[str, Any]] = {
+    "only the plain step has the optimizer rmsprop": {"optimizer": {"name": "rmsprop", "lr": 0.01}},
+}
+
+
+@pytest.mark.parametrize(("reason", "changes"), PLAIN_ONLY.items(), ids=PLAIN_ONLY)
+def test_what_only_the_plain_step_can_is_said_once(reason: str, changes: dict[str, Any]) -> None:
+    plain = recipe(**{"schedule": {"iterations": 1000}, "image_size": 32, **changes})
+    run = Run(experiment="tests", arm="recipe", seed=0, scale=FULL, recipe=plain)
+    assert method.choose(run, (1, 32, 32), CPU) == (method.Method(), f"the plain step: {reason}")
+    with pytest.raises(UserError, match=f"--step kernels: {reason}; allowed for .*: auto, plain$"):
+        method.choose(run, (1, 32, 32), CPU, step="kernels")
