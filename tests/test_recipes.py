@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import CPU, StopAfter, assert_same_bits, finish, recipe, small_run
+from torch.optim import lr_scheduler
 
 from repro import spec
 from repro.errors import UserError
-from repro.spec import FULL, Run, torch_optim
+from repro.spec import FULL, Run, Schedule, StatedRecipe, torch_optim
+from repro.spec.epochs import resolve_schedule
+from repro.spec.resolve import scaled
+from repro.spec.schedules import Warmup
 from repro.step import method
+from repro.train import optim
 from repro.train.learner import Learner
 
 Edit = Callable[..., Path]
@@ -137,6 +143,118 @@ def test_what_is_no_optimizer(optimizer: str, message: str, edit: Edit, small_ro
 def test_what_torch_refuses_of_an_optimizer_is_one_line() -> None:
     with pytest.raises(UserError, match=r"optimizer: torch.optim.RAdam refuses its options .*Invalid epsilon"):
         learner_of(optimizer={"name": "torch.optim.RAdam", "lr": 0.1, "options": {"eps": -1.0}})
+
+
+def test_options_survive_the_record(edit: Edit, small_root: Path) -> None:
+    edit({SGD: 'optimizer = { name = "torch.optim.RAdam", lr = 1, options = { betas = [0.8, 0.9] } }'})
+    run = spec.resolve(spec.load("tiny", small_root), [0])[0]
+    assert Run.model_validate(run.model_dump()) == Run.model_validate_json(run.model_dump_json()) == run
+
+
+# --- schedules -------------------------------------------------------------------------------------------------------
+
+
+def rates(schedule: Schedule, base: float = 0.4) -> list[float]:
+    return [optim.learning_rate(schedule, base, iteration) for iteration in range(schedule.iterations)]
+
+
+def torchs_rates(iterations: int, of: Callable[[torch.optim.Optimizer], Any], base: float = 0.4) -> list[float]:
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=base)
+    scheduler, found = of(optimizer), []
+    for _ in range(iterations):
+        found.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+SCHEDULES: dict[str, tuple[dict[str, Any], Callable[[torch.optim.Optimizer], Any]]] = {
+    "linear": (
+        {"shape": "linear", "last_lr": 0.1},
+        lambda o: lr_scheduler.LinearLR(o, 1.0, end_factor=0.25, total_iters=20),
+    ),
+    "cosine with a last rate": (
+        {"shape": "cosine", "last_lr": 0.1},
+        lambda o: lr_scheduler.CosineAnnealingLR(o, 20, eta_min=0.1),
+    ),
+    "one cycle": (
+        {"shape": "one-cycle"},
+        lambda o: lr_scheduler.OneCycleLR(o, 0.4, total_steps=21, cycle_momentum=False),
+    ),
+    "one cycle that rises in half": (
+        {"shape": "one-cycle", "rise": 0.5},
+        lambda o: lr_scheduler.OneCycleLR(o, 0.4, total_steps=21, pct_start=0.5, cycle_momentum=False),
+    ),
+    "constant": ({}, lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+}
+
+
+@pytest.mark.parametrize(("fields", "of"), SCHEDULES.values(), ids=SCHEDULES)
+def test_a_schedule_is_torchs(fields: dict[str, Any], of: Callable[[torch.optim.Optimizer], Any]) -> None:
+    iterations = 21 if fields.get("shape") == "one-cycle" else 20  # its scheduler allows no step after the last update
+    expected = torchs_rates(20, of)
+    assert rates(Schedule(iterations=iterations, **fields))[:20] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_linear_warm_up_rises_to_what_the_schedule_has_where_it_ends() -> None:
+    warmup = Warmup(lr=0.0, iterations=4, shape="linear")
+    assert rates(Schedule(iterations=8, drops=(6,), warmup=warmup)) == pytest.approx(
+        [0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.04, 0.04]
+    )
+    line = rates(Schedule(iterations=8, shape="linear", warmup=warmup))
+    assert line == pytest.approx([0, 0.05, 0.1, 0.15, 0.2, 0.15, 0.1, 0.05])
+    assert rates(Schedule(iterations=8, warmup=warmup.model_copy(update={"shape": "constant"})))[:5] == [0] * 4 + [0.4]
+
+
+def test_epochs_of_the_new_shapes_become_iterations() -> None:
+    """A line in epochs keeps its rate within each; one cycle and a linear warm-up move at every iteration."""
+    fields = {"epochs": 10, "shape": "linear", "last_lr": 0.1, "warmup": {"lr": 0.1, "epochs": 2, "shape": "linear"}}
+    of = {key: value for key, value in recipe(batch_size=479).model_dump().items() if key != "schedule"}
+    stated = StatedRecipe.model_validate(of | {"schedule": fields})
+    schedule = resolve_schedule(stated).schedule  # 3 iterations per epoch
+    warmup = Warmup(lr=0.1, iterations=6, shape="linear")
+    assert schedule == Schedule(iterations=30, shape="linear", pieces=10, last_lr=0.1, warmup=warmup)
+    assert len({*rates(schedule)}) == 6 + 8
+    cycle = StatedRecipe.model_validate(of | {"schedule": {"epochs": 10, "shape": "one-cycle", "rise": 0.5}})
+    assert resolve_schedule(cycle).schedule == Schedule(iterations=30, shape="one-cycle", rise=0.5)
+
+
+@pytest.mark.parametrize("fields", [fields for fields, _ in SCHEDULES.values()], ids=SCHEDULES)
+def test_a_scaled_schedule_keeps_its_shape(fields: dict[str, Any]) -> None:
+    own = recipe(schedule={"iterations": 4000, **fields})
+    short = scaled(own, Fraction(1, 100)).schedule
+    assert short.iterations == 40
+    assert rates(short) == pytest.approx(rates(own.schedule)[::100], abs=0.04)  # one cycle ends an update earlier
+
+
+def test_a_schedule_is_absent_from_a_dump_at_its_defaults() -> None:
+    """So that the fingerprints of recorded runs stay."""
+    warmup = {"lr": 0.1, "iterations": 2}
+    dumped = Schedule.model_validate({"iterations": 9, "warmup": warmup}).model_dump()
+    assert dumped == {"iterations": 9, "drops": (), "factor": 0.1, "warmup": warmup}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ('shape = "one-cycle", warmup = { lr = 0, iterations = 2 }', "a one-cycle schedule warms up by itself"),
+        ('shape = "linear", rise = 0.5', 'rise = 0.5 goes with shape = "one-cycle"'),
+        ("last_lr = 0.1", 'last_lr = 0.1 goes with shape = "cosine" or "linear"'),
+        ('shape = "linear", drops = [3]', 'drops = [3] goes with shape = "steps"; a linear schedule has none'),
+        ('shape = "one-cycle", pieces = 3', 'pieces = 3 goes with shape = "cosine" or "linear"'),
+        ('shape = "one-cycle", rise = 1', "schedule.rise = 1 is not allowed; allowed: below 1"),
+        ('shape = "exponential"', "schedule.shape = 'exponential' is not allowed; allowed: 'steps', 'cosine', "),
+    ],
+)
+def test_what_is_no_schedule(schedule: str, message: str, edit: Edit, small_root: Path) -> None:
+    edit({"iterations = 12, drops = [6, 9]": f"iterations = 12, {schedule}", "iterations = 6, drops = [3]": ""})
+    with pytest.raises(UserError) as error:
+        spec.load("tiny", small_root)
+    assert message in str(error.value) and len(str(error.value).splitlines()) == 1, str(error.value)
+
+
+def test_a_moving_rate_is_resumed(tmp_path: Path) -> None:
+    assert_resumes(tmp_path, schedule={"iterations": 30, "shape": "one-cycle"})
 
 
 # --- the plain step --------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from pydantic_core import ErrorDetails
 
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
-from repro.spec.optimization import OPTIMIZERS, EpochSchedule, EpochWarmup, Schedule, Warmup
+from repro.spec.optimization import OPTIMIZERS
 from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 
 ARM_KEYS = ("name", "label", "published", "demo")
 UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union

@@ -1,18 +1,13 @@
-"""The frozen, strict models of optimizers and learning-rate schedules.
-
-Learning rates are per update; iterations are optimizer updates, epochs passes over the training images.
-"""
+"""The frozen, strict models of optimizers. Learning rates are per update; schedules change them."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from repro.fields import TORCH_OPTIMIZER, Frozen, Positive, Rate, array
+from repro.fields import TORCH_OPTIMIZER, Frozen, Rate
 from repro.spec import torch_optim
 
-Epochs = Annotated[int, Field(gt=0, le=10**6)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Shape = Literal["steps", "cosine"]
 
 
 class Sgd(Frozen):
@@ -90,9 +85,8 @@ class TorchOptimizer(Frozen):
     @classmethod
     def _of_numbers(cls, options: Any) -> Any:
         for key, value in options.items() if isinstance(options, dict) else ():
-            if not all(
-                isinstance(each, bool | int | float) for each in (value if isinstance(value, list) else [value])
-            ):
+            numbers = value if isinstance(value, list | tuple) else (value,)
+            if not all(isinstance(each, int | float) for each in numbers):
                 raise ValueError(f"{key} = {value!r} must be a number, true, false or a list of numbers")
         return options
 
@@ -124,86 +118,3 @@ Optimizer = Annotated[
     | Annotated[TorchOptimizer, Tag("torch.optim.NAME")],
     Discriminator(_named),
 ]
-
-
-class Warmup(Frozen):
-    """A constant lower learning rate for the first iterations."""
-
-    lr: Rate
-    iterations: Positive
-
-
-class EpochWarmup(Frozen):
-    """A Warmup counted in epochs."""
-
-    lr: Rate
-    epochs: Epochs
-
-
-class Schedule(Frozen):
-    """The learning rate by iteration.
-
-    steps: it is multiplied by `factor` at each of `drops`.
-    cosine: it falls from lr to 0 along half a cosine (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts), in
-        `pieces` equal steps, an epoch each in torch's CosineAnnealingLR; None = one per iteration.
-    """
-
-    ADDED = ("shape", "pieces")
-
-    iterations: Positive
-    drops: array(Positive) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0, le=1000)] = 0.1
-    warmup: Warmup | None = None
-    shape: Shape = "steps"
-    pieces: Positive | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Schedule":
-        _drops_fit(self.drops, self.iterations, "iterations", self.shape)
-        if self.pieces and self.shape != "cosine":
-            raise ValueError(f'pieces = {self.pieces} goes with shape = "cosine"')
-        if self.warmup and self.warmup.iterations >= self.iterations:
-            raise ValueError(f"warmup.iterations must be below the schedule's {self.iterations} iterations")
-        return self
-
-
-class EpochSchedule(Frozen):
-    """A Schedule counted in epochs, which `resolve` converts to iterations; its warm-up may use either unit.
-
-    A cosine schedule's rate is the same throughout an epoch.
-    """
-
-    ADDED = ("shape",)
-
-    epochs: Epochs
-    drops: array(Epochs) = ()  # type: ignore[valid-type]
-    factor: Annotated[float, Field(gt=0, le=1000)] = 0.1
-    warmup: (
-        Annotated[
-            Annotated[Warmup, Tag("Warmup")] | Annotated[EpochWarmup, Tag("EpochWarmup")],
-            Discriminator(lambda value: "EpochWarmup" if in_epochs(value) else "Warmup"),
-        ]
-        | None
-    ) = None
-    shape: Shape = "steps"
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "EpochSchedule":
-        _drops_fit(self.drops, self.epochs, "epochs", self.shape)
-        if isinstance(self.warmup, EpochWarmup) and self.warmup.epochs >= self.epochs:
-            raise ValueError(f"warmup.epochs must be below the schedule's {self.epochs} epochs")
-        return self
-
-
-def in_epochs(value: Any) -> bool:
-    """Whether a schedule or warm-up, as a table of a spec or a model, is counted in epochs."""
-    return "epochs" in value if isinstance(value, dict) else isinstance(value, EpochSchedule | EpochWarmup)
-
-
-def _drops_fit(drops: tuple[int, ...], end: int, unit: str, shape: Shape) -> None:
-    if drops and shape == "cosine":
-        raise ValueError(f'drops = {list(drops)} goes with shape = "steps"; a cosine schedule has none')
-    if list(drops) != sorted(set(drops)):
-        raise ValueError(f"drops = {list(drops)} must be strictly increasing")
-    if drops and drops[-1] >= end:
-        raise ValueError(f"drops = {list(drops)} must be below the schedule's {end} {unit}")

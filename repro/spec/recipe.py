@@ -1,6 +1,6 @@
 """The frozen, strict models of a recipe: everything that a run's numbers depend on except its seed.
 
-Optimizers and schedules are defined in optimization, the settings of networks in repro.models. Imports no torch.
+Optimizers and schedules have files of their own, networks are in repro.models. Imports no torch.
 """
 
 import re
@@ -14,7 +14,8 @@ from repro.data import catalog
 from repro.errors import UserError
 from repro.fields import AUGMENTATION, SPLIT, Frozen, Positive, array
 from repro.models import FAMILIES, Network
-from repro.spec.optimization import EpochSchedule, Optimizer, Schedule, in_epochs
+from repro.spec.optimization import Optimizer
+from repro.spec.schedules import EpochSchedule, Schedule, in_epochs
 from repro.spec.weights import Weights
 
 Precision = Literal["fp32", "tf32", "bf16"]

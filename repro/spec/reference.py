@@ -11,8 +11,9 @@ from repro.claims.rules import KINDS, Published
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
 from repro.spec.meanings import MEANINGS
-from repro.spec.optimization import OPTIMIZERS, EpochSchedule, EpochWarmup, Schedule, Warmup
+from repro.spec.optimization import OPTIMIZERS
 from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 from repro.spec.schema import Cost, Deviation, Experiment, Lesson, Reference
 from repro.spec.weights import Weights
 

@@ -15,14 +15,49 @@ from repro.spec.optimization import TorchOptimizer
 
 def learning_rate(schedule: Schedule, base: float, iteration: int) -> float:
     """The learning rate of update `iteration`, counted from 0: a drop at 32000 takes effect at the 32001st update."""
-    if schedule.warmup and iteration < schedule.warmup.iterations:
-        return schedule.warmup.lr
-    if schedule.shape == "cosine":
-        pieces = schedule.pieces or schedule.iterations
-        passed = iteration * pieces // schedule.iterations
-        return base * (1 + math.cos(math.pi * passed / pieces)) / 2
+    warmup = schedule.warmup
+    if not warmup or iteration >= warmup.iterations:
+        return SHAPES[schedule.shape](schedule, base, iteration)
+    if warmup.shape == "constant":
+        return warmup.lr
+    end = SHAPES[schedule.shape](schedule, base, warmup.iterations)
+    return warmup.lr + (end - warmup.lr) * iteration / warmup.iterations
+
+
+def _steps(schedule: Schedule, base: float, iteration: int) -> float:
     passed = sum(iteration >= drop for drop in schedule.drops)
     return float(base * schedule.factor**passed)
+
+
+def _cosine(schedule: Schedule, base: float, iteration: int) -> float:
+    return _along_cosine(base, schedule.last_lr, *_passed(schedule, iteration))
+
+
+def _linear(schedule: Schedule, base: float, iteration: int) -> float:
+    passed, pieces = _passed(schedule, iteration)
+    return base + (schedule.last_lr - base) * passed / pieces
+
+
+def _one_cycle(schedule: Schedule, base: float, iteration: int) -> float:
+    """torch's OneCycleLR: the last update has the lowest rate, and the peak may lie between two updates."""
+    first, last = base / 25, base / 25 / 1e4
+    peak, end = schedule.rise * schedule.iterations - 1, schedule.iterations - 1
+    if iteration < peak:
+        return _along_cosine(first, base, iteration, peak)
+    return _along_cosine(base, last, iteration - peak, end - peak)
+
+
+def _passed(schedule: Schedule, iteration: int) -> tuple[int, int]:
+    """How many of the schedule's pieces have passed, of how many."""
+    pieces = schedule.pieces or schedule.iterations
+    return iteration * pieces // schedule.iterations, pieces
+
+
+def _along_cosine(start: float, end: float, passed: float, of: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * passed / of)) / 2
+
+
+SHAPES = {"steps": _steps, "cosine": _cosine, "linear": _linear, "one-cycle": _one_cycle}
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
