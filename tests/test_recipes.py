@@ -11,16 +11,18 @@ import torch
 import torch.nn.functional as F
 from helpers import CPU, StopAfter, assert_same_bits, finish, recipe, small_run
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from repro import spec
+from repro import records, spec
 from repro.errors import UserError
 from repro.spec import FULL, Run, Schedule, StatedRecipe, torch_optim
 from repro.spec.epochs import resolve_schedule
 from repro.spec.resolve import scaled
 from repro.spec.schedules import Warmup
 from repro.step import method
-from repro.train import optim
+from repro.train import checkpoint, optim
 from repro.train.learner import Learner
+from repro.train.weights import kept_network
 
 Edit = Callable[..., Path]
 SGD = 'optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }'
@@ -257,10 +259,96 @@ def test_a_moving_rate_is_resumed(tmp_path: Path) -> None:
     assert_resumes(tmp_path, schedule={"iterations": 30, "shape": "one-cycle"})
 
 
+# --- loss, gradients, average ----------------------------------------------------------------------------------------
+
+
+def test_label_smoothing_and_clipping_are_torchs() -> None:
+    learner = learner_of(label_smoothing=0.1, clip_norm=0.5)
+    network, data, norms = network_of(learner), batches(learner), []
+    by_hand = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(6):
+        images, labels = next(data)
+        by_hand.zero_grad()
+        F.cross_entropy(network(images), labels, label_smoothing=0.1).backward()  # type: ignore[no-untyped-call]
+        norms.append(float(torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)))
+        by_hand.step()
+        learner.iterate()
+    assert_close(learner.model, network)
+    assert max(norms) > 0.5  # there was something to clip
+
+
+def test_an_evaluation_does_not_smooth_labels() -> None:
+    smooth, plain = learner_of(label_smoothing=0.3), learner_of()
+    assert smooth.test().loss == plain.test().loss
+    smooth.iterate()
+    plain.iterate()
+    assert smooth.meters.read()[0] != pytest.approx(plain.meters.read()[0], rel=1e-3)
+
+
+def test_an_average_is_torchs_and_is_what_is_evaluated_and_kept() -> None:
+    learner, raw = learner_of(ema={"decay": 0.7}), learner_of()
+    expected = AveragedModel(raw.model, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
+    for _ in range(6):
+        learner.iterate()
+        raw.iterate()
+        expected.update_parameters(raw.model)
+    assert_close(learner.model, raw.model)  # training goes on with the raw weights
+    averaged = dict(expected.module.state_dict())
+    for name, value in learner.average.values.items():  # type: ignore[union-attr]
+        if value.is_floating_point():
+            torch.testing.assert_close(value, averaged[name], rtol=1e-6, atol=1e-6)
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    found = learner.test()
+    assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
+    assert found.loss != pytest.approx(raw.test().loss, rel=1e-3)
+    raw.model.load_state_dict(learner.average.values)  # type: ignore[union-attr]
+    assert found.loss == raw.test().loss == learner.test_in_fp32().loss
+    learner.keep()
+    assert learner.test_kept().loss == found.loss
+
+
+def test_a_run_starts_from_the_average_of_another(tmp_path: Path) -> None:
+    run = small_run(iterations=16, ema={"decay": 0.9})
+    finish(run, tmp_path / "run")
+    state = checkpoint.load(tmp_path / "run", [records.read_run(tmp_path / "run").fingerprint], print)  # type: ignore[union-attr]
+    assert state
+    learner = state["learner"]
+    kept = kept_network(learner)
+    assert kept is learner["average"]
+    assert not all(torch.equal(value, learner["model"][name]) for name, value in kept.items())
+    assert kept_network(learner | {"kept": {}, "average": None}) is learner["model"]
+
+
+@pytest.mark.parametrize("keep", ["last", "lowest-validation-loss"])
+def test_an_average_is_resumed(keep: str, tmp_path: Path) -> None:
+    own = {"label_smoothing": 0.1, "clip_norm": 1.0, "ema": {"decay": 0.9}, "train_split": "train80%"}
+    assert_resumes(tmp_path, keep=keep, **own)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("label_smoothing = 1.0", "label_smoothing = 1.0 is not allowed; allowed: below 1"),
+        ("clip_norm = 0", "clip_norm = 0 is not allowed; allowed: above 0"),
+        ("ema = { decay = 1 }", "ema.decay = 1 is not allowed; allowed: below 1"),
+        ("ema = { dekay = 1 }", "unknown key 'ema.dekay'; did you mean 'decay'?"),
+        ("ema = 0.9", "ema = 0.9 is not allowed; allowed: a table, in braces"),
+    ],
+)
+def test_what_is_no_such_setting(key: str, message: str, edit: Edit, small_root: Path) -> None:
+    edit({SGD: f"{SGD}\n{key}"})
+    with pytest.raises(UserError) as error:
+        spec.load("tiny", small_root)
+    assert message in str(error.value), str(error.value)
+
+
 # --- the plain step --------------------------------------------------------------------------------------------------
 
 PLAIN_ONLY: dict[str, dict[str, Any]] = {
     "only the plain step has the optimizer rmsprop": {"optimizer": {"name": "rmsprop", "lr": 0.01}},
+    "only the plain step has label_smoothing": {"label_smoothing": 0.1},
+    "only the plain step has clip_norm": {"clip_norm": 1.0},
+    "only the plain step has ema": {"ema": {"decay": 0.9}},
 }
 
 

@@ -24,6 +24,12 @@ MEANINGS = {
     "weights": "The weights that training starts from; none = random ones.",
     "optimizer": "How the weights are updated.",
     "schedule": "The learning rate by iteration or epoch.",
+    "label_smoothing": (
+        "The share of each target that is spread evenly over all classes; in the training loss, not in evaluations."
+    ),
+    "clip_norm": "The largest Euclidean norm of all gradients together; longer ones are shrunk to it. None = no limit.",
+    "ema": "A moving average of the weights, which is evaluated and kept in place of the raw ones.",
+    "decay": "The share of the old average that stays at each update.",
     "evaluate_every": "Iterations between evaluations on the test images.",
     "keep": (
         "The network that is kept, whose predictions are recorded: the last, or that of the evaluation with "

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
 from repro.spec.optimization import OPTIMIZERS
-from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.recipe import Constants, Ema, StatedRecipe
 from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 
 ARM_KEYS = ("name", "label", "published", "demo")
@@ -97,7 +97,7 @@ def _tags(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The keys of the table at `location`; at the top of a recipe also the keys of an arm."""
-    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **UNION_TAGS}
+    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, "ema": Ema, **UNION_TAGS}
     for part in location[:-1]:
         model = models.get(str(part), model)
     return [*model.model_fields, *(ARM_KEYS if model is StatedRecipe else ())]

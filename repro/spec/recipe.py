@@ -38,10 +38,21 @@ class Constants(Frozen):
         return self
 
 
+class Ema(Frozen):
+    """An exponential moving average of the weights and batch-norm statistics: average += (1 - decay) * (w - average).
+
+    It starts as a copy after the first update and follows every later one (torch.optim.swa_utils.AveragedModel with
+    buffers). All evaluations use it, and it is the network that is kept; training goes on with the raw weights, which
+    stay in the checkpoint. Like momentum, decay is per update, and `--scale` does not change it.
+    """
+
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
 class StatedRecipe(Frozen):
     """Everything that a run's numbers depend on except its seed, as the spec states it: the schedule in either unit."""
 
-    ADDED = ("order", "resize", "keep", "weights")
+    ADDED = ("order", "resize", "keep", "weights", "label_smoothing", "clip_norm", "ema")
 
     dataset: str
     # train45k: 45,000 of the images; train80%: 80% of them; train100-per-class: 100 of each class. The rest is for
@@ -69,6 +80,9 @@ class StatedRecipe(Frozen):
         Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],
         Discriminator(lambda value: "EpochSchedule" if in_epochs(value) else "Schedule"),
     ]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # Szegedy et al. 2015, arXiv:1512.00567, section 7
+    clip_norm: Annotated[float, Field(gt=0)] | None = None  # of all gradients together: Pascanu et al. 2012
+    ema: Ema | None = None
     evaluate_every: Positive = 1000  # iterations
     # the network that is kept, whose predictions are recorded: after the last iteration, or at the evaluation with the
     # lowest validation loss

@@ -12,7 +12,7 @@ from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
 from repro.spec.meanings import MEANINGS
 from repro.spec.optimization import OPTIMIZERS
-from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.recipe import Constants, Ema, StatedRecipe
 from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 from repro.spec.schema import Cost, Deviation, Experiment, Lesson, Reference
 from repro.spec.weights import Weights
@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[type[Frozen], ...]] = {  # of docs/spec.md: heading ->
     "`optimizer`": tuple(OPTIMIZERS.values()),
     "`schedule`": (Schedule, EpochSchedule),
     "`schedule.warmup`": (Warmup, EpochWarmup),
+    "`ema`": (Ema,),
     "`normalise`, as constants": (Constants,),
     "`weights`": (Weights,),
     "`model`": tuple(FAMILIES.values()),

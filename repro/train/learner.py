@@ -4,6 +4,7 @@ Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 
 from repro import models, random_streams, spec
 from repro.data.batches import Draws, Sampler, Transform
-from repro.data.load import Splits, load
+from repro.data.load import Images, Splits, load
 from repro.errors import UserError
 from repro.models.layers import Dropout
 from repro.spec import Run
@@ -24,6 +25,7 @@ from repro.step.kernels.sequential import SequentialStep
 from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
 from repro.train import optim, weights
+from repro.train.average import Average
 
 
 class Learner:
@@ -63,6 +65,7 @@ class Learner:
         self.meters = self._meters()
         graphed = self.method.step in ("graph", "triton", "compiled")
         self.graph = Graph(self.update, self.tensors, self.dropout, recipe.batch_size) if graphed else None
+        self.average = Average(self.model, recipe.ema.decay) if recipe.ema else None
         self.iteration = 0  # updates made so far
         self.rate = 0.0  # learning rate of the last update
         self.kept: dict[str, torch.Tensor] | None = None  # the weights to keep in place of the last, see the recipe
@@ -93,6 +96,8 @@ class Learner:
             self.graph.run(draws)
         else:
             self.update(draws)
+        if self.average:
+            self.average.update()
         self.meters.images += len(draws)
         self.iteration += 1
 
@@ -107,7 +112,10 @@ class Learner:
 
             return TritonStep(self.model, self.method.precision)
         steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
-        return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
+        if step := steps.get(self.method.step):
+            return step(self.model, self.method.precision)
+        recipe = self.run.recipe
+        return PlainStep(self.model, self.method.precision, recipe.label_smoothing, recipe.clip_norm)
 
     def _augmentation(self) -> Callable[[Draws], torch.Tensor] | None:
         """Makes a batch's images in one pass; None where only torch's operations can."""
@@ -154,27 +162,31 @@ class Learner:
         return not self.meters.worst_loss.item() <= self.run.recipe.diverge_above
 
     def test(self) -> Evaluation:
-        return evaluate(self.model, self.step, self.splits.test, self.transform)
+        return self._evaluate(self.splits.test)
 
     def test_in_fp32(self) -> Evaluation:
         """The test evaluation in fp32, whatever precision the network is trained in."""
-        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.transform)
+        return self._evaluate(self.splits.test, PlainStep(self.model, "fp32"))
 
     def validate(self) -> Evaluation | None:
         """None if the recipe has no validation split."""
-        if self.splits.validation is None:
-            return None
-        return evaluate(self.model, self.step, self.splits.validation, self.transform)
+        return None if self.splits.validation is None else self._evaluate(self.splits.validation)
+
+    def _evaluate(self, images: Images, step: Step | None = None) -> Evaluation:
+        """Of the averaged weights if the recipe has an average."""
+        with self.average.in_place() if self.average else nullcontext():
+            return evaluate(self.model, step or self.step, images, self.transform)
 
     def keep(self) -> None:
-        """Keep a copy of the present weights."""
-        self.kept = {name: value.clone() for name, value in self.model.state_dict().items()}
+        """Keep a copy of the present weights, or of their average."""
+        present = self.average.values if self.average else self.model.state_dict()
+        self.kept = {name: value.clone() for name, value in present.items()}
 
     def test_kept(self) -> Evaluation:
         """The test evaluation of the weights that were kept. The model has them afterwards."""
         assert self.kept is not None
         self.model.load_state_dict(self.kept)
-        return self.test()
+        return evaluate(self.model, self.step, self.splits.test, self.transform)
 
     def state(self) -> dict[str, Any]:
         """Everything that an exact resume needs; the sampler's random streams follow from `iteration`."""
@@ -186,6 +198,7 @@ class Learner:
             "dropout": self.dropout.get_state(),
             "meters": self.meters.state(),
             "kept": self.kept,
+            "average": self.average.values if self.average else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -199,6 +212,8 @@ class Learner:
         self._restore_dropout(state["dropout"])
         if kept := state.get("kept"):
             self.kept = {name: value.to(self.device) for name, value in kept.items()}
+        if self.average and (average := state["average"]):
+            self.average.values = {name: value.to(self.device) for name, value in average.items()}
         self.meters.restore(state["meters"])
 
     def _restore_dropout(self, state: torch.Tensor) -> None:
