@@ -41,7 +41,7 @@ SHA256 = r"^([0-9a-f]{64})?$"
 FORMS = {  # pattern -> what a text of that form is, for messages and docs/spec.md
     NAME: "lower-case letters, digits, '-' and '.', beginning with a letter or digit",
     SPLIT: "'train', 'train45k', 'train80%', 'train100-per-class' or the like",
-    AUGMENTATION: "'pad-crop-N' (N pixels) and 'hflip'",
+    AUGMENTATION: "'pad-crop-N' (N pixels) and 'hflip'; the others are tables",
     TORCH_OPTIMIZER: "'torch.optim.' and the name of a class",
     QUESTION: "a question, which ends in '?'",
     ADDRESS: "a web address, http://... or https://...",

@@ -13,7 +13,8 @@ from helpers import CPU, StopAfter, assert_same_bits, finish, recipe, small_run
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from repro import records, spec
+from repro import random_streams, records, spec
+from repro.data.augmentations import Augmentations
 from repro.errors import UserError
 from repro.spec import FULL, Run, Schedule, StatedRecipe, torch_optim
 from repro.spec.epochs import resolve_schedule
@@ -342,6 +343,135 @@ def test_what_is_no_such_setting(key: str, message: str, edit: Edit, small_root:
     assert message in str(error.value), str(error.value)
 
 
+# --- augmentation ----------------------------------------------------------------------------------------------------
+
+CHANGES: list[dict[str, Any]] = [
+    {"name": "colour-jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1},
+    {"name": "rand-augment"},
+    {"name": "cutout", "side": 4},
+    {"name": "random-erasing", "probability": 1.0},
+    {"name": "mixup", "alpha": 0.5},
+    {"name": "cutmix"},
+]
+KINDS = [change["name"] for change in CHANGES]
+
+
+def test_mixup_is_the_papers() -> None:
+    """Section 2: both images and both losses, by one share."""
+    learner = learner_of(augment=[{"name": "mixup", "alpha": 0.5}])
+    network, data, shares = network_of(learner), batches(learner), []
+    by_hand = torch.optim.SGD(network.parameters(), lr=0.1)
+    for iteration in range(6):
+        images, labels = next(data)
+        with random_streams.globally(0, "mixing", iteration):
+            torch.randint(1, ()), torch.rand(())  # which of one, and whether
+            share = float(torch.distributions.Beta(0.5, 0.5).sample())
+        shares.append(share)
+        logits = network(share * images + (1 - share) * images.roll(1, 0))
+        by_hand.zero_grad()
+        losses = [F.cross_entropy(logits, target) for target in (labels, labels.roll(1))]
+        (share * losses[0] + (1 - share) * losses[1]).backward()
+        by_hand.step()
+        learner.iterate()
+    assert_close(learner.model, network)
+    assert len({*shares}) == 6
+
+
+def test_cutout_is_a_square_of_zeros_clipped_at_the_edges() -> None:
+    """And those of a run are what the network is trained on."""
+    learner, plain = learner_of(augment=[{"name": "cutout", "side": 4}]), learner_of()
+    network, data = network_of(learner), batches(learner)
+    by_hand = torch.optim.SGD(network.parameters(), lr=0.1)
+    sizes = set()
+    for iteration in range(3):
+        images, labels = next(data)
+        with random_streams.globally(0, "erasing", iteration):
+            for image in images:
+                row, column = int(torch.randint(8, ())), int(torch.randint(8, ()))
+                hole = image[:, max(row - 2, 0) : min(row + 2, 8), max(column - 2, 0) : min(column + 2, 8)]
+                hole.zero_()
+                sizes.add(tuple(hole.shape[1:]))
+        by_hand.zero_grad()
+        F.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
+        by_hand.step()
+        learner.iterate()
+    assert_close(learner.model, network)
+    assert sizes == {(high, wide) for high in (2, 3, 4) for wide in (2, 3, 4)}
+    assert plain.changes is None
+
+
+def of_stage(changes: Augmentations, images: torch.Tensor, iteration: int) -> torch.Tensor:
+    labels = torch.arange(len(images)) % 10
+    recoloured = changes.recolour((images * 255).to(torch.uint8), iteration).float() / 255
+    mixed, shares = changes.mix(changes.erase(recoloured, iteration), labels, iteration)
+    assert shares.dim() == 1 or torch.allclose(shares.sum(1), torch.ones(len(images)))
+    return mixed
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_batch_depends_on_seed_and_iteration_alone(change: dict[str, Any], channels: int) -> None:
+    images = torch.rand(12, channels, 16, 16, generator=torch.Generator().manual_seed(1))
+    own = recipe(augment=[change]).changes
+    before = torch.get_rng_state()
+    one, same, other = (Augmentations(own, seed, 10) for seed in (0, 0, 1))
+    found = of_stage(one, images, 7)
+    assert found.shape == images.shape and not torch.allclose(found, images, atol=0.01)
+    of_stage(same, images, 6)
+    assert torch.equal(found, of_stage(same, images, 7))
+    assert not torch.equal(found, of_stage(same, images, 8))
+    assert not torch.equal(found, of_stage(other, images, 7))
+    assert torch.equal(torch.get_rng_state(), before)  # the global generator is not ours to move
+
+
+def test_each_batch_takes_one_way_of_mixing_and_only_its_share_of_batches() -> None:
+    images, labels = torch.rand(8, 1, 16, 16), torch.arange(8)
+    both = Augmentations(recipe(augment=[CHANGES[-2] | {"probability": 0.5}, CHANGES[-1]]).changes, 0, 10)
+    kinds = []
+    for iteration in range(60):
+        mixed, _ = both.mix(images, labels, iteration)
+        kept = float((mixed == images).float().mean())
+        kinds.append("none" if kept == 1 else "mixup" if kept < 0.01 else "cutmix")
+    assert 20 < kinds.count("cutmix") < 40 and 8 < kinds.count("mixup") < 24 and kinds.count("none") > 8
+
+
+def test_all_augmentations_at_once_are_resumed(tmp_path: Path) -> None:
+    assert_resumes(tmp_path, augment=["pad-crop-1", "hflip", *CHANGES], batch_size=32, label_smoothing=0.1)
+
+
+def test_augmentations_survive_the_record_and_crops_are_dumped_as_before() -> None:
+    own = recipe(augment=["pad-crop-2", *CHANGES])
+    assert type(own).model_validate_json(own.model_dump_json()) == own
+    assert (own.crop_padding, own.hflip, [each.name for each in own.changes]) == (2, False, KINDS)
+    assert recipe().model_dump(mode="json")["augment"] == ["pad-crop-2", "hflip"]
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        (
+            '["cutout"]',
+            "augment.0 = 'cutout' is not allowed; allowed: 'pad-crop-N' (N pixels) and 'hflip'; the others are",
+        ),
+        (
+            '["hflip", { side = 4 }]',
+            "'augment.1.name' is missing; allowed: 'colour-jitter', 'rand-augment', 'cutout', ",
+        ),
+        ('[{ name = "cutout" }]', "'augment.0.side' is missing"),
+        ('[{ name = "cut-out", side = 4 }]', "augment.0.name = 'cut-out' is not allowed; allowed: 'colour-jitter', "),
+        ('[{ name = "cutout", sid = 4, side = 4 }]', "unknown key 'augment.0.sid'; did you mean 'side'?"),
+        ('[{ name = "mixup", alpha = 0 }]', "augment.0.alpha = 0 is not allowed; allowed: above 0"),
+        ('[{ name = "cutmix" }, { name = "cutmix" }]', "lists the same kind twice"),
+        ('[{ name = "random-erasing", least_area = 0.5 }]', "least_area = 0.5 must not be above most_area = 0.33"),
+    ],
+)
+def test_what_is_no_augmentation(augment: str, message: str, edit: Edit, small_root: Path) -> None:
+    edit({SGD: f"{SGD}\naugment = {augment}"})
+    with pytest.raises(UserError) as error:
+        spec.load("tiny", small_root)
+    assert message in str(error.value) and len(str(error.value).splitlines()) == 1, str(error.value)
+
+
 # --- the plain step --------------------------------------------------------------------------------------------------
 
 PLAIN_ONLY: dict[str, dict[str, Any]] = {
@@ -349,6 +479,7 @@ PLAIN_ONLY: dict[str, dict[str, Any]] = {
     "only the plain step has label_smoothing": {"label_smoothing": 0.1},
     "only the plain step has clip_norm": {"clip_norm": 1.0},
     "only the plain step has ema": {"ema": {"decay": 0.9}},
+    "only the plain step has cutout": {"augment": ["hflip", {"name": "cutout", "side": 4}]},
 }
 
 

@@ -16,7 +16,10 @@ MEANINGS = {
         "0.5, as they are, or by constants."
     ),
     "padding": "Whether random crops are padded with zeros, or with black pixels.",
-    "augment": "Random changes of each training image: a crop after padding by N pixels, a horizontal flip.",
+    "augment": (
+        "Random changes of each training image: a crop after padding by N pixels, a horizontal flip, and others, such "
+        'as { name = "cutout", side = 8 }. Colours change first, then crop and flip, then erasing, then mixing.'
+    ),
     "batch_size": "Images per update.",
     "last_batch": "wrap: a batch continues into the next epoch; keep: the last one is smaller; drop: it is left out.",
     "bn_batch": "Images that batch norm normalises together; none = the whole batch.",
@@ -30,6 +33,16 @@ MEANINGS = {
     "clip_norm": "The largest Euclidean norm of all gradients together; longer ones are shrunk to it. None = no limit.",
     "ema": "A moving average of the weights, which is evaluated and kept in place of the raw ones.",
     "decay": "The share of the old average that stays at each update.",
+    "brightness": "Its factor is drawn from 1 - this to 1 + this.",
+    "contrast": "Its factor is drawn from 1 - this to 1 + this.",
+    "saturation": "Its factor is drawn from 1 - this to 1 + this.",
+    "hue": "It is shifted by up to this share of the circle, either way.",
+    "operations": "How many are drawn for each image.",
+    "magnitude": "Their strength, of torchvision's 31 bins.",
+    "side": "Of the square, in pixels.",
+    "probability": "The share of the images, or of mixup and cutmix of the batches, that are changed.",
+    "least_area": "Of what is erased, as a share of the image.",
+    "most_area": "Of what is erased, as a share of the image.",
     "evaluate_every": "Iterations between evaluations on the test images.",
     "keep": (
         "The network that is kept, whose predictions are recorded: the last, or that of the evaluation with "
@@ -97,7 +110,10 @@ MEANINGS = {
     "primary": "Whether it is a main claim; the primary claims share alpha (Holm).",
     "same_as": "EXPERIMENT/CLAIM that is counted instead.",
     "metric": "What is compared: the final error, the best, ...",
-    "alpha": "Of a claim, its error rate; of rmsprop, the decay of the running mean of the squared gradient.",
+    "alpha": (
+        "Of a claim, its error rate; of rmsprop, the decay of the running mean of the squared gradient; of mixup and "
+        "cutmix, both parameters of the beta distribution of the shares."
+    ),
     "looks": "Numbers of seeds per arm at which a verdict is given; none = at any.",
     "paired": "Whether runs are paired by seed.",
     "margin": "Points: a difference within it does not matter.",

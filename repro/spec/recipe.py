@@ -12,8 +12,9 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.fields import AUGMENTATION, SPLIT, Frozen, Positive, array
+from repro.fields import SPLIT, Frozen, Positive, array
 from repro.models import FAMILIES, Network
+from repro.spec.augmentations import Augmentation, Change
 from repro.spec.optimization import Optimizer
 from repro.spec.schedules import EpochSchedule, Schedule, in_epochs
 from repro.spec.weights import Weights
@@ -69,7 +70,7 @@ class StatedRecipe(Frozen):
         Discriminator(lambda value: "name" if isinstance(value, str) else "Constants"),
     ] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
-    augment: array(Annotated[str, Field(pattern=AUGMENTATION)]) = ()  # type: ignore[valid-type]
+    augment: array(Augmentation) = ()  # type: ignore[valid-type]
     batch_size: Positive
     last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: a batch continues into the next epoch
     bn_batch: Positive | None = None  # images per batch-norm group; None = the whole batch
@@ -101,10 +102,11 @@ class StatedRecipe(Frozen):
 
     @field_validator("augment")
     @classmethod
-    def _each_once(cls, augment: tuple[str, ...]) -> tuple[str, ...]:
-        kinds = [re.sub(r"-\d+$", "", name) for name in augment]
+    def _each_once(cls, augment: tuple[str | Change, ...]) -> tuple[str | Change, ...]:
+        names = [each if isinstance(each, str) else each.name for each in augment]
+        kinds = [re.sub(r"-\d+$", "", name) for name in names]
         if len(set(kinds)) < len(kinds):
-            raise ValueError(f"augment = {list(augment)} lists the same kind twice")
+            raise ValueError(f"augment = {names} lists the same kind twice")
         return augment
 
     @model_validator(mode="after")
@@ -145,11 +147,17 @@ class StatedRecipe(Frozen):
     @property
     def crop_padding(self) -> int:
         """Pixels of padding on each side before the random crop; 0 = no crop."""
-        return next((int(a.rsplit("-", 1)[1]) for a in self.augment if a.startswith("pad-crop-")), 0)
+        texts = [each for each in self.augment if isinstance(each, str)]
+        return next((int(text.rsplit("-", 1)[1]) for text in texts if text.startswith("pad-crop-")), 0)
 
     @property
     def hflip(self) -> bool:
         return "hflip" in self.augment
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The augmentations beyond crops and flips."""
+        return tuple(each for each in self.augment if not isinstance(each, str))
 
 
 class Recipe(StatedRecipe):

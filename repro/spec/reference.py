@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from repro.claims.rules import KINDS, Published
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
+from repro.spec.augmentations import AUGMENTATIONS
 from repro.spec.meanings import MEANINGS
 from repro.spec.optimization import OPTIMIZERS
 from repro.spec.recipe import Constants, Ema, StatedRecipe
@@ -33,6 +34,7 @@ SECTIONS: dict[str, tuple[type[Frozen], ...]] = {  # of docs/spec.md: heading ->
     "`schedule`": (Schedule, EpochSchedule),
     "`schedule.warmup`": (Warmup, EpochWarmup),
     "`ema`": (Ema,),
+    "`augment`, beyond crops and flips": tuple(AUGMENTATIONS.values()),
     "`normalise`, as constants": (Constants,),
     "`weights`": (Weights,),
     "`model`": tuple(FAMILIES.values()),

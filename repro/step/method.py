@@ -83,6 +83,8 @@ def _recipe_refusal(recipe: Recipe) -> str:
     """Why only the plain step can train this recipe, whatever its network; "" if others can."""
     if recipe.optimizer.name not in FUSED:
         return f"only the plain step has the optimizer {recipe.optimizer.name}"
+    if recipe.changes:
+        return f"only the plain step has {recipe.changes[0].name}"
     own = {"label_smoothing": recipe.label_smoothing, "clip_norm": recipe.clip_norm, "ema": recipe.ema}
     return next((f"only the plain step has {key}" for key, value in own.items() if value), "")
 

@@ -58,7 +58,7 @@ class Step(Protocol):
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Set every parameter's gradient; returns loss (nats) and logits (N, classes).
 
-        Takes float32 images (N, C, H, W) and int64 labels (N,).
+        Takes float32 images (N, C, H, W) and int64 labels (N,); the plain step also shares of the classes (N, classes).
         """
 
     def update(

@@ -6,7 +6,7 @@ Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,6 +26,9 @@ from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
 from repro.train import optim, weights
 from repro.train.average import Average
+
+if TYPE_CHECKING:
+    from repro.data.augmentations import Augmentations
 
 
 class Learner:
@@ -61,6 +64,7 @@ class Learner:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         self.augmentation = self._augmentation()
+        self.changes = self._changes()
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = self._meters()
         graphed = self.method.step in ("graph", "triton", "compiled")
@@ -128,6 +132,14 @@ class Learner:
             return TritonAugmentation(self.transform, train)
         return None
 
+    def _changes(self) -> "Augmentations | None":
+        """What the recipe has beyond crops and flips."""
+        if not self.run.recipe.changes:
+            return None
+        from repro.data.augmentations import Augmentations  # torchvision takes a second to import
+
+        return Augmentations(self.run.recipe.changes, self.run.seed, len(self.splits.classes))
+
     def _meters(self) -> Meters:
         if self.method.step == "triton":
             from repro.step.triton.batch import TritonMeters
@@ -143,8 +155,19 @@ class Learner:
     def update(self, draws: Draws) -> None:
         """One update by these draws, at the learning rate that is set."""
         labels = self.splits.train.labels[draws.index]
+        if self.changes:
+            self._update_changed(draws, labels, self.changes)
+            return
         loss, logits = self.step.update(self._images(draws), labels, self.optimizer)
         self.meters.add(loss, logits, labels)
+
+    def _update_changed(self, draws: Draws, labels: torch.Tensor, changes: "Augmentations") -> None:
+        """An update with augmentations beyond crops and flips; of mixed labels, the larger share counts as a hit."""
+        pixels = changes.recolour(self.splits.train.pixels[draws.index], self.iteration)
+        images = changes.erase(self.transform.augment(pixels, draws), self.iteration)
+        images, targets = changes.mix(images, labels, self.iteration)
+        loss, logits = self.step.update(images, targets, self.optimizer)
+        self.meters.add(loss, logits, targets.argmax(1) if targets.dim() > 1 else labels)
 
     def _images(self, draws: Draws) -> torch.Tensor:
         if self.augmentation:
