@@ -1,9 +1,9 @@
 """The frozen, strict models of augmentations beyond crops and flips.
 
-Their order is fixed: colour-jitter and rand-augment change the pixels as they are stored; then come resizing, crop, flip
-and normalisation; then cutout and random-erasing; last mixup or cutmix, which mix the images of a batch. Of two of one
-stage, the first in the spec goes first. Of mixed images, the training loss is that of both labels by their shares, and
-the training accuracy counts the label with the larger one.
+Their order is fixed: colour-jitter and rand-augment change the pixels as they are stored; then come resizing, crop,
+flip and normalisation; then cutout and random-erasing; last mixup or cutmix, which mix the images of a batch. Of two of
+one stage, the first in the spec goes first. Of mixed images, the training loss is that of both labels by their shares,
+and the training accuracy counts the label with the larger one.
 """
 
 from typing import Annotated, Any, Literal
