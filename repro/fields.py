@@ -34,13 +34,15 @@ Rate = Annotated[float, Field(ge=0, le=1e30)]  # which float32 can hold
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
 SPLIT = r"^train([1-9]\d{0,8}k?|[1-9]\d?%|[1-9]\d{0,8}-per-class)?$"
 AUGMENTATION = r"^(pad-crop-[1-9]\d?|hflip)$"
+TORCH_OPTIMIZER = r"^torch\.optim\.[A-Za-z]+$"
 QUESTION = r"\?$"
 ADDRESS = r"^(https?://[^\s<>()\"]+)?$"
 SHA256 = r"^([0-9a-f]{64})?$"
 FORMS = {  # pattern -> what a text of that form is, for messages and docs/spec.md
     NAME: "lower-case letters, digits, '-' and '.', beginning with a letter or digit",
     SPLIT: "'train', 'train45k', 'train80%', 'train100-per-class' or the like",
-    AUGMENTATION: "'pad-crop-N' (N pixels) and 'hflip'",
+    AUGMENTATION: "'pad-crop-N' (N pixels) and 'hflip'; the others are tables",
+    TORCH_OPTIMIZER: "'torch.optim.' and the name of a class",
     QUESTION: "a question, which ends in '?'",
     ADDRESS: "a web address, http://... or https://...",
     SHA256: "64 hex digits",

@@ -4,6 +4,8 @@ A stream is a fresh generator keyed by (seed, purpose, index), so resuming at ep
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -12,3 +14,11 @@ def generator(seed: int, purpose: str, index: int = 0, device: str | torch.devic
     """A generator whose state depends on exactly (seed, purpose, index)."""
     key = hashlib.sha256(f"{seed}/{purpose}/{index}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(key[:8], "little") >> 1)
+
+
+@contextmanager
+def globally(seed: int, purpose: str, index: int = 0) -> Iterator[None]:
+    """Inside, torch's global generator on the CPU is this stream; for libraries that draw from it. Restored on exit."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(generator(seed, purpose, index).initial_seed())
+        yield

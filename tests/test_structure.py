@@ -21,7 +21,7 @@ LAYERS = [
     ["numbers"],
     ["claims.rules"],
     ["spec"],
-    ["data.load", "data.batches"],
+    ["data.load", "data.batches", "data.augmentations"],
     ["records"],
     ["claims"],
     ["step"],

@@ -3,7 +3,7 @@
 from repro.claims.rules import Claim, Published
 from repro.spec.epochs import train_images
 from repro.spec.load import load, parse
-from repro.spec.optimization import Optimizer, Schedule
+from repro.spec.optimization import Optimizer
 from repro.spec.places import as_path, known, name_of, names, own, project
 from repro.spec.readings import OtherReading, other_readings
 from repro.spec.recipe import Constants, Model, Precision, Recipe, StatedRecipe
@@ -18,6 +18,7 @@ from repro.spec.resolve import (
     stated_recipe,
 )
 from repro.spec.scale import DEMO, FULL, SCRATCH, Scale, ScaleField
+from repro.spec.schedules import Schedule
 from repro.spec.schema import Arm, Deviation, Experiment, Lesson, Reading, Reference, Run, Try, is_reading
 from repro.spec.tries import is_try
 from repro.spec.tries import name_of as name_of_try

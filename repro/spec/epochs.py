@@ -9,8 +9,8 @@ from repro.claims.rules import When
 from repro.data import catalog
 from repro.errors import UserError
 from repro.spec.messages import explain
-from repro.spec.optimization import EpochSchedule, EpochWarmup
 from repro.spec.recipe import Recipe, StatedRecipe
+from repro.spec.schedules import FALLING, EpochSchedule, EpochWarmup
 
 
 def resolve_schedule(recipe: StatedRecipe) -> Recipe:
@@ -26,11 +26,17 @@ def resolve_schedule(recipe: StatedRecipe) -> Recipe:
             "iterations": epochs_to_iterations(recipe, schedule.epochs),
             "drops": [epochs_to_iterations(recipe, epochs) for epochs in schedule.drops],
             "factor": schedule.factor,
-            "warmup": {"lr": warmup.lr, "iterations": epochs_to_iterations(recipe, warmup.epochs)}
+            "warmup": {
+                "lr": warmup.lr,
+                "iterations": epochs_to_iterations(recipe, warmup.epochs),
+                "shape": warmup.shape,
+            }
             if isinstance(warmup, EpochWarmup)
             else warmup,
             "shape": schedule.shape,
-            "pieces": schedule.epochs if schedule.shape == "cosine" else None,
+            "pieces": schedule.epochs if schedule.shape in FALLING else None,
+            "last_lr": schedule.last_lr,
+            "rise": schedule.rise,
         }
     try:
         return Recipe.model_validate(fields)

@@ -16,7 +16,10 @@ MEANINGS = {
         "0.5, as they are, or by constants."
     ),
     "padding": "Whether random crops are padded with zeros, or with black pixels.",
-    "augment": "Random changes of each training image: a crop after padding by N pixels, a horizontal flip.",
+    "augment": (
+        "Random changes of each training image: a crop after padding by N pixels, a horizontal flip, and others, such "
+        'as { name = "cutout", side = 8 }. Colours change first, then crop and flip, then erasing, then mixing.'
+    ),
     "batch_size": "Images per update.",
     "last_batch": "wrap: a batch continues into the next epoch; keep: the last one is smaller; drop: it is left out.",
     "bn_batch": "Images that batch norm normalises together; none = the whole batch.",
@@ -24,6 +27,22 @@ MEANINGS = {
     "weights": "The weights that training starts from; none = random ones.",
     "optimizer": "How the weights are updated.",
     "schedule": "The learning rate by iteration or epoch.",
+    "label_smoothing": (
+        "The share of each target that is spread evenly over all classes; in the training loss, not in evaluations."
+    ),
+    "clip_norm": "The largest Euclidean norm of all gradients together; longer ones are shrunk to it. None = no limit.",
+    "ema": "A moving average of the weights, which is evaluated and kept in place of the raw ones.",
+    "decay": "The share of the old average that stays at each update.",
+    "brightness": "Its factor is drawn from 1 - this to 1 + this.",
+    "contrast": "Its factor is drawn from 1 - this to 1 + this.",
+    "saturation": "Its factor is drawn from 1 - this to 1 + this.",
+    "hue": "It is shifted by up to this share of the circle, either way.",
+    "operations": "How many are drawn for each image.",
+    "magnitude": "Their strength, of torchvision's 31 bins.",
+    "side": "Of the square, in pixels.",
+    "probability": "The share of the images, or of mixup and cutmix of the batches, that are changed.",
+    "least_area": "Of what is erased, as a share of the image.",
+    "most_area": "Of what is erased, as a share of the image.",
     "evaluate_every": "Iterations between evaluations on the test images.",
     "keep": (
         "The network that is kept, whose predictions are recorded: the last, or that of the evaluation with "
@@ -34,17 +53,21 @@ MEANINGS = {
     "lr": "The learning rate per update; of a warm-up, that which it has instead.",
     "momentum": "v = momentum*v + g.",
     "nesterov": "Whether the momentum is Nesterov's.",
-    "weight_decay": "L2: added to the gradient, times the weights.",
+    "weight_decay": "L2: added to the gradient, times the weights; of adamw and some of torch.optim, decoupled.",
     "decay_norm_and_bias": "Whether weight decay also applies to norm parameters and biases.",
     "betas": "Decay of the running means of the gradient and its square.",
     "eps": "Added to the denominator.",
+    "centered": "Whether the running mean of the gradient is subtracted.",
+    "options": "Arguments of that class by name, such as { momentum_decay = 0.004 }; checked against its signature.",
     "iterations": "Updates.",
     "epochs": "Passes over the training images.",
     "drops": "When the learning rate is multiplied by factor, in the schedule's unit.",
     "factor": "What the learning rate is multiplied by at each drop.",
-    "warmup": "A constant rate for the first iterations or epochs.",
-    "shape": "steps: drops; cosine: falls to 0 along half a cosine.",
-    "pieces": "Equal steps of a cosine; none = one per iteration.",
+    "warmup": "Another rate for the first iterations or epochs, constant or rising to the schedule's.",
+    "shape": "How the rate goes: see above.",
+    "pieces": "Equal steps of a cosine or line; none = one per iteration.",
+    "last_lr": "What a cosine or line ends at.",
+    "rise": "The share of a one-cycle schedule in which the rate rises.",
     "mean": "Per channel, of pixels in 0..1.",
     "std": "Per channel, of pixels in 0..1.",
     "sha256": "Of a file of weights.",
@@ -87,7 +110,10 @@ MEANINGS = {
     "primary": "Whether it is a main claim; the primary claims share alpha (Holm).",
     "same_as": "EXPERIMENT/CLAIM that is counted instead.",
     "metric": "What is compared: the final error, the best, ...",
-    "alpha": "The claim's error rate.",
+    "alpha": (
+        "Of a claim, its error rate; of rmsprop, the decay of the running mean of the squared gradient; of mixup and "
+        "cutmix, both parameters of the beta distribution of the shares."
+    ),
     "looks": "Numbers of seeds per arm at which a verdict is given; none = at any.",
     "paired": "Whether runs are paired by seed.",
     "margin": "Points: a difference within it does not matter.",

@@ -9,13 +9,16 @@ from pydantic_core import ErrorDetails
 
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
-from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
-from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.augmentations import AUGMENTATIONS, TEXT
+from repro.spec.optimization import OPTIMIZERS
+from repro.spec.recipe import Constants, Ema, StatedRecipe
+from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 
 ARM_KEYS = ("name", "label", "published", "demo")
 UNION_TAGS: dict[str, type[Frozen]] = {  # what pydantic adds to an error's location for a member of a union
     **FAMILIES,
-    **{"sgd": Sgd, "adam": Adam},
+    **OPTIMIZERS,
+    **AUGMENTATIONS,
     **{model.__name__: model for model in (Schedule, EpochSchedule, Warmup, EpochWarmup, Constants)},
 }
 RULES = {  # pydantic's type of an error -> what is allowed
@@ -51,7 +54,7 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
         # pydantic adds the tags of unions to the location; no key of a spec has the name of a tag
         keys = [str(key) for key in fault["loc"]]
         place = where if isinstance(where, str) else _origin(keys, where)
-        keys = [key for key in keys if key not in UNION_TAGS]
+        keys = [key for key in keys if key not in (*UNION_TAGS, TEXT)]
         key = ".".join(keys)
         value = fault.get("input")
         if fault["type"] == "extra_forbidden":
@@ -66,7 +69,8 @@ def explain(error: ValidationError, model: type[Frozen], where: "str | list[tupl
             yield f"{place}: {key + '.name'!r} is missing; allowed: {', '.join(_tags(model, fault['loc']))}"
         elif fault["type"] == "union_tag_invalid":
             tag = fault["ctx"]["tag"]
-            yield f"{place}: {key}.name = {tag!r} is not allowed; allowed: {fault['ctx']['expected_tags']}"
+            allowed_names = fault["ctx"]["expected_tags"].removeprefix(f"'{TEXT}', ")
+            yield f"{place}: {key}.name = {tag!r} is not allowed; allowed: {allowed_names}"
         else:
             subject = f"{place}: {key}" if key else place
             yield f"{subject} = {shown(value)} is not allowed{_rule(fault)}"
@@ -91,12 +95,14 @@ def _rule(fault: ErrorDetails) -> str:
 
 def _tags(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The names that a table at `location` may have, such as those of networks."""
-    return [*FAMILIES] if location[-1] == "model" else [repr(name) for name in ("sgd", "adam")]
+    if location[-1] == "model":
+        return [*FAMILIES]
+    return [*map(repr, AUGMENTATIONS if "augment" in location else OPTIMIZERS)]
 
 
 def _allowed(model: type[Frozen], location: "tuple[int | str, ...]") -> list[str]:
     """The keys of the table at `location`; at the top of a recipe also the keys of an arm."""
-    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, **UNION_TAGS}
+    models: dict[str, type[Frozen]] = {"schedule": Schedule, "warmup": Warmup, "ema": Ema, **UNION_TAGS}
     for part in location[:-1]:
         model = models.get(str(part), model)
     return [*model.model_fields, *(ARM_KEYS if model is StatedRecipe else ())]

@@ -1,6 +1,6 @@
 """The frozen, strict models of a recipe: everything that a run's numbers depend on except its seed.
 
-Optimizers and schedules are defined in optimization, the settings of networks in repro.models. Imports no torch.
+Optimizers and schedules have files of their own, networks are in repro.models. Imports no torch.
 """
 
 import re
@@ -12,9 +12,11 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from repro.data import catalog
 from repro.errors import UserError
-from repro.fields import AUGMENTATION, SPLIT, Frozen, Positive, array
+from repro.fields import SPLIT, Frozen, Positive, array
 from repro.models import FAMILIES, Network
-from repro.spec.optimization import EpochSchedule, Optimizer, Schedule, in_epochs
+from repro.spec.augmentations import Augmentation, Change
+from repro.spec.optimization import Optimizer
+from repro.spec.schedules import EpochSchedule, Schedule, in_epochs
 from repro.spec.weights import Weights
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -37,10 +39,21 @@ class Constants(Frozen):
         return self
 
 
+class Ema(Frozen):
+    """An exponential moving average of the weights and batch-norm statistics: average += (1 - decay) * (w - average).
+
+    It starts as a copy after the first update and follows every later one (torch.optim.swa_utils.AveragedModel with
+    buffers). All evaluations use it, and it is the network that is kept; training goes on with the raw weights, which
+    stay in the checkpoint. Like momentum, decay is per update, and `--scale` does not change it.
+    """
+
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
 class StatedRecipe(Frozen):
     """Everything that a run's numbers depend on except its seed, as the spec states it: the schedule in either unit."""
 
-    ADDED = ("order", "resize", "keep", "weights")
+    ADDED = ("order", "resize", "keep", "weights", "label_smoothing", "clip_norm", "ema")
 
     dataset: str
     # train45k: 45,000 of the images; train80%: 80% of them; train100-per-class: 100 of each class. The rest is for
@@ -57,7 +70,7 @@ class StatedRecipe(Frozen):
         Discriminator(lambda value: "name" if isinstance(value, str) else "Constants"),
     ] = "per-pixel-mean"
     padding: Literal["after-normalise", "before-normalise"] = "after-normalise"  # zeros, or black pixels
-    augment: array(Annotated[str, Field(pattern=AUGMENTATION)]) = ()  # type: ignore[valid-type]
+    augment: array(Augmentation) = ()  # type: ignore[valid-type]
     batch_size: Positive
     last_batch: Literal["wrap", "keep", "drop"] = "wrap"  # wrap: a batch continues into the next epoch
     bn_batch: Positive | None = None  # images per batch-norm group; None = the whole batch
@@ -68,6 +81,9 @@ class StatedRecipe(Frozen):
         Annotated[Schedule, Tag("Schedule")] | Annotated[EpochSchedule, Tag("EpochSchedule")],
         Discriminator(lambda value: "EpochSchedule" if in_epochs(value) else "Schedule"),
     ]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # Szegedy et al. 2015, arXiv:1512.00567, section 7
+    clip_norm: Annotated[float, Field(gt=0)] | None = None  # of all gradients together: Pascanu et al. 2012
+    ema: Ema | None = None
     evaluate_every: Positive = 1000  # iterations
     # the network that is kept, whose predictions are recorded: after the last iteration, or at the evaluation with the
     # lowest validation loss
@@ -86,10 +102,11 @@ class StatedRecipe(Frozen):
 
     @field_validator("augment")
     @classmethod
-    def _each_once(cls, augment: tuple[str, ...]) -> tuple[str, ...]:
-        kinds = [re.sub(r"-\d+$", "", name) for name in augment]
+    def _each_once(cls, augment: tuple[str | Change, ...]) -> tuple[str | Change, ...]:
+        names = [each if isinstance(each, str) else each.name for each in augment]
+        kinds = [re.sub(r"-\d+$", "", name) for name in names]
         if len(set(kinds)) < len(kinds):
-            raise ValueError(f"augment = {list(augment)} lists the same kind twice")
+            raise ValueError(f"augment = {names} lists the same kind twice")
         return augment
 
     @model_validator(mode="after")
@@ -130,11 +147,17 @@ class StatedRecipe(Frozen):
     @property
     def crop_padding(self) -> int:
         """Pixels of padding on each side before the random crop; 0 = no crop."""
-        return next((int(a.rsplit("-", 1)[1]) for a in self.augment if a.startswith("pad-crop-")), 0)
+        texts = [each for each in self.augment if isinstance(each, str)]
+        return next((int(text.rsplit("-", 1)[1]) for text in texts if text.startswith("pad-crop-")), 0)
 
     @property
     def hflip(self) -> bool:
         return "hflip" in self.augment
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The augmentations beyond crops and flips."""
+        return tuple(each for each in self.augment if not isinstance(each, str))
 
 
 class Recipe(StatedRecipe):

@@ -10,9 +10,11 @@ from pydantic.json_schema import models_json_schema
 from repro.claims.rules import KINDS, Published
 from repro.fields import FORMS, Frozen
 from repro.models import FAMILIES
+from repro.spec.augmentations import AUGMENTATIONS
 from repro.spec.meanings import MEANINGS
-from repro.spec.optimization import Adam, EpochSchedule, EpochWarmup, Schedule, Sgd, Warmup
-from repro.spec.recipe import Constants, StatedRecipe
+from repro.spec.optimization import OPTIMIZERS
+from repro.spec.recipe import Constants, Ema, StatedRecipe
+from repro.spec.schedules import EpochSchedule, EpochWarmup, Schedule, Warmup
 from repro.spec.schema import Cost, Deviation, Experiment, Lesson, Reference
 from repro.spec.weights import Weights
 
@@ -28,9 +30,11 @@ TOP = ("name", "title", "source", "paper")
 ARM = ("name", "label")
 SECTIONS: dict[str, tuple[type[Frozen], ...]] = {  # of docs/spec.md: heading -> its tables
     "`[base]`, and what differs in `[[arm]]` and `[demo]`": (StatedRecipe,),
-    "`optimizer`": (Sgd, Adam),
+    "`optimizer`": tuple(OPTIMIZERS.values()),
     "`schedule`": (Schedule, EpochSchedule),
     "`schedule.warmup`": (Warmup, EpochWarmup),
+    "`ema`": (Ema,),
+    "`augment`, beyond crops and flips": tuple(AUGMENTATIONS.values()),
     "`normalise`, as constants": (Constants,),
     "`weights`": (Weights,),
     "`model`": tuple(FAMILIES.values()),

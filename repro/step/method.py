@@ -10,13 +10,14 @@ from typing import cast
 import torch
 
 from repro.errors import UserError
-from repro.spec import Precision, Run
+from repro.spec import Precision, Recipe, Run
 from repro.step import compiled, matmul, triton
 from repro.step.kernels import build, network, ops, sequential
 
 # fast steps, in the order that "auto" tries
 STEPS = {"cpu": ("kernels", "matrices", "sequential"), "cuda": ("graph", "triton", "compiled")}
 UNMEASURED = ("triton", "compiled")  # "auto" skips these
+FUSED = ("sgd", "adam", "adamw")  # optimizers that torch has as one kernel for the whole update
 FOR_BLOCKS = {"triton": triton.refusal, "compiled": compiled.refusal}  # why these cannot be used for a spec's network
 KERNELS_MIN_ITERATIONS = 100  # a shorter run would save less time than compiling the kernels takes
 
@@ -66,6 +67,8 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
     model, weights = run.recipe.model, run.recipe.weights
     if weights and weights.train == "head" and step not in ("plain", "graph"):
         return "it trains every layer, and the recipe only the head"
+    if step != "plain" and (reason := _recipe_refusal(run.recipe)):
+        return reason
     if step in FOR_BLOCKS:
         return FOR_BLOCKS[step](model)
     if step in ("plain", "graph"):
@@ -74,6 +77,16 @@ def _refusal(step: str, run: Run, image: tuple[int, int, int], precision: str) -
         return matmul.refusal(model, image)
     refusal = network.refusal(model, image) if step == "kernels" else sequential.refusal(model, image)
     return refusal or _kernels_refusal(step, run, precision)
+
+
+def _recipe_refusal(recipe: Recipe) -> str:
+    """Why only the plain step can train this recipe, whatever its network; "" if others can."""
+    if recipe.optimizer.name not in FUSED:
+        return f"only the plain step has the optimizer {recipe.optimizer.name}"
+    if recipe.changes:
+        return f"only the plain step has {recipe.changes[0].name}"
+    own = {"label_smoothing": recipe.label_smoothing, "clip_norm": recipe.clip_norm, "ema": recipe.ema}
+    return next((f"only the plain step has {key}" for key, value in own.items() if value), "")
 
 
 def _kernels_refusal(step: str, run: Run, precision: str) -> str:

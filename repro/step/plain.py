@@ -58,7 +58,7 @@ class Step(Protocol):
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Set every parameter's gradient; returns loss (nats) and logits (N, classes).
 
-        Takes float32 images (N, C, H, W) and int64 labels (N,).
+        Takes float32 images (N, C, H, W) and int64 labels (N,); the plain step also shares of the classes (N, classes).
         """
 
     def update(
@@ -77,17 +77,23 @@ class PlainStep(Step):
     """Eager torch and autograd: the reference that every other step must equal.
 
     `precision`: "fp32"; "tf32", where CUDA rounds the factors of products to 10 bits; or "bf16", torch's autocast:
-    products and activations in bfloat16; weights, statistics, loss and updates in float32.
+    products and activations in bfloat16; weights, statistics, loss and updates in float32. `label_smoothing` and
+    `clip_norm` as in a recipe.
     """
 
-    def __init__(self, model: nn.Module, precision: str) -> None:
+    def __init__(
+        self, model: nn.Module, precision: str, label_smoothing: float = 0.0, clip_norm: float | None = None
+    ) -> None:
         self.model, self.precision = model, precision
+        self.label_smoothing, self.clip_norm = label_smoothing, clip_norm
 
     def gradients(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = self._logits(images)
-        loss = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         self.model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         return loss.detach(), logits.detach()
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:

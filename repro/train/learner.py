@@ -4,14 +4,15 @@ Does not decide when to evaluate or checkpoint, or write files: that is `loop`.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from repro import models, random_streams, spec
 from repro.data.batches import Draws, Sampler, Transform
-from repro.data.load import Splits, load
+from repro.data.load import Images, Splits, load
 from repro.errors import UserError
 from repro.models.layers import Dropout
 from repro.spec import Run
@@ -24,6 +25,10 @@ from repro.step.kernels.sequential import SequentialStep
 from repro.step.matmul import MatrixStep
 from repro.step.plain import Evaluation, Meters, PlainStep, Step, evaluate
 from repro.train import optim, weights
+from repro.train.average import Average
+
+if TYPE_CHECKING:
+    from repro.data.augmentations import Augmentations
 
 
 class Learner:
@@ -59,10 +64,12 @@ class Learner:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.step = self._step()
         self.augmentation = self._augmentation()
+        self.changes = self._changes()
         self.optimizer = optim.build(recipe, self.model, fused=self.method.step != "plain")
         self.meters = self._meters()
         graphed = self.method.step in ("graph", "triton", "compiled")
         self.graph = Graph(self.update, self.tensors, self.dropout, recipe.batch_size) if graphed else None
+        self.average = Average(self.model, recipe.ema.decay) if recipe.ema else None
         self.iteration = 0  # updates made so far
         self.rate = 0.0  # learning rate of the last update
         self.kept: dict[str, torch.Tensor] | None = None  # the weights to keep in place of the last, see the recipe
@@ -93,6 +100,8 @@ class Learner:
             self.graph.run(draws)
         else:
             self.update(draws)
+        if self.average:
+            self.average.update()
         self.meters.images += len(draws)
         self.iteration += 1
 
@@ -107,7 +116,10 @@ class Learner:
 
             return TritonStep(self.model, self.method.precision)
         steps: dict[str, type[PlainStep]] = {"compiled": CompiledStep, "matrices": MatrixStep}
-        return steps.get(self.method.step, PlainStep)(self.model, self.method.precision)
+        if step := steps.get(self.method.step):
+            return step(self.model, self.method.precision)
+        recipe = self.run.recipe
+        return PlainStep(self.model, self.method.precision, recipe.label_smoothing, recipe.clip_norm)
 
     def _augmentation(self) -> Callable[[Draws], torch.Tensor] | None:
         """Makes a batch's images in one pass; None where only torch's operations can."""
@@ -119,6 +131,14 @@ class Learner:
 
             return TritonAugmentation(self.transform, train)
         return None
+
+    def _changes(self) -> "Augmentations | None":
+        """What the recipe has beyond crops and flips."""
+        if not self.run.recipe.changes:
+            return None
+        from repro.data.augmentations import Augmentations  # torchvision takes a second to import
+
+        return Augmentations(self.run.recipe.changes, self.run.seed, len(self.splits.classes))
 
     def _meters(self) -> Meters:
         if self.method.step == "triton":
@@ -135,8 +155,19 @@ class Learner:
     def update(self, draws: Draws) -> None:
         """One update by these draws, at the learning rate that is set."""
         labels = self.splits.train.labels[draws.index]
+        if self.changes:
+            self._update_changed(draws, labels, self.changes)
+            return
         loss, logits = self.step.update(self._images(draws), labels, self.optimizer)
         self.meters.add(loss, logits, labels)
+
+    def _update_changed(self, draws: Draws, labels: torch.Tensor, changes: "Augmentations") -> None:
+        """An update with augmentations beyond crops and flips; of mixed labels, the larger share counts as a hit."""
+        pixels = changes.recolour(self.splits.train.pixels[draws.index], self.iteration)
+        images = changes.erase(self.transform.augment(pixels, draws), self.iteration)
+        images, targets = changes.mix(images, labels, self.iteration)
+        loss, logits = self.step.update(images, targets, self.optimizer)
+        self.meters.add(loss, logits, targets.argmax(1) if targets.dim() > 1 else labels)
 
     def _images(self, draws: Draws) -> torch.Tensor:
         if self.augmentation:
@@ -154,27 +185,31 @@ class Learner:
         return not self.meters.worst_loss.item() <= self.run.recipe.diverge_above
 
     def test(self) -> Evaluation:
-        return evaluate(self.model, self.step, self.splits.test, self.transform)
+        return self._evaluate(self.splits.test)
 
     def test_in_fp32(self) -> Evaluation:
         """The test evaluation in fp32, whatever precision the network is trained in."""
-        return evaluate(self.model, PlainStep(self.model, "fp32"), self.splits.test, self.transform)
+        return self._evaluate(self.splits.test, PlainStep(self.model, "fp32"))
 
     def validate(self) -> Evaluation | None:
         """None if the recipe has no validation split."""
-        if self.splits.validation is None:
-            return None
-        return evaluate(self.model, self.step, self.splits.validation, self.transform)
+        return None if self.splits.validation is None else self._evaluate(self.splits.validation)
+
+    def _evaluate(self, images: Images, step: Step | None = None) -> Evaluation:
+        """Of the averaged weights if the recipe has an average."""
+        with self.average.in_place() if self.average else nullcontext():
+            return evaluate(self.model, step or self.step, images, self.transform)
 
     def keep(self) -> None:
-        """Keep a copy of the present weights."""
-        self.kept = {name: value.clone() for name, value in self.model.state_dict().items()}
+        """Keep a copy of the present weights, or of their average."""
+        present = self.average.values if self.average else self.model.state_dict()
+        self.kept = {name: value.clone() for name, value in present.items()}
 
     def test_kept(self) -> Evaluation:
         """The test evaluation of the weights that were kept. The model has them afterwards."""
         assert self.kept is not None
         self.model.load_state_dict(self.kept)
-        return self.test()
+        return evaluate(self.model, self.step, self.splits.test, self.transform)
 
     def state(self) -> dict[str, Any]:
         """Everything that an exact resume needs; the sampler's random streams follow from `iteration`."""
@@ -186,6 +221,7 @@ class Learner:
             "dropout": self.dropout.get_state(),
             "meters": self.meters.state(),
             "kept": self.kept,
+            "average": self.average.values if self.average else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -199,6 +235,8 @@ class Learner:
         self._restore_dropout(state["dropout"])
         if kept := state.get("kept"):
             self.kept = {name: value.to(self.device) for name, value in kept.items()}
+        if self.average and (average := state["average"]):
+            self.average.values = {name: value.to(self.device) for name, value in average.items()}
         self.meters.restore(state["meters"])
 
     def _restore_dropout(self, state: torch.Tensor) -> None:

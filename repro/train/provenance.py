@@ -36,6 +36,7 @@ NUMERICS = (
     "data",
     "models",
     "step",
+    "train/average.py",
     "train/learner.py",
     "train/optim.py",
     "random_streams.py",

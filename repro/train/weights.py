@@ -77,8 +77,12 @@ def _of_run(source: Run, root: Path) -> State:
     if saved is None or record is None or not record.is_finished:
         why = damaged[0] if damaged else f"they are not in {folder}"
         raise UserError(f"no weights of {source.name} in {source.recipe.precision}: {why}. {_train_first(source)}")
-    learner: dict[str, Any] = saved["learner"]
-    return cast(State, learner.get("kept") or learner["model"])
+    return kept_network(saved["learner"])
+
+
+def kept_network(learner: dict[str, Any]) -> State:
+    """The weights that a finished run keeps, of its learner's state: of its best evaluation, averaged, or the last."""
+    return cast(State, learner.get("kept") or learner.get("average") or learner["model"])
 
 
 def _of_file(folder: Path, run: Run) -> State:

@@ -64,6 +64,9 @@ def _plain(value: Any) -> str:
         return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, dict):  # an augmentation
+        own = ", ".join(f"{key} {_plain(each)}" for key, each in value.items() if key != "name")
+        return f"{value['name']} ({own})"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
