@@ -37,7 +37,7 @@ SGD = 'optimizer = { name = "sgd", lr = 0.05, momentum = 0.9 }'
         ({SGD: 'optimizer = { name = "adam", lr = 0.1, betas = [1.5, 0.9] }'}, "optimizer.betas.0 = 1.5"),
         ({"lr = 0.05": "lr = 1e300"}, "optimizer.lr = 1e+300"),
         ({"drops = [6, 9]": "drops = [6, 9], factor = 1e300"}, "schedule.factor = 1e+300"),
-        ({'name = "original"': f'name = "{"a" * 65}"'}, "at most 64 characters"),
+        ({'name = "original"': f'name = "{"a" * 65}"'}, "allowed: text of up to 64 characters"),
         ({'dataset = "digits"': 'dataset = "folder:/abs"\nimage_size = 8'}, "must be a folder inside REPRO_DATA_DIR"),
         ({'dataset = "digits"': 'dataset = "folder:a/../../x"\nimage_size = 8'}, "folder inside REPRO_DATA_DIR"),
         ({'dataset = "digits"': 'dataset = "folder:."\nimage_size = 8'}, "folder inside REPRO_DATA_DIR"),

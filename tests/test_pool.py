@@ -21,11 +21,12 @@ from repro.run.launch.task import record_death
 from repro.train.control import Progress, Settings, Stop
 
 Edit = Callable[..., Path]
+PATIENCE = 180  # seconds for processes to start or end, on a machine that has much else to do
 KILLED = "its worker process died of SIGKILL"
 
 
 def wait_for(ready: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not ready():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -183,6 +184,6 @@ def test_ctrl_c_while_the_workers_start(small_root: Path, edit: Edit, seconds: f
     wait_for(lambda: len(workers.read_text().split()) >= 3)  # and multiprocessing's own process
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "Traceback" not in errors, errors
     assert "Stopped (SIGINT) with 2 runs left." in errors

@@ -695,6 +695,11 @@ BAD: dict[str, tuple[dict[str, str], str, list[str]]] = {
         "",
         ["reference is required for origin 'paper'"],
     ),
+    "an author without a name": (
+        {'author = "Nobody"': 'author = "Ann Lee, "'},
+        "",
+        ["[[reference]]: author", "a name is empty"],
+    ),
     "an unknown reference": ({'reference = "nobody"': 'reference = "noone"'}, "", ["'noone'", "are: nobody"]),
     "looks not rising": (
         {'origin = "own"': 'origin = "own"\nlooks = [5, 3]'},

@@ -160,7 +160,7 @@ def test_wandb_workspaces_is_not_installed(
 ) -> None:
     monkeypatch.setattr(mirror, "installed", lambda package: package == "wandb")
     result = cli("wandb", "review", "tiny")
-    assert result.exit_code == 2 and "pip install 'repro[review]'" in result.output
+    assert result.exit_code == 2 and "pip install 'repro-harness[review]'" in result.output
 
 
 def test_a_report_cannot_be_saved_without_a_server(

@@ -38,7 +38,7 @@ def test_the_next_look_shows_what_was_written_since(record: Write, small_root: P
 
 def test_status_shows_how_far_unfinished_runs_are(record: Write, cli: Cli) -> None:
     record("original", 0, errors=[50, 40], **LEFT)
-    assert "original/seed-0: interrupted at 6 of 12 iterations" in cli("status").stdout
+    assert "Original, seed 0: interrupted at 6 of 12 iterations" in cli("status").stdout
     assert '"iteration": 6' in cli("status", "--json").stdout
 
 

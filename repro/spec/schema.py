@@ -31,6 +31,13 @@ class Reference(Frozen):
     year: Annotated[int, Field(ge=1900, le=2100)] | None = None  # None = no year given
     link: Annotated[str, Field(pattern=ADDRESS)] = ""  # "" = unknown
 
+    @field_validator("author")
+    @classmethod
+    def _names(cls, author: str) -> str:
+        if not all(name.strip() for name in author.split(", ")):
+            raise ValueError("a name is empty; allowed: names separated by commas")
+        return author
+
     @property
     def short(self) -> str:
         """The citation in a text: "He et al. 2015", "Simonyan & Zisserman 2014"."""
