@@ -28,7 +28,7 @@ from process_faults import CANNOT, LONGEST, Fault, cases, movable_clock, own_mou
 from rich.console import Console
 
 from repro.cli import main
-from repro.run import session  # noqa: F401
+from repro.run import session, start, until_decided  # noqa: F401
 from repro.show import plots, report, tables  # noqa: F401
 
 RUN = ("run", "tiny", "--arm", "original", "--threads", "1", "--wandb", "off", "--checkpoint-every", "3")
