@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from repro import records, spec
 from repro.claims import stats, why
-from repro.claims.deviations import expected_effect
+from repro.claims.deviations import expected_effects
 from repro.records.results import Results
 from repro.show import plots, report
 from repro.show import why as shown
@@ -131,7 +131,7 @@ def test_what_was_tried_afterwards_says_so(recorded: Path, edit: Edit) -> None:
     edit({'id = "slow"': 'id = "slow"\nafterwards = true'})
     found = of(recorded)
     assert shown.rows(found)[0].says == "learning rate 0.05 (tried after the result was known)"
-    told = expected_effect(found.changes[0].other.deviation, Results.load(recorded, "tiny"))
+    (told,) = expected_effects([found.changes[0].other.deviation], Results.load(recorded, "tiny"))
     assert told.startswith("small; the other reading, tried after the result was known, changes the test error by ")
 
 
@@ -233,13 +233,13 @@ def test_tables_do_not_list_readings(recorded: Path, cli: Cli) -> None:
 
 def test_the_expected_effect_has_the_measured_one(recorded: Path, edit: Edit) -> None:
     results = Results.load(recorded, "tiny")
-    texts = [expected_effect(deviation, results) for deviation in results.experiment.deviations]
+    texts = expected_effects(results.experiment.deviations, results)
     measured = "small; the other reading changes the test error by -2.00 [-3.24, -0.76] points in Original (n = 3)"
     assert texts[0] == measured and texts[1].startswith("unknown; the other reading changes")
     edit({"lr = 0.01": "lr = 0.02"})
     stale = Results.load(recorded, "tiny")
     hint = "not measured here yet: `repro why tiny --arm original` trains the other reading"
-    assert expected_effect(stale.experiment.deviations[0], stale) == f"small; {hint}"
+    assert expected_effects(stale.experiment.deviations[:1], stale) == [f"small; {hint}"]
 
 
 def drawn(root: Path, scale: spec.Scale = spec.FULL) -> Figure | None:

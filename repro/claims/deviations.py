@@ -1,11 +1,13 @@
 """An experiment's deviations from its source: those stated in the spec, and those that follow from its runs."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from repro.claims import why
 from repro.numbers import points, span
 from repro.records.results import Results
-from repro.spec import Deviation, Experiment, other_readings
+from repro.spec import Deviation, Experiment
 
 AFTERWARDS = "tried after the result was known"
 ROUNDED = {
@@ -36,9 +38,14 @@ def all_deviations(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviatio
     return tuple(found)
 
 
-def expected_effect(deviation: Deviation, results: Results) -> str:
-    """The deviation's expected effect, and the measured one if there is any."""
-    if measured := deviation.measured or _measured(deviation, results):
+def expected_effects(deviations: Iterable[Deviation], results: Results) -> list[str]:
+    """Each deviation's expected effect, and the measured one if there is any."""
+    explained = why.explanations(results)
+    return [_expected(deviation, results, explained) for deviation in deviations]
+
+
+def _expected(deviation: Deviation, results: Results, explained: list[why.Explanation]) -> str:
+    if measured := deviation.measured or _measured(deviation, explained):
         return f"{deviation.effect}; {measured}"
     known = "not measured here"
     if deviation.other_arm:
@@ -49,15 +56,14 @@ def expected_effect(deviation: Deviation, results: Results) -> str:
     return f"{deviation.effect}; {known}"
 
 
-def _measured(deviation: Deviation, results: Results) -> str:
+def _measured(deviation: Deviation, explained: list[why.Explanation]) -> str:
     """What the other reading changes in the arms of which it was trained; "" if it was not."""
     found = []
-    for arm in results.experiment.arms:
-        if deviation not in [other.deviation for other in other_readings(results.experiment, arm.name, results.scale)]:
-            continue
-        for change in why.explain(results, arm.name).changes:
+    for explanation in explained:
+        for change in explanation.changes:
             if change.other.deviation == deviation and (effect := change.effect):
                 interval = f" {span(effect.interval)}" if effect.interval else ""
-                found.append(f"{points(effect.points)}{interval} points in {arm.label} (n = {why.count(effect)})")
+                label = explanation.arm.label
+                found.append(f"{points(effect.points)}{interval} points in {label} (n = {why.count(effect)})")
     when = f", {AFTERWARDS}," if deviation.afterwards else ""
     return f"the other reading{when} changes the test error by {'; '.join(found)}" if found else ""

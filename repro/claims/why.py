@@ -113,7 +113,7 @@ def _arms(experiment: Experiment, scale: Scale) -> list[Arm]:
 
 def explanations(results: Results) -> list[Explanation]:
     """Of each arm with a measured change, in the spec's order."""
-    arms = [arm for arm in results.experiment.arms if other_readings(results.experiment, arm.name)]
+    arms = _arms(results.experiment, results.scale)
     return [found for arm in arms if (found := explain(results, arm.name)).measured]
 
 

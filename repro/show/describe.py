@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from repro import numbers, records, spec
-from repro.claims.deviations import all_deviations, expected_effect
+from repro.claims.deviations import all_deviations, expected_effects
 from repro.data import catalog
 from repro.records.record import FINISHED
 from repro.records.results import Results
@@ -36,8 +36,9 @@ def experiment(results: Results) -> str:
         lines += ["", "questions, and the claims that answer them"]
         lines += [f"  {lesson.question} {', '.join(lesson.claims)}" for lesson in e.lessons]
     lines += ["", "deviations"]
-    for d in all_deviations(e, results.usable().runs):
-        lines.append(f"  {d.what}\n    why: {d.why}\n    effect: {expected_effect(d, results)}")
+    deviations = all_deviations(e, results.usable().runs)
+    for d, effect in zip(deviations, expected_effects(deviations, results), strict=True):
+        lines.append(f"  {d.what}\n    why: {d.why}\n    effect: {effect}")
     if e.references:
         lines += ["", "references"]
     for r in e.references:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from repro.claims.deviations import all_deviations, expected_effect
+from repro.claims.deviations import all_deviations, expected_effects
 from repro.durations import duration
 from repro.show.report import claims, missing, recipe, worth
 from repro.show.report.document import (
@@ -52,10 +52,10 @@ def _deviations(part: Part) -> list[Element]:
         return [Paragraph(("None stated.",))]
     rows = [
         (
-            *prose_cells(d.what, d.why, expected_effect(d, part.results)),
+            *prose_cells(d.what, d.why, effect),
             Cell(("; ".join(map(part.label, d.arms)) or "all",)),
         )
-        for d in found
+        for d, effect in zip(found, expected_effects(found, part.results), strict=True)
     ]
     return [Table(f"Deviations of {part.name}", ("what", "why", "expected effect", "arms"), tuple(rows))]
 

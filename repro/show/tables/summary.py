@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repro.claims.deviations import all_deviations, expected_effect
+from repro.claims.deviations import all_deviations, expected_effects
 from repro.claims.judge import Judged, judge
 from repro.claims.protocol import mismatches
 from repro.claims.rules import Lean, Outcome
@@ -101,7 +101,8 @@ def summarise(results: Results) -> Summary:
     experiment, scale, counted = results.experiment, results.scale, results.counted().runs
     compared = scale.is_full
     judged = judge(results) if compared else []
-    deviations = all_deviations(experiment, results.usable().runs)
+    stated = compared and not results.caveat
+    deviations = all_deviations(experiment, results.usable().runs) if stated else ()
     iterations = results.iterations
     rows = [_row(arm, counted[counted.arm == arm.name], iterations.get(arm.name), compared) for arm in experiment.arms]
     return Summary(
@@ -116,9 +117,8 @@ def summarise(results: Results) -> Summary:
         judged=judged,
         notes=_notes(results),
         deviations=[
-            f"{d.what}{_names(d.arms)}: {d.why}; effect: {expected_effect(d, results)}"
-            for d in deviations
-            if compared and not results.caveat
+            f"{d.what}{_names(d.arms)}: {d.why}; effect: {effect}"
+            for d, effect in zip(deviations, expected_effects(deviations, results), strict=True)
         ],
     )
 
