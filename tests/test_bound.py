@@ -74,6 +74,7 @@ def test_so_many_diverged_runs_that_the_mean_is_above_the_bound(side: Side, outc
     assert judge_bound(lost, 60.0, side=side, chance_error=90.0).outcome == "inconclusive"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("side", ["above", "below"])
 def test_a_bound_errs_in_5_of_100_at_the_bound(n: int, side: Side) -> None:

@@ -268,7 +268,7 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.fixture(params=HARM)
+@pytest.fixture(params=[name if name == "a number" else pytest.param(name, marks=pytest.mark.slow) for name in HARM])
 def harmed(request: pytest.FixtureRequest, record: Record) -> str:
     """Two seeds of an arm, one of them damaged: what is said of that one."""
     record("original", 0, errors=[50.0, 40.0])

@@ -352,6 +352,7 @@ def test_json_tells_a_program_how_it_ended(cli: Cli) -> None:
     }
 
 
+@pytest.mark.slow
 def test_one_failure_leaves_the_others_running_side_by_side_too(
     small_root: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory, preloaded: object
 ) -> None:

@@ -86,6 +86,7 @@ def with_odd_value(content: bytes, place: float, odd: str) -> bytes:
     return json.dumps(tree, indent=1).replace('"the odd value"', odd).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "flipped, cut, spliced and inserted bytes and odd values in run.json, metrics.csv and predictions.npz",
     "the record is named and not counted, or no number changes; no traceback",

@@ -144,6 +144,7 @@ def test_cifar10_is_held_as_uint8_with_the_official_counts(cifar10: Path) -> Non
     assert mean.tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)  # as the literature gives it
 
 
+@pytest.mark.slow
 def test_train45k_holds_out_the_same_5000_images_for_every_seed(cifar10: Path) -> None:
     settings = recipe(dataset="cifar10", image_size=32, train_split="train45k")
     splits = load(settings, CPU, cifar10)

@@ -31,6 +31,7 @@ class Stripes(DataSet):
 STRIPES = Stripes("stripes", "Stripes", 3, 8, ("lying", "standing"), 64, 20, checksum="noise 0 and 1")
 
 
+@pytest.mark.slow
 def test_a_data_set_of_one_file_is_listed_trained_tabulated_and_drawn(
     cli: Cli, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_name_that_the_dict_lacks_is_none(cli: Cli, edit: Callable[..., Path])
     assert "allowed: cifar10, mnist, fashion-mnist, digits, folder:NAME" in cli("show", "tiny").stderr
 
 
+@pytest.mark.slow
 def test_records_are_shown_where_the_images_are_not(
     cli: Cli, edit: Callable[..., Path], small_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def repro(root: Path, *commands: str) -> list[tuple[int, str, str]]:
     return [tuple(one) for one in json.loads(done.stdout)]
 
 
+@pytest.mark.slow
 def test_a_family_of_one_file_is_trained_tabulated_drawn_and_reported(root: Path) -> None:
     run, table, *others = repro(
         root,

@@ -84,6 +84,7 @@ def test_first_losses_of_resnet20_are_those_of_this_recipe_version(cifar10: Path
     check("resnet-depth", FULL, cifar10, ["resnet20"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", spec.names(ROOT))
 def test_first_losses_of_the_demos_are_those_of_this_recipe_version(experiment: str) -> None:
     check(experiment, DEMO)

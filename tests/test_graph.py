@@ -54,7 +54,10 @@ def no_compiled_code() -> Iterator[None]:
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize(("precision", "design"), [("fp32", {}), ("bf16", SEPARATE), ("fp32", {"bn_batch": 16})])
+@pytest.mark.parametrize(
+    ("precision", "design"),
+    [("bf16", SEPARATE), pytest.param("fp32", {}, marks=pytest.mark.slow), ("fp32", {"bn_batch": 16})],
+)
 @pytest.mark.usefixtures("no_compiled_code")
 def test_what_is_compiled_is_the_plain_step(precision: str, design: Any) -> None:
     """Bit for bit, where the same operations compute it; evaluation too."""

@@ -120,6 +120,7 @@ def test_a_link_is_a_web_address(cli: Cli, edit: Edit) -> None:
 HOSTILE = "a<img src=x>|b$\\\\frac{1$_2\\nnext [x](y) `c` ~d~"  # as TOML writes it
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "markup and formulas in titles and labels",
     "every format shows them as they stand",

@@ -87,6 +87,7 @@ def repro(root: Path, *commands: str) -> list[tuple[int, str, str]]:
     return [tuple(one) for one in json.loads(done.stdout)]
 
 
+@pytest.mark.slow
 def test_a_kind_of_one_file_is_frozen_judged_tabulated_and_reported(root: Path, record: Callable[..., Path]) -> None:
     (root / "experiments" / "tiny.toml").write_text(TINY)
     for seed, error in enumerate([8.0, 8.4, 7.9]):

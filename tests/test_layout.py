@@ -95,6 +95,7 @@ def keeping(load: Callable[..., list[results.Results]]) -> Callable[..., list[re
     return lambda root, names, scales: kept(root, tuple(names), tuple(scales))
 
 
+@pytest.mark.slow
 def test_a_terminal_is_filled_and_coloured_and_a_pipe_gets_plain_text() -> None:
     words = [sys.executable, "-m", "repro", "table", "cifar-cnn"]
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}

@@ -22,7 +22,7 @@ def vgg(dtype: torch.dtype = torch.float32, **args: object) -> nn.Module:
     return net.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("args", [{"config": "C"}, {"batch_norm": True}], ids=["C", "A with BN"])
 def test_gradients_are_as_near_to_the_true_ones_as_the_plain_steps(args: dict[str, object], precision: str) -> None:
     """The truth is float64's. C has kernels of 1x1 too; with batch norm the convolutions have no biases."""

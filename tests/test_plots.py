@@ -459,6 +459,7 @@ def test_no_two_of_many_arms_look_alike() -> None:
     assert len(set(style.PALETTE)) == shared[0] and len(set(style.MARKERS)) == shared[1]
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_bytes(
     small_root: Path, predict: Callable[..., Path], edit: Edit, tmp_path: Path
 ) -> None:
@@ -620,6 +621,7 @@ def twelve_arms(edit: Edit, record: Record, predict: Callable[..., Path]) -> Non
     record("arm9", 1, errors=[90.0, 90.0], status="diverged")
 
 
+@pytest.mark.slow
 def test_twelve_arms_with_long_labels_are_drawn_whole(
     small_root: Path, edit: Edit, record: Record, predict: Callable[..., Path]
 ) -> None:

@@ -52,6 +52,7 @@ def endings(events: Iterator[launch.Event]) -> dict[str, launch.Ending]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "a worker dies",
     "its run is started once more; the same bits",
@@ -75,6 +76,7 @@ def test_a_run_whose_worker_dies_once_ends_with_the_same_bits(tmp_path: Path, pr
     assert record and len(record.sessions) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "a worker dies twice",
     "its run fails with a log; the others end",

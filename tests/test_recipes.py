@@ -435,6 +435,7 @@ def test_each_batch_takes_one_way_of_mixing_and_only_its_share_of_batches() -> N
     assert 20 < kinds.count("cutmix") < 40 and 8 < kinds.count("mixup") < 24 and kinds.count("none") > 8
 
 
+@pytest.mark.slow
 def test_all_augmentations_at_once_are_resumed(tmp_path: Path) -> None:
     assert_resumes(tmp_path, augment=["pad-crop-1", "hflip", *CHANGES], batch_size=32, label_smoothing=0.1)
 

@@ -377,6 +377,7 @@ def test_predictions_damaged_anywhere_are_told_or_read(tmp_path: Path) -> None:
     assert told > len(whole) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "version, images, claimed", [((1, 0), 100 << 20, 100 << 20), ((1, 0), 100 << 20, 360), ((2, 0), 100 << 20, 360)]
 )

@@ -548,6 +548,7 @@ print(sorted({"torch", "torchvision", "wandb", "sklearn"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_a_report_with_its_real_figures_loads_no_torch(written: Path, record: Record) -> None:
     record("original", 0, errors=[50.0, 40.0], scale="1/2")
     command = [sys.executable, "-W", "error", "-c", LOADED, str(written)]
@@ -600,6 +601,7 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_drawn(root: Pa
         report.write_html(root, root / "missing" / "page.html", drawn)
 
 
+@pytest.mark.slow
 def test_a_page_is_written_to_where_a_link_leads(root: Path, tmp_path: Path) -> None:
     page, link = tmp_path / "page.html", tmp_path / "link.html"
     page.write_text("old")

@@ -291,6 +291,7 @@ def test_holm_worked_example() -> None:
     assert stats.holm([0.01, 0.04, 0.03, 0.005]) == close((0.03, 0.06, 0.06, 0.02))
 
 
+@pytest.mark.slow
 @settings(checked, max_examples=8)  # each call of theirs collects garbage
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
 def test_holm_is_statsmodels(p: list[float]) -> None:

@@ -75,6 +75,7 @@ def folder(small_root: Path) -> Callable[[str, int], Path]:
 # --- repro run -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_offline_runs_side_by_side_are_their_records_and_nothing_private(
     cli: Callable[..., Result],
     small_root: Path,
@@ -214,6 +215,7 @@ def test_sync_of_records_that_were_never_logged(
         wandb_offline.read(path)
 
 
+@pytest.mark.slow
 def test_sync_online_sends_what_is_lacking(
     record: Callable[..., Path], cli: Callable[..., Result], server: FakeWandb, small_root: Path
 ) -> None:

@@ -202,6 +202,7 @@ def test_an_invalid_key(
     unharmed()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "no network for W&B",
     "the run ends as without W&B; one warning",

@@ -50,6 +50,7 @@ def texts(block: Any) -> str:
     return texts(list(block.values())) if isinstance(block, dict) else block if isinstance(block, str) else ""
 
 
+@pytest.mark.slow
 def test_a_review_says_what_the_records_say(
     cli: Callable[..., Result], small_root: Path, recorded: dict[tuple[str, int], Path]
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_run_stopped_at_random_iterations_ends_with_the_same_bits(tmp_path: Pa
     assert len(records.read_run(tmp_path / "halting").sessions) == 4  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "SIGKILL in mid-epoch",
     "the same command, given again, ends with the bits of an undisturbed run",
@@ -86,6 +87,7 @@ class Seconds(StopAfter):
     perf_counter = staticmethod(time.perf_counter)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "iterations", "expected"),
     [(0, 99, [10, 20, 30, 40, 50, 55]), (21, 99, [30, 55]), (3600, 99, [55]), (3600, 25, [25])],

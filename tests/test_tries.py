@@ -88,6 +88,7 @@ def test_a_wrong_setting_is_exit_code_2_and_trains_nothing(
     assert not (small_root / "results").exists()
 
 
+@pytest.mark.slow
 def test_tries_lie_beside_each_other_and_count_for_nothing(cli: Cli, small_root: Path) -> None:
     result = cli("run", "tiny", "--arm", "original", *SET)
     assert result.exit_code == 0, result.output

@@ -222,6 +222,7 @@ def test_loss_and_meters_are_torchs(images: int, classes: int) -> None:
     assert ours.worst_loss.isnan()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interpreted")
 def test_a_run_with_the_step_is_the_plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, loss, optimizer and meters together; a checkpoint of the one is resumed by the other."""

@@ -48,6 +48,7 @@ def test_every_way_is_a_line_and_the_best_is_the_last(
     assert result.exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_what_fails_or_hangs_costs_no_other_way_its_measurement(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forked: None

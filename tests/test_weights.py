@@ -51,6 +51,7 @@ def trained(root: Path, arm: str, seed: int) -> dict[str, torch.Tensor]:
     return weights(records.folder_of(root, FULL, "tiny", arm, seed))
 
 
+@pytest.mark.slow
 def test_runs_start_from_the_run_of_their_seed_or_of_a_fixed_one(root: Path, cli: Callable[..., Result]) -> None:
     arms = ("--arm", "head", "--arm", "tuned", "--arm", "pretrained")  # in any order: the source is trained first
     done = cli("run", "tiny", *arms, "--seeds", "2", "--device", "cpu", "--wandb", "off", "--jobs", "1")

@@ -73,6 +73,7 @@ def test_the_other_outcomes() -> None:
     assert verdict(ERRORS, ("cat", "frog")).reason == NotMeasured("class 'frog'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_it_errs_in_5_of_100_where_the_mean_gap_is_zero(n: int) -> None:
     """Two named and two other classes whose true errors differ by just so much that the mean gap is zero."""

@@ -134,6 +134,7 @@ def assert_same_network(ours: nn.Module, public: nn.Module, weights: dict[str, T
             torch.testing.assert_close(ours(x), public(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["imagenet", "cifar"])
 @pytest.mark.parametrize("depth", [18, 50])
 def test_resnets_are_torchvisions_and_take_its_weights_by_position(depth: int, stem: str) -> None:
