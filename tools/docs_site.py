@@ -5,19 +5,29 @@ site's root and README.md its first page; a file that a page links to, such as a
 """
 
 import re
+from inspect import cleandoc
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 
+import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from repro.cli import main
+
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = ("README.md", "REPORT.md", "CHANGELOG.md", "CONTRIBUTING.md")
+VERBATIM = "\b"  # click's mark of a paragraph whose lines stay as they are
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 COMMANDS = (
     "# Commands\n\n::: mkdocs-click\n    :module: repro.cli\n    :command: main\n    :prog_name: repro\n    :depth: 1\n"
 )
+
+
+def on_startup(command: str, dirty: bool) -> None:
+    """Show what a command's help sets in lines of its own, its examples, as code."""
+    _with_code(main)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -46,6 +56,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{mark}[{label}]({relpath(_uri(path), dirname(page.file.src_uri) or '.')}{anchor})"
 
     return LINK.sub(turned, markdown)
+
+
+def _with_code(command: click.Command) -> None:
+    parts = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(
+        f"```{part.removeprefix(VERBATIM)}\n```" if part[:1] == VERBATIM else part for part in parts
+    )
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_code(each)
 
 
 def _uri(path: str) -> str:
