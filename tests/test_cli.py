@@ -847,6 +847,53 @@ def test_arms_of_the_experiment_are_completed(command: str, small_root: Path) ->
     ]
 
 
+def lacking(command: click.Command, above: click.Context, path: str = "repro") -> list[str]:
+    """The arguments and options of a command, and of those below it, for which the shell offers nothing."""
+    context = click.Context(command, parent=above, info_name=path)
+    context.params = {"root": REPO, "experiment": "resnet-depth"}
+    if isinstance(command, click.Group):
+        return [found for name, each in command.commands.items() for found in lacking(each, context, f"{path} {name}")]
+    numbers = click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType
+    return [
+        f"{path} {param.name}"
+        for param in command.params
+        if not (isinstance(param.type, numbers) or getattr(param, "is_flag", False))
+        and not param.shell_complete(context, "")
+    ]
+
+
+def test_all_that_is_not_free_text_is_completed() -> None:
+    free = {"new name", "export authors", "run time_limit", "queue run time_limit", "why time_limit"}
+    assert set(lacking(main, click.Context(main))) == {f"repro {each}" for each in free}
+
+
+@pytest.mark.parametrize(
+    ("line", "incomplete", "offered"),
+    [
+        ("compare", "tin", ["tiny/"]),
+        ("compare tiny/original", "tiny/bn", ["tiny/bn-after-add"]),
+        ("bench --model", "tiny/o", ["tiny/original"]),
+        ("rm", "ti", ["tiny"]),
+        ("rm", "tiny/", ["tiny/original"]),
+        ("logs", "tiny/original/", ["tiny/original/seed-0"]),
+        ("rm", "tiny/../", []),
+        ("table --scale", "", ["1", "1/2"]),
+        ("table --format", "l", ["latex"]),
+        ("run tiny --set", "optimizer.l", ["optimizer.lr="]),
+        ("run tiny --device", "c", ["cpu", "cuda", "cuda:0"]),
+        ("run tiny --jobs", "", ["auto"]),
+        ("data fetch", "cif", ["cifar10"]),
+        ("plot --kind", "curve-", ["curve-claims"]),
+    ],
+)
+def test_names_and_words_are_completed(
+    line: str, incomplete: str, offered: list[str], record: Callable[..., Path], small_root: Path
+) -> None:
+    record("original", 0, errors=[50.0, 40.0])
+    record("original", 0, errors=[50.0, 40.0], scale="1/2")
+    assert completions(small_root, line.split(), incomplete) == offered
+
+
 def test_completion_is_silent_where_there_is_nothing_to_offer(small_root: Path, edit: Edit, tmp_path: Path) -> None:
     assert completions(small_root, ["run", "zzz", "--arm"], "") == []
     assert completions(small_root, ["run", "--arm"], "") == []

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from repro.cli.common import CHECK_FAILED, experiments_argument, faults_of, json_option, load_each, root_of
+from repro.cli.common import CHECK_FAILED, experiments_argument, faults_of, json_option, load_each
+from repro.cli.root import root_of
 from repro.wording import plural
 
 

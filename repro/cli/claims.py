@@ -11,9 +11,9 @@ from repro.cli.common import (
     experiments_argument,
     json_option,
     name_faults,
-    root_of,
     terminal_width,
 )
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: the group that catches errors, the root folder, options, shell completion."""
+"""What the commands share: the group that catches errors, options, the width of the output."""
 
 import json
 import os
@@ -11,6 +11,8 @@ import click
 from click.core import ParameterSource
 
 from repro import interrupts
+from repro.cli.completion import complete_arm, complete_experiment, complete_scale, words
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,43 +59,6 @@ class Commands(click.Group):
             ctx.exit(interrupts.INTERRUPTED)
 
 
-def root_of(ctx: click.Context) -> Path:
-    given: Path | None = ctx.find_root().params.get("root")
-    if given and not given.is_dir():
-        raise UserError(f"--root {given}: there is no such folder")
-    from repro.spec import project
-
-    return given or project()
-
-
-def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from click.shell_completion import CompletionItem
-
-    from repro import spec
-
-    if spec.as_path(incomplete):
-        return [CompletionItem(incomplete, type="file")]
-    try:
-        names = spec.known(root_of(ctx))
-    except UserError:  # no such folder: nothing to complete
-        names = {}
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from click.shell_completion import CompletionItem
-
-    from repro import spec
-
-    # if the line ends in an option without its value, click leaves the arguments in ctx.args
-    name = ctx.params.get("experiment") or next(iter(ctx.args), None)
-    try:
-        arms = spec.load(name, root_of(ctx)).arms if name else ()
-    except UserError:  # no such experiment, or its spec is invalid: the command itself will report it
-        arms = ()
-    return [CompletionItem(arm.name, help=arm.label) for arm in arms if arm.name.startswith(incomplete)]
-
-
 def experiment_at(ctx: click.Context, text: str) -> "Experiment":
     """The experiment of that name, or in the TOML file at that path. Only a name needs a root folder."""
     from repro import spec
@@ -115,6 +80,7 @@ scale_option = click.option(
     "--scale",
     default="1",
     show_default=True,
+    shell_complete=complete_scale,
     help="Fraction of the published schedule, such as 1/200: iterations and learning-rate drops are multiplied by it. "
     "Runs of each scale are kept apart, and claims are judged only at scale 1.",
 )
@@ -129,6 +95,7 @@ format_option = click.option(
     "form",
     default="text",
     show_default=True,
+    shell_complete=words("text", "md", "csv", "json", "latex", "html"),
     help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
 )
 json_form_option = click.option("--json", "form", flag_value="json", help="The same as --format json.")
@@ -233,6 +200,9 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
     """A number of runs at a time, or "auto"."""
 
     name = "jobs"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        return words("auto")(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         if value == "auto":

@@ -6,6 +6,7 @@ import sys
 import click
 
 from repro.cli.common import CHECK_FAILED, DONE, json_option, say
+from repro.cli.completion import complete_data_set
 
 
 @click.group()
@@ -40,7 +41,7 @@ def data_list(as_json: bool) -> None:
 
 
 @data.command("fetch")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_data_set)
 def data_fetch(names: tuple[str, ...]) -> None:
     """Download data sets and check them. Other files of the same name are moved aside.
 
@@ -58,7 +59,7 @@ def data_fetch(names: tuple[str, ...]) -> None:
 
 
 @data.command("check")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_data_set)
 def data_check(names: tuple[str, ...]) -> None:
     """Compare the files with the official checksums. Exit with 3 if one does not match."""
     from repro.data import catalog

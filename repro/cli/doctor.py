@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from repro.cli.common import json_option, root_of, terminal_width
+from repro.cli.common import json_option, terminal_width
+from repro.cli.root import root_of
 
 
 @click.command()

@@ -5,15 +5,8 @@ from typing import NoReturn
 
 import click
 
-from repro.cli.common import (
-    check_defaults,
-    experiments_argument,
-    faults_of,
-    name_faults,
-    root_of,
-    scale_of,
-    scale_option,
-)
+from repro.cli.common import check_defaults, experiments_argument, faults_of, name_faults, scale_of, scale_option
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 

@@ -7,13 +7,13 @@ import click
 from repro.cli.common import (
     check_claims,
     check_option,
-    complete_experiment,
     experiment_at,
     format_option,
     json_form_option,
     strict_option,
     terminal_width,
 )
+from repro.cli.completion import complete_experiment
 
 
 @click.command()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import complete_experiment, root_of
+from repro.cli.completion import complete_experiment
+from repro.cli.root import root_of
 
 
 @click.command()

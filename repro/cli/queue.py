@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.common import check_ways, end_training, faults_of, fitted, json_option, name_faults, root_of, say
+from repro.cli.common import check_ways, end_training, faults_of, fitted, json_option, name_faults, say
+from repro.cli.root import root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 

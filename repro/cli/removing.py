@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.common import complete_experiment, demo_option, root_of, scale_of, scale_option, scratch_option
+from repro.cli.common import demo_option, scale_of, scale_option, scratch_option
+from repro.cli.completion import complete_run
+from repro.cli.root import root_of
 from repro.wording import plural
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_experiment)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_run)
 @scale_option
 @demo_option
 @scratch_option

@@ -15,7 +15,6 @@ from repro.cli.common import (
     json_form_option,
     json_option,
     name_faults,
-    root_of,
     say,
     scale_of,
     scale_option,
@@ -23,6 +22,8 @@ from repro.cli.common import (
     strict_option,
     terminal_width,
 )
+from repro.cli.completion import complete_experiment_arm, complete_figure
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 
@@ -71,8 +72,8 @@ def table(
 
 
 @click.command()
-@click.argument("first", metavar="EXPERIMENT/ARM")
-@click.argument("second", metavar="EXPERIMENT/ARM")
+@click.argument("first", metavar="EXPERIMENT/ARM", shell_complete=complete_experiment_arm)
+@click.argument("second", metavar="EXPERIMENT/ARM", shell_complete=complete_experiment_arm)
 @click.option("--paired", is_flag=True, help="Pair the runs by seed, over the seeds that both arms have.")
 @scale_option
 @demo_option
@@ -97,7 +98,13 @@ def compare(ctx: click.Context, first: str, second: str, paired: bool, scale: st
 
 @click.command()
 @experiments_argument
-@click.option("--kind", "kinds", multiple=True, help="Only this figure. Can be given several times.  [default: all]")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    shell_complete=complete_figure,
+    help="Only this figure. Can be given several times.  [default: all]",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -11,7 +11,6 @@ from repro.cli.common import (
     arms_option,
     check_defaults,
     check_ways,
-    complete_arm,
     demo_option,
     end_training,
     experiment_argument,
@@ -21,7 +20,6 @@ from repro.cli.common import (
     load_each,
     name_faults,
     precision_option,
-    root_of,
     say,
     scale_of,
     scale_option,
@@ -30,6 +28,8 @@ from repro.cli.common import (
     terminal_width,
     threads_option,
 )
+from repro.cli.completion import complete_arm, complete_experiment_arm, complete_setting, words
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 
@@ -129,10 +129,17 @@ def status(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_setting,
     help="Change the recipe for a quick try, such as --set optimizer.lr=0.05. Implies --scratch. Can be given several "
     "times.",
 )
-@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    shell_complete=words("auto", "cpu", "cuda", "cuda:0"),
+    help="The device to train on: auto, cpu, cuda or cuda:1.",
+)
 @click.option(
     "--jobs",
     default=1,
@@ -224,9 +231,19 @@ def run(
 
 @click.command()
 @click.option(
-    "--model", default="resnet20", show_default=True, help="The network: an arm of resnet-depth, or EXPERIMENT/ARM."
+    "--model",
+    default="resnet20",
+    show_default=True,
+    shell_complete=complete_experiment_arm,
+    help="The network: an arm of resnet-depth, or EXPERIMENT/ARM.",
 )
-@click.option("--device", default="auto", show_default=True, help="The device to train on: auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    shell_complete=words("auto", "cpu", "cuda", "cuda:0"),
+    help="The device to train on: auto, cpu, cuda or cuda:1.",
+)
 @threads_option
 @precision_option
 @step_option

@@ -4,16 +4,8 @@ from pathlib import Path
 
 import click
 
-from repro.cli.common import (
-    DONE,
-    FAILED,
-    demo_option,
-    experiments_argument,
-    name_faults,
-    root_of,
-    scale_of,
-    scale_option,
-)
+from repro.cli.common import DONE, FAILED, demo_option, experiments_argument, name_faults, scale_of, scale_option
+from repro.cli.root import root_of
 
 
 @click.group()

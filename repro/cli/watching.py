@@ -5,15 +5,9 @@ import time
 
 import click
 
-from repro.cli.common import (
-    complete_experiment,
-    demo_option,
-    root_of,
-    scale_of,
-    scale_option,
-    scratch_option,
-    terminal_width,
-)
+from repro.cli.common import demo_option, scale_of, scale_option, scratch_option, terminal_width
+from repro.cli.completion import complete_run
+from repro.cli.root import root_of
 from repro.errors import UserError
 
 
@@ -63,7 +57,7 @@ def watch(ctx: click.Context, once: bool, every: float) -> None:
 
 
 @click.command()
-@click.argument("run", metavar="RUN", shell_complete=complete_experiment)
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
 @scale_option
 @demo_option
 @scratch_option

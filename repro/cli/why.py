@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
-from repro.cli.common import check_ways, complete_arm, name_faults, root_of, say, scale_of, terminal_width
+from repro.cli.common import check_ways, name_faults, say, scale_of, terminal_width
+from repro.cli.completion import complete_arm
+from repro.cli.root import root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
