@@ -20,15 +20,14 @@ def test_the_site_builds_strictly_and_its_links_lead_somewhere(tmp_path: Path) -
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     commands = (tmp_path / "commands/index.html").read_text(encoding="utf-8")
-    assert [
-        name for name in main.commands if f'id="repro-{name}"' not in commands and f'id="{name}"' not in commands
-    ] == []
-    dead, fetched = [], []
+    assert [name for name in main.commands if f'id="repro-{name}"' not in commands] == []
+    links, dead, fetched = 0, [], []
     for page in tmp_path.rglob("index.html"):
         html = page.read_text(encoding="utf-8")
         for target in re.findall(r'<(?:a|img)[^>]* (?:href|src)="([^"#:?]+)["#?]', html):
+            links += 1
             if not (page.parent / unquote(target)).exists():
                 dead.append((page.parent.name, target))
         fetched += re.findall(r'<(?:script|img|link)[^>]* (?:src|href)="(https?://[^"]+)', html)
-    assert not dead
+    assert links > 300 and not dead  # some 420 in all
     assert not fetched  # the site is read without a network

@@ -1,6 +1,6 @@
 """An experiment's deviations from its source: those stated in the spec, and those that follow from its runs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -38,9 +38,9 @@ def all_deviations(experiment: Experiment, runs: pd.DataFrame) -> tuple[Deviatio
     return tuple(found)
 
 
-def expected_effects(deviations: Iterable[Deviation], results: Results) -> list[str]:
+def expected_effects(deviations: Sequence[Deviation], results: Results) -> list[str]:
     """Each deviation's expected effect, and the measured one if there is any."""
-    explained = why.explanations(results)
+    explained = why.explanations(results) if deviations else []
     return [_expected(deviation, results, explained) for deviation in deviations]
 
 

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from repro import interrupts
-from repro.cli.completion import complete_arm, complete_experiment, complete_scale, words
+from repro.cli.completion import complete_arm, complete_experiment, complete_scale, complete_table_format, words
 from repro.cli.root import root_of
 from repro.errors import UserError
 
@@ -95,7 +95,7 @@ format_option = click.option(
     "form",
     default="text",
     show_default=True,
-    shell_complete=words("text", "md", "csv", "json", "latex", "html"),
+    shell_complete=complete_table_format,
     help="text to read, md for documents, csv for spreadsheets, json for programs, latex for papers, html for pages.",
 )
 json_form_option = click.option("--json", "form", flag_value="json", help="The same as --format json.")
@@ -212,6 +212,13 @@ class JobsType(click.ParamType):  # type: ignore[type-arg]
         self.fail(f"{value!r} is not allowed; allowed: auto, or a whole number from 1", param, ctx)
 
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    shell_complete=words("auto", "cpu", "cuda", "cuda:0"),
+    help="The device to train on: auto, cpu, cuda or cuda:1.",
+)
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 256),

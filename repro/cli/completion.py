@@ -5,12 +5,16 @@ Nothing is offered, and nothing said, where there is nothing to complete: the co
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from repro.cli.root import root_of
 from repro.errors import UserError
+
+if TYPE_CHECKING:
+    from repro.spec import Arm
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -33,14 +37,7 @@ def complete_experiment(ctx: click.Context, param: click.Parameter, incomplete: 
 
 def complete_arm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """An arm of the experiment that the line names."""
-    from repro import spec
-
-    # if the line ends in an option without its value, click leaves the arguments in ctx.args
-    name = ctx.params.get("experiment") or next(iter(ctx.args), None)
-    with suppress(UserError):
-        arms = spec.load(name, root_of(ctx)).arms if name else ()
-        return [CompletionItem(arm.name, help=arm.label) for arm in arms if arm.name.startswith(incomplete)]
-    return []
+    return [CompletionItem(arm.name, help=arm.label) for arm in _arms(ctx) if arm.name.startswith(incomplete)]
 
 
 def complete_experiment_arm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -95,13 +92,32 @@ def complete_figure(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """KEY= of what the experiment's first arm sets, `optimizer.lr=` for a key of a table."""
+    return _starting(incomplete, [f"{key}=" for arm in _arms(ctx)[:1] for key in _keys(arm.recipe.model_dump())])
+
+
+def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from repro.run import queue
+
+    with suppress(UserError):
+        return _starting(incomplete, queue.names(root_of(ctx)))
+    return []
+
+
+def complete_table_format(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from repro.show.tables import FORMATS
+
+    return _starting(incomplete, FORMATS)
+
+
+def _arms(ctx: click.Context) -> "tuple[Arm, ...]":
+    """The arms of the experiment that the line names, if it is known and valid."""
     from repro import spec
 
+    # if the line ends in an option without its value, click leaves the arguments in ctx.args
     name = ctx.params.get("experiment") or next(iter(ctx.args), None)
     with suppress(UserError):
-        arms = spec.load(name, root_of(ctx)).arms if name else ()
-        return _starting(incomplete, [f"{key}=" for arm in arms[:1] for key in _keys(arm.recipe.model_dump())])
-    return []
+        return spec.load(name, root_of(ctx)).arms if name else ()
+    return ()
 
 
 def _keys(table: dict[str, object], before: str = "") -> list[str]:

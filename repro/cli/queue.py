@@ -7,29 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.cli.common import check_ways, end_training, faults_of, fitted, json_option, name_faults, say
+from repro.cli.completion import complete_queue
 from repro.cli.root import root_of
 from repro.cli.running import run as run_command
 from repro.errors import UserError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from repro.run.queue import Queue
 
 # parameters of `repro run` that are not offered here
 SET_BY_ENTRIES = ("experiment", "arms", "seeds", "scale", "demo", "scratch", "settings", "until_decided")
-
-
-def complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from click.shell_completion import CompletionItem
-
-    from repro.run import queue as queues
-
-    try:
-        names = queues.names(root_of(ctx))
-    except UserError:  # no such folder: nothing to complete
-        names = []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 @click.group()

@@ -12,6 +12,7 @@ from repro.cli.common import (
     check_defaults,
     check_ways,
     demo_option,
+    device_option,
     end_training,
     experiment_argument,
     experiments_argument,
@@ -28,7 +29,7 @@ from repro.cli.common import (
     terminal_width,
     threads_option,
 )
-from repro.cli.completion import complete_arm, complete_experiment_arm, complete_setting, words
+from repro.cli.completion import complete_arm, complete_experiment_arm, complete_setting
 from repro.cli.root import root_of
 from repro.errors import UserError
 
@@ -133,13 +134,7 @@ def status(
     help="Change the recipe for a quick try, such as --set optimizer.lr=0.05. Implies --scratch. Can be given several "
     "times.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    shell_complete=words("auto", "cpu", "cuda", "cuda:0"),
-    help="The device to train on: auto, cpu, cuda or cuda:1.",
-)
+@device_option
 @click.option(
     "--jobs",
     default=1,
@@ -237,13 +232,7 @@ def run(
     shell_complete=complete_experiment_arm,
     help="The network: an arm of resnet-depth, or EXPERIMENT/ARM.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    shell_complete=words("auto", "cpu", "cuda", "cuda:0"),
-    help="The device to train on: auto, cpu, cuda or cuda:1.",
-)
+@device_option
 @threads_option
 @precision_option
 @step_option
